@@ -1,0 +1,1 @@
+"""What smelt runs on: the embedded stack on one machine, and Terraform for AWS."""

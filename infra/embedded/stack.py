@@ -1,0 +1,204 @@
+"""Starting and stopping the whole stack of one home. Everything listens on 127.0.0.1 only."""
+
+import importlib
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import time
+from typing import Final
+
+from infra.embedded import applications, aws, ports, postgres, postgres_place, process, valkey
+from infra.embedded.errors import AlreadyRunning, NotRunning, StackError
+from infra.embedded.options import Options
+from infra.embedded.process import Command, Kind, Process
+from infra.embedded.state import Claim, Secrets, State, claim, claimed, exclusively, give_up, load, save
+
+STOP_ORDER: Final = (Kind.WORKER, Kind.CONSOLE, Kind.SIMULATOR, Kind.EMULATOR, Kind.CACHE, Kind.DATABASE)
+PATIENCE: Final = 90.0  # seconds that a stop waits for a start that is under way
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part as an operator sees it: `state` is running, starting, stopped or dead."""
+
+    name: str
+    kind: str
+    state: str
+    pid: int | None
+    port: int | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started stack. With `queues_lost` an audit must look for messages that never arrived."""
+
+    home: Path
+    commands: tuple[Command, ...]
+    claim: Claim
+    environment: dict[str, str]
+    queues_lost: bool
+    notes: tuple[str, ...]  # what the operator should know, one line each
+
+
+def start(home: Path, options: Options | None = None, *, detached: bool = False) -> Running:
+    """Start everything and wait until it works; a crashed earlier run is stopped first.
+
+    A detached stack runs on when the caller ends. Raises AlreadyRunning, or StackError when a part cannot start:
+    then nothing of it is left running.
+    """
+    home = home.resolve()
+    _make_folders(home)
+    with exclusively(home):
+        _refuse_when_running(home)
+        notes = _clean_up(home)
+        state = _remembered(home)
+        if not state.postgres_folder.is_relative_to(home):
+            notes.append(f"PostgreSQL's user cannot reach {home}: its data is in {state.postgres_folder}")
+        try:
+            running = _bring_up(home, state, options or Options(), claim(home, detached=False))
+            final = claim(home, detached=True) if detached else running.claim
+        except BaseException:
+            _stop_all(home)
+            raise
+    return replace(running, claim=final, notes=tuple(notes))
+
+
+def stop(home: Path) -> list[str]:
+    """Stop everything, workers first, from any process. Returns the names of parts that only SIGKILL could stop."""
+    home = home.resolve()
+    if not (home / "run").exists():
+        return []
+    with exclusively(home, PATIENCE):
+        return _stop_all(home)
+
+
+def erase(home: Path) -> None:
+    """Stop everything and delete all that it held, also outside of home."""
+    stop(home)
+    state = load(home.resolve())
+    if state:
+        shutil.rmtree(state.postgres_folder)
+        shutil.rmtree(home)
+
+
+def status(home: Path) -> list[Part]:
+    """Every part of the latest start, in the order of start; empty where none ever was."""
+    home = home.resolve()
+    state = load(home)
+    started = {part.name: part for part in process.all_recorded(home)}
+    return [_part(name, kind, port, started.get(name)) for name, kind, port in (state.parts if state else [])]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The variables that connect a process to the running stack. Raises NotRunning when there is none."""
+    home = home.resolve()
+    state = load(home)
+    if state is None or not _is_running(home):
+        message = f"no stack is running in {home}: start one with `smelt up`"
+        raise NotRunning(message)
+    return state.environment
+
+
+def restart_part(running: Running, command: Command) -> bool:
+    """Start a part again that died. True when the emulator lost its queues. Raises StackError as `start` does."""
+    process.start(command, running.home)
+    if command.kind not in {Kind.DATABASE, Kind.CACHE, Kind.EMULATOR}:
+        return False
+    process.await_ready(command, running.home)
+    return command.kind is Kind.EMULATOR and _make_resources(running.home)
+
+
+def _make_folders(home: Path) -> None:
+    shared = postgres_place.account() is not None  # another user must pass home to reach the data of PostgreSQL
+    try:
+        home.mkdir(mode=0o711 if shared else 0o700, parents=True, exist_ok=True)
+        for name in ("run", "logs"):
+            (home / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        message = f"the stack cannot keep its state in {home}: {error.strerror}; choose another SMELT_HOME"
+        raise StackError(message) from error
+
+
+def _is_running(home: Path) -> bool:
+    held = claimed(home)
+    return held is not None and held.holds and any(part.alive for part in process.all_recorded(home))
+
+
+def _refuse_when_running(home: Path) -> None:
+    if _is_running(home):
+        message = f"a stack is already running in {home}: see `smelt status`, stop it with `smelt down`"
+        raise AlreadyRunning(message)
+
+
+def _clean_up(home: Path) -> list[str]:
+    left = [part.name for part in process.all_recorded(home) if part.alive]
+    _stop_all(home)
+    return [f"stopped what a crashed earlier run left behind: {', '.join(left)}"] if left else []
+
+
+def _stop_all(home: Path) -> list[str]:
+    give_up(home)
+    killed = []
+    for kind in STOP_ORDER:
+        killed += process.stop([part for part in process.all_recorded(home) if part.kind is kind], home)
+    return killed
+
+
+def _remembered(home: Path) -> State:
+    state = load(home) or State(secrets=Secrets(), postgres_folder=postgres_place.place(home))
+    save(home, state)  # before anything uses its passwords
+    return replace(state, ports=ports.choose(state.ports))
+
+
+def _bring_up(home: Path, state: State, options: Options, held: Claim) -> Running:
+    state = replace(state, environment=applications.environment(home, state, options))
+    server = applications.database_server(state)
+    infrastructure = [
+        postgres.command(server),
+        valkey.command(home / "valkey", state.ports["valkey"], state.secrets.cache),
+        aws.command(home / "aws", state.ports["aws"]),
+    ]
+    application = applications.commands(home, state, options)
+    commands = (*infrastructure, *application)
+    save(home, replace(state, parts=[(one.name, one.kind, one.port) for one in commands]))
+    _launch(home, infrastructure)
+    postgres.ensure_database(server)
+    queues_lost = _make_resources(home)
+    if options.migrate:
+        _migrate(server.url)
+    _launch(home, application)
+    return Running(home, commands, held, state.environment, queues_lost, ())
+
+
+def _launch(home: Path, commands: list[Command]) -> None:
+    for command in commands:
+        process.start(command, home)
+    for command in commands:
+        process.await_ready(command, home)
+
+
+def _make_resources(home: Path) -> bool:
+    state = load(home)
+    if state is None:
+        message = f"{home / 'stack.json'} is gone: stop the stack and start again"
+        raise StackError(message)
+    aws.take_saved_queues(home / "aws")
+    missing = aws.ensure_resources(state.ports["aws"])
+    save(home, replace(state, queues_made=True))
+    return missing and state.queues_made
+
+
+def _migrate(database_url: str) -> None:
+    importlib.import_module("shared.database.migrate").upgrade(database_url)
+
+
+def _part(name: str, kind: str, port: int | None, started: Process | None) -> Part:
+    if started is None:
+        return Part(name, kind, "stopped", None, port, "")
+    if not started.alive:
+        return Part(name, kind, "dead", started.pid, port, f"see {started.log}")
+    if not started.ready:
+        return Part(name, kind, "starting", started.pid, port, f"see {started.log}")
+    polled = f"last poll {time() - started.liveness.stat().st_mtime:.0f} s ago" if started.liveness else ""
+    return Part(name, kind, "running", started.pid, port, polled)

@@ -1,0 +1,1 @@
+"""Run command in, bronze pages out."""

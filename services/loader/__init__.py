@@ -1,0 +1,1 @@
+"""Silver batch in, rows in Postgres out."""

@@ -1,0 +1,92 @@
+"""The ledger: which objects are loaded, what came of them, and when a run is complete."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.database.ops_tables import OBJECT, RUN
+from shared.objects import silver_key
+from shared.run_plan import RunPlan
+from shared.silver import Header
+
+COVERED = text("""
+    select count(distinct seen.name) from ops.object, unnest(keys) as seen (name) where run_id = :run_id
+""").bindparams(bindparam("run_id"))
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What loading an object did to its valid records."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    stale: int
+
+
+def enter(connection: Connection, header: Header) -> int | None:
+    """Claim the object in the ledger and return its id; None if it was loaded before.
+
+    A second loader with the same object waits here until the first has committed or rolled back. Until `settle` says
+    what became of them, the valid records count as stale: the conservation check holds at any time.
+    """
+    source = header.source
+    statement = insert(OBJECT).values(
+        dataset=header.dataset,
+        bucket=source.bucket,
+        key=source.key,
+        version=source.version,
+        transform_version=header.transform_version,
+        sequencer=source.sequencer,
+        silver_key=silver_key(source, header.transform_version),
+        run_id=header.run_id,
+        part=header.part,
+        page=header.page,
+        observed_at=header.observed_at,
+        read=header.counts.read,
+        stale=header.counts.valid,
+        quarantined=header.counts.quarantined,
+    )
+    object_id: int | None = connection.scalar(statement.on_conflict_do_nothing().returning(OBJECT.c.id))
+    return object_id
+
+
+def settle(connection: Connection, object_id: int, effect: Effect, keys: list[str] | None) -> None:
+    """Record the outcome. `keys` are the natural keys on the page, wanted until the run's coverage is counted."""
+    connection.execute(update(OBJECT).where(OBJECT.c.id == object_id).values(**asdict(effect), keys=keys))
+
+
+def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
+    """Record what a run set out to fetch; False if it is known already."""
+    statement = insert(RUN).values(
+        run_id=plan.run_id,
+        dataset=plan.dataset,
+        params=plan.params,
+        trigger=plan.trigger,
+        parts=[part.__dict__ for part in plan.parts],
+        planned_pages=plan.pages,
+        announced=plan.announced,
+        planned_at=planned_at,
+    )
+    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+
+def complete(connection: Connection, run_id: str) -> bool:
+    """Mark the run complete if every page it planned is in the ledger; whether this call did so.
+
+    The lock on the run makes two loaders with its last two pages come one after the other: the second sees both.
+    """
+    planned = connection.scalar(
+        select(RUN.c.planned_pages).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_(None)).with_for_update()
+    )
+    pages = select(OBJECT.c.part, OBJECT.c.page).where(OBJECT.c.run_id == run_id).distinct().subquery()
+    if planned is None or connection.scalar(select(func.count()).select_from(pages)) != planned:
+        return False
+    covered = connection.scalar(COVERED, {"run_id": run_id})
+    connection.execute(
+        update(RUN).where(RUN.c.run_id == run_id).values(completed_at=func.clock_timestamp(), covered=covered)
+    )
+    connection.execute(update(OBJECT).where(OBJECT.c.run_id == run_id).values(keys=None))
+    return True

@@ -1,0 +1,126 @@
+"""The loader: silver batch, quarantine or run plan in, rows in Postgres out, each object in one transaction."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import boto3
+import polars as pl
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from services.loader import ledger
+from services.loader.upsert import key_names, upsert
+from shared import objects, quarantine, run_plan, silver
+from shared.database.engine import connect, explained
+from shared.database.migrate import missing
+from shared.database.ops_tables import QUARANTINE
+from shared.datasets import contract
+from shared.engine import worker
+from shared.engine.delivery import Handler
+from shared.engine.message import Message
+from shared.errors import PermanentError
+from shared.events import created_objects
+from shared.objects import Content, ObjectId, SupersededError
+from shared.observation import observation
+from shared.settings import Settings
+from shared.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = structlog.get_logger()
+
+OBJECT_LIMIT = 1 << 30  # bytes
+
+
+def bootstrap(settings: Settings) -> Handler:
+    """Compose the handler from S3 and a database whose schema is the one this code needs."""
+    if settings.database_url is None:
+        sys.exit("smelt: SMELT_DATABASE_URL is not set: the loader needs a database")
+    engine = connect(settings.database_url, "loader")
+    if needed := missing(engine):
+        sys.exit(f"smelt: the database lacks migrations {', '.join(sorted(needed))}: run `smelt db upgrade`")
+    s3: S3Client = boto3.client("s3")
+    return lambda message: handle(message, s3, engine)
+
+
+def handle(message: Message, s3: "S3Client", engine: Engine) -> str:
+    """Load every object that the event names."""
+    outcomes = {load(s3, engine, stored) for stored in created_objects(message.body)}
+    return ", ".join(sorted(outcomes)) or "ignored"
+
+
+def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> str:
+    """One object, by its prefix, in one transaction. The outcome in one word."""
+    for prefix, load_one in LOADERS.items():
+        if stored.key.startswith(prefix):
+            try:
+                content = objects.get(s3, stored, OBJECT_LIMIT)
+                with engine.begin() as connection:
+                    return load_one(connection, content)
+            except SupersededError:
+                return "superseded"
+            except DBAPIError as error:
+                raise explained(error, engine) from error
+    message = f"{stored.key}: the loader knows no such prefix"
+    raise PermanentError(message)
+
+
+def load_silver(connection: Connection, content: Content) -> str:
+    """A batch of rows: ledger, fence, rows, ledger."""
+    header, frame = silver.read(content.body)
+    object_id = ledger.enter(connection, header)
+    if object_id is None:
+        return "duplicate"
+    source = header.source
+    seen = observation(header.observed_at, source.key, source.sequencer, header.transform_version)
+    effect = upsert(connection, header.dataset, frame, seen, object_id)
+    keys = _key_texts(header.dataset, frame) if header.run_id else None
+    ledger.settle(connection, object_id, effect, keys)
+    log.info("silver.loaded", dataset=header.dataset, key=source.key, run_id=header.run_id, **effect.__dict__)
+    if header.run_id and ledger.complete(connection, header.run_id):
+        log.info("run.complete", run_id=header.run_id)
+    return "loaded"
+
+
+def load_quarantine(connection: Connection, content: Content) -> str:
+    """Rejected records, for people to look at; loading them again changes nothing."""
+    rows = [
+        {
+            "dataset": entry.dataset,
+            "bucket": entry.source.bucket,
+            "key": entry.source.key,
+            "version": entry.source.version,
+            "transform_version": entry.transform_version,
+            "record_index": entry.record_index,
+            "run_id": entry.run_id,
+            **entry.problems[0].model_dump(),
+            "problems": [problem.model_dump() for problem in entry.problems],
+            "raw": entry.raw,
+        }
+        for entry in quarantine.read(content.body)
+    ]
+    connection.execute(insert(QUARANTINE).on_conflict_do_nothing(), rows)
+    return "quarantined"
+
+
+def load_plan(connection: Connection, content: Content) -> str:
+    """What a run set out to fetch. Its pages may be here already."""
+    plan = run_plan.read(content.body)
+    known = not ledger.plan(connection, plan, content.last_modified)
+    ledger.complete(connection, plan.run_id)
+    return "duplicate" if known else "planned"
+
+
+LOADERS = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
+
+
+def _key_texts(dataset: str, frame: pl.DataFrame) -> list[str]:
+    keys = key_names(contract.tables(dataset))
+    return frame.select(pl.concat_str(keys, separator="\t")).to_series().to_list()
+
+
+if __name__ == "__main__":
+    worker.run("loader", bootstrap)

@@ -1,0 +1,1 @@
+"""For operators: the `smelt` command line and the console."""

@@ -1,0 +1,129 @@
+"""Compares the bucket with the ledger, names what is missing at which hop, and sends exactly that on its way again.
+
+A sweeper behind every hand-off: an event that was lost, a message that was dropped, a page that was never fetched.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, exists, select
+
+from services.ops import dead_letters
+from services.ops.connections import Connections
+from shared import objects
+from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
+from shared.errors import PermanentError
+from shared.events import PageCommand, created_objects
+from shared.objects import ObjectId
+from shared.run_plan import RunPlan
+from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What the ledger lacks: objects whose event must be sent again, and pages that were planned and never fetched."""
+
+    objects: tuple[ObjectId, ...]
+    pages: tuple[PageCommand, ...]
+
+
+def audit(connections: Connections) -> Missing:
+    """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
+
+    Left out is what a dead letter stands for: it is not lost, it waits for an operator.
+    """
+    s3, bucket = connections.s3, connections.settings.bucket
+    dead = {letter.body for letter in dead_letters.look(connections)}
+    dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
+    with connections.database.connect() as connection:
+        missing = [
+            *(stored for page in _stored(s3, bucket, BRONZE_PREFIX) for stored in _not_loaded(connection, page)),
+            *(stored for page in _stored(s3, bucket, PLANS_PREFIX) for stored in _not_planned(connection, page)),
+            *_quarantine_not_loaded(connection),
+        ]
+        pages = [page for page in _pages_not_loaded(connection) if not _is_stored(s3, bucket, page)]
+    return Missing(
+        objects=tuple(stored for stored in missing if (stored.key, stored.version) not in dead_objects),
+        pages=tuple(page for page in pages if page.model_dump_json() not in dead),
+    )
+
+
+def repair(connections: Connections, missing: Missing) -> int:
+    """Send the events and page commands again; how many. Safe at any time: all of them may be handled twice."""
+    settings = connections.settings
+    for stored in missing.objects:
+        queue = next(queue for prefix, queue in NOTIFICATIONS.items() if stored.key.startswith(prefix))
+        connections.sqs.send_message(QueueUrl=settings.queue_url(queue), MessageBody=event_of(stored))
+    for page in missing.pages:
+        connections.sqs.send_message(QueueUrl=settings.extract_queue_url, MessageBody=page.model_dump_json())
+    return len(missing.objects) + len(missing.pages)
+
+
+def event_of(stored: ObjectId) -> str:
+    """The EventBridge form of the event that S3 sent for an object; without a sequencer, which only S3 knows."""
+    described = {"key": stored.key, "etag": stored.etag, "version-id": stored.version_id}
+    detail = {
+        "bucket": {"name": stored.bucket},
+        "object": {name: value for name, value in described.items() if value is not None},
+    }
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+
+def _objects_in(body: str) -> list[ObjectId]:
+    try:
+        return created_objects(body)
+    except PermanentError:
+        return []
+
+
+def _stored(s3: "S3Client", bucket: str, prefix: str) -> Iterator[list[ObjectId]]:
+    """The current objects under a prefix, up to a thousand at a time."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        yield [
+            ObjectId(bucket, version["Key"], version.get("VersionId"), version["ETag"].strip('"'))
+            for version in page.get("Versions", [])
+            if version["IsLatest"]
+        ]
+
+
+def _not_loaded(connection: Connection, page: list[ObjectId]) -> Iterator[ObjectId]:
+    keys = [stored.key for stored in page]
+    loaded = connection.execute(select(OBJECT.c.key, OBJECT.c.version).where(OBJECT.c.key.in_(keys)))
+    known = {(key, version) for key, version in loaded}
+    return (stored for stored in page if (stored.key, stored.version) not in known)
+
+
+def _not_planned(connection: Connection, page: list[ObjectId]) -> Iterator[ObjectId]:
+    known = {
+        objects.plan_key(dataset, run_id) for dataset, run_id in connection.execute(select(RUN.c.dataset, RUN.c.run_id))
+    }
+    return (stored for stored in page if stored.key not in known)
+
+
+def _quarantine_not_loaded(connection: Connection) -> Iterator[ObjectId]:
+    """Quarantine objects that the ledger counts records of, while nobody has seen them."""
+    arrived = exists().where(
+        *(QUARANTINE.c[name] == OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version"))
+    )
+    for row in connection.execute(select(OBJECT).where(OBJECT.c.quarantined > 0, ~arrived)):
+        # Whether the ledger's version is S3's or an eTag makes no difference to the key.
+        bronze = ObjectId(row.bucket, row.key, version_id=row.version)
+        yield ObjectId(row.bucket, objects.quarantine_key(bronze, row.transform_version))
+
+
+def _pages_not_loaded(connection: Connection) -> Iterator[PageCommand]:
+    for row in connection.execute(select(RUN).where(RUN.c.completed_at.is_(None))):
+        loaded = select(OBJECT.c.part, OBJECT.c.page).where(OBJECT.c.run_id == row.run_id)
+        done = {(part, page) for part, page in connection.execute(loaded)}
+        plan = RunPlan.model_validate(row._asdict())
+        yield from (command for command in plan.commands() if (command.part, command.page) not in done)
+
+
+def _is_stored(s3: "S3Client", bucket: str, page: PageCommand) -> bool:
+    """Whether the page is in bronze: then its event is what is missing, not the page."""
+    return objects.exists(s3, bucket, objects.page_key(page.dataset, page.run_id, page.part, page.page))

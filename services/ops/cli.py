@@ -1,0 +1,60 @@
+"""The `smelt` command."""
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import DBAPIError
+
+from infra.embedded.errors import StackError
+from services.ops.commands import database, run, stack
+from shared import telemetry
+from shared.errors import PermanentError
+from shared.topology import QUEUES
+
+app = typer.Typer(
+    help="From APIs and files into Postgres, with proof that nothing was lost.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.status)
+app.command()(stack.env)
+app.command()(run.run)
+app.add_typer(database.app, name="db")
+
+
+@app.command()
+def worker(service: Annotated[str, typer.Argument(help="extractor, transformer or loader")]) -> None:
+    """Run one worker in the foreground until SIGTERM or Ctrl-C.
+
+    Example: eval "$(smelt env)" && smelt worker loader
+    """
+    known = [queue.service for queue in QUEUES]
+    if service not in known:
+        message = f"no service {service!r}; known: {', '.join(known)}"
+        raise PermanentError(message)
+    os.execv(sys.executable, [sys.executable, "-m", f"services.{service}.worker"])  # noqa: S606 - this very Python
+
+
+def main() -> NoReturn:
+    """Run the command line; every foreseen failure is one line on standard error and exit code 1."""
+    telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
+    try:
+        app(prog_name="smelt")
+    except (PermanentError, StackError) as error:
+        _fail(str(error))
+    except (BotoCoreError, ClientError) as error:
+        _fail(f"AWS: {error}")
+    except DBAPIError as error:
+        _fail(f"Postgres: {str(error.orig).strip().splitlines()[0]}")
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"smelt: {message}\n")
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""The subcommands of `smelt`, one module a subject."""

@@ -1,0 +1,180 @@
+"""`smelt up`, `down`, `status`, `env`: the embedded stack on this machine."""
+
+import json
+import shlex
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from services.ops import audit, landed, runs
+from services.ops.commands.terminal import out, say, say_outcome, table_of_rows, watch_run
+from services.ops.connections import Connections, connect, home, use_embedded_stack
+from shared.datasets import contract
+from shared.errors import PermanentError
+
+if TYPE_CHECKING:
+    from infra.embedded.stack import Running
+
+FIRST_RUN_TIMEOUT = 900  # s
+NEWLY_LOADED = text("""
+    select id, key, read, inserted, updated, unchanged, stale, quarantined from ops.object where id > :after order by id
+""")
+
+
+def up(  # noqa: PLR0913, PLR0917 - the options of a command
+    detach: Annotated[bool, typer.Option("--detach", help="return once it runs; stop it with `smelt down`")] = False,  # noqa: FBT002
+    extractors: Annotated[int, typer.Option(min=0, help="how many extractor processes")] = 1,
+    transformers: Annotated[int, typer.Option(min=0, help="how many transformer processes")] = 1,
+    loaders: Annotated[int, typer.Option(min=0, help="how many loader processes")] = 1,
+    postings: Annotated[int, typer.Option(min=1, help="open postings in the USAJOBS simulator")] = 3_000,
+    first_run: Annotated[bool, typer.Option(help="extract once if nothing was ever extracted")] = True,  # noqa: FBT002
+) -> None:
+    """Start everything on this machine: Postgres, Valkey, an AWS emulator, the workers and the console.
+
+    Example: smelt up --detach
+    """
+    from infra.embedded import stack
+    from infra.embedded.options import Options
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = Options(extractors=extractors, transformers=transformers, loaders=loaders, simulator_postings=postings)
+    with out.status("starting Postgres, Valkey, the AWS emulator, the workers and the console"):
+        running = stack.start(home(), options, detached=detach)
+    for note in running.notes:
+        say(escape(note))
+    try:
+        use_embedded_stack(running.home)
+        connections = connect()
+        _welcome(connections, running, first_run=first_run)
+        if not detach:
+            _stay(connections, running)
+    except KeyboardInterrupt:
+        _stop()
+
+
+def down() -> None:
+    """Stop the embedded stack; its data stays.
+
+    Example: smelt down
+    """
+    _stop()
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False) -> None:  # noqa: FBT002
+    """Show the parts of the embedded stack. Exit 0 only if all of them run.
+
+    Example: smelt status
+    """
+    from infra.embedded import stack
+
+    parts = stack.status(home())
+    if as_json:
+        sys.stdout.write(json.dumps({"parts": [asdict(part) for part in parts]}) + "\n")
+    else:
+        table = Table("part", "state", "pid", "port", "", box=None, pad_edge=False)
+        for part in parts:
+            table.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), escape(part.detail))
+        out.print(table if parts else "nothing was ever started here: `smelt up`")
+    if not parts or any(part.state != "running" for part in parts):
+        raise typer.Exit(1)
+
+
+def env() -> None:
+    """Print the environment of the running stack as `export` lines, for psql, aws, boto3 and the workers.
+
+    Example: eval "$(smelt env)" && psql "$SMELT_DATABASE_URL"
+    """
+    from infra.embedded import stack
+
+    for name, value in stack.environment(home()).items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+
+
+def _welcome(connections: Connections, running: "Running", *, first_run: bool) -> None:
+    """Make whole what a crash took, extract once if nothing was ever extracted, and say what is there."""
+    if running.queues_lost:
+        _repair(connections)
+    for dataset in contract.names() if first_run else ():
+        _first_run(connections, dataset)
+    with connections.database.connect() as connection:
+        out.print(table_of_rows(landed.rows(connection)))
+    say(f"console   {running.environment['SMELT_CONSOLE_URL']}")
+    say('database  eval "$(smelt env)" && psql "$SMELT_DATABASE_URL"')
+    say()
+    say("Try next")
+    say("  open the console in a browser")
+    say(
+        '  upload a file:  eval "$(smelt env)" && aws s3 cp page.json "s3://$SMELT_BUCKET/bronze/usajobs_search/uploads/"'
+    )
+    say("  extract a part: smelt run usajobs_search --param keyword=engineer --wait")
+    say("  break something: kill a worker (`smelt status` shows the pids) while a run goes on, and see nothing lost")
+
+
+def _first_run(connections: Connections, dataset: str) -> None:
+    try:
+        params = dict(contract.source(dataset).first_run)
+    except PermanentError:  # it is loaded from files
+        return
+    with connections.database.connect() as connection:
+        if any(run.dataset == dataset and run.completed_at for run in runs.latest(connection, most=1_000)):
+            return
+    say(f"first extraction of {dataset}")
+    run_id = runs.start(connections, dataset, params)
+    say_outcome(watch_run(runs.follow(connections, run_id, FIRST_RUN_TIMEOUT)))
+
+
+def _repair(connections: Connections) -> None:
+    repaired = audit.repair(connections, audit.audit(connections))
+    say(f"the emulator had lost its queues: the audit sent {repaired} messages again")
+
+
+def _stay(connections: Connections, running: "Running") -> None:
+    from infra.embedded import supervisor
+    from infra.embedded.supervisor import Incident
+
+    def tell(incident: Incident) -> None:
+        say(f"[yellow]{escape(str(incident))}[/yellow]")
+        if incident.queues_lost:
+            _repair(connections)
+
+    say("\nWorking on whatever arrives, until Ctrl-C.")
+    threading.Thread(target=_narrate, args=(connections,), daemon=True).start()
+    _say_killed(supervisor.supervise(running, tell))
+
+
+def _narrate(connections: Connections) -> None:
+    """Say what is loaded, as it is loaded."""
+    after = -1
+    while True:
+        with suppress(DBAPIError), connections.database.connect() as connection:
+            if after < 0:
+                after = connection.scalar(text("select coalesce(max(id), 0) from ops.object")) or 0
+            for row in connection.execute(NEWLY_LOADED, {"after": after}):
+                after = row.id
+                say(
+                    f"loaded {escape(row.key)}: read {row.read} = inserted {row.inserted} + updated {row.updated}"
+                    f" + unchanged {row.unchanged} + stale {row.stale} + quarantined {row.quarantined}"
+                )
+        time.sleep(1)
+
+
+def _stop() -> None:
+    from infra.embedded import stack
+
+    with out.status("stopping"):
+        killed = stack.stop(home())
+    _say_killed(killed)
+
+
+def _say_killed(killed: list[str]) -> None:
+    say("stopped" + (f"; had to kill {', '.join(killed)}" if killed else ""))

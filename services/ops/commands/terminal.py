@@ -1,0 +1,88 @@
+"""What a person sees: one console for results, and runs drawn while they go on."""
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from services.ops import runs
+from services.ops.runs import Run
+from shared.engine.trouble import Trouble
+
+out = Console(highlight=False)
+
+
+def say(line: str = "") -> None:
+    """A line that may carry rich's markup; escape what comes from outside."""
+    out.print(line, soft_wrap=True)
+
+
+def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
+    """Draw a run until its last look, and return that."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    look = runs.Progress()
+    with Progress(*columns, console=out, transient=True) as progress:
+        bar = progress.add_task("planning", total=None)
+        for look in looks:
+            for trouble in look.troubles:
+                progress.update(bar, description=escape(_waiting(trouble)))
+            if look.run and not look.troubles:
+                progress.update(
+                    bar,
+                    description=f"{look.run.read} postings read, pages",
+                    total=look.run.planned_pages,
+                    completed=look.run.pages,
+                )
+    return look
+
+
+def say_outcome(look: runs.Progress) -> None:
+    """What became of a run: its counts, or what it lacks and why."""
+    for letter in look.dead_letters:
+        say(
+            f"[red]dead letter[/red] on {letter.queue}-dlq: {escape(letter.error_type)}: {escape(letter.error_message)}"
+        )
+    for trouble in look.troubles:
+        say(f"[yellow]waits[/yellow]: {escape(_waiting(trouble))}")
+    run = look.run
+    if run is None:
+        explained = look.dead_letters or look.troubles
+        say("[red]the run was not planned[/red]" + ("" if explained else ": is an extractor running?"))
+        return
+    incomplete = f"[red]incomplete[/red]: page {run.pages} of {run.planned_pages}"
+    state = "[green]complete[/green]" if run.completed_at else incomplete
+    say(f"run {run.run_id} {state}, {_seconds(run)}")
+    say(run.conservation + ("" if run.conserved else "  [red]does not add up[/red]"))
+    if run.missing:
+        say(f"[yellow]coverage short[/yellow]: {run.missing} of {run.announced} records announced were on no page")
+
+
+def table_of_rows(landed: dict[str, dict[str, int]]) -> Table:
+    """Rows of every table."""
+    table = Table("table", "rows", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for counts in landed.values():
+        for name, rows in counts.items():
+            table.add_row(name, f"{rows:,}")
+    return table
+
+
+def _waiting(trouble: Trouble) -> str:
+    seconds = max(0, trouble.again_at - time.time())
+    attempts = f"attempt {trouble.attempt} of {trouble.attempts}, again in {seconds:.0f} s"
+    return f"{trouble.service}: {trouble.error} ({attempts})"
+
+
+def _seconds(run: Run) -> str:
+    if run.completed_at is None:
+        return "not finished"
+    return f"{(run.completed_at - run.planned_at).total_seconds():.1f} s from plan to last row"

@@ -1,0 +1,61 @@
+"""What an operator's command works with: the settings and a client for each part of the system."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from sqlalchemy import Engine
+
+from shared.database.engine import connect as connect_database
+from shared.engine.trouble import TroubleBoard
+from shared.errors import PermanentError
+from shared.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Clients of one deployment, in AWS or embedded alike."""
+
+    settings: Settings
+    s3: "S3Client"
+    sqs: "SQSClient"
+    database: Engine
+    trouble: TroubleBoard
+
+
+def connect() -> Connections:
+    """Connect to the deployment that the environment names, else to the embedded stack of `SMELT_HOME`.
+
+    Raises StackError where neither is there, PermanentError for an incomplete environment.
+    """
+    if "SMELT_BUCKET" not in os.environ:
+        use_embedded_stack(home())
+    settings = load_settings()
+    if settings.database_url is None:
+        message = "SMELT_DATABASE_URL is not set"
+        raise PermanentError(message)
+    return Connections(
+        settings=settings,
+        s3=boto3.client("s3"),
+        sqs=boto3.client("sqs"),
+        database=connect_database(settings.database_url, "ops"),
+        trouble=TroubleBoard(settings.redis_url.get_secret_value()),
+    )
+
+
+def home() -> Path:
+    """Where the embedded stack keeps its state (`SMELT_HOME`)."""
+    return Path(os.environ.get("SMELT_HOME", ".smelt"))
+
+
+def use_embedded_stack(folder: Path) -> None:
+    """Make this process's environment that of the stack running in `folder`. Raises StackError if none does."""
+    from infra.embedded import stack
+
+    os.environ.update(stack.environment(folder))

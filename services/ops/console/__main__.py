@@ -1,0 +1,60 @@
+"""`python -m services.ops.console`: serve the console on 127.0.0.1 until SIGTERM or Ctrl-C."""
+
+import os
+import signal
+import socket
+import sys
+from typing import NoReturn
+
+import structlog
+import uvicorn
+
+from infra.embedded.errors import StackError
+from services.ops.connections import connect
+from services.ops.console.app import application
+from services.ops.console.watch import Watch, impatient
+from shared import telemetry
+from shared.errors import PermanentError
+
+HOST = "127.0.0.1"
+PORT = "8420"
+SOFT_STOP = 4  # s for pages under way: a little more than a page waits for its measurements
+
+log = structlog.get_logger()
+
+
+def main() -> NoReturn:
+    """Serve; what prevents it is one line on standard error and exit code 1."""
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))  # before uvicorn's handlers, and after: it raises the signal again
+    telemetry.configure("console", os.environ.get("SMELT_LOG_LEVEL", "INFO"))
+    try:
+        watch = Watch(impatient(connect()))
+        listening = _listen(os.environ.get("SMELT_CONSOLE_PORT", PORT))
+    except (PermanentError, StackError) as error:
+        sys.exit(f"smelt: {error}")
+    config = uvicorn.Config(
+        application(watch),
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=SOFT_STOP,
+        server_header=False,
+    )
+    log.info("console.started", url="http://{}:{}".format(*listening.getsockname()))
+    uvicorn.Server(config).run(sockets=[listening])
+    sys.exit(0)
+
+
+def _listen(port: str) -> socket.socket:
+    try:
+        return socket.create_server((HOST, int(port)))
+    except (ValueError, OverflowError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"the console cannot listen on {HOST}:{port}: {reason}; SMELT_CONSOLE_PORT chooses another port"
+        raise PermanentError(message) from error
+
+
+if __name__ == "__main__":
+    main()

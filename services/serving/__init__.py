@@ -1,0 +1,1 @@
+"""For analysts: gold views, read API and search page."""

@@ -1,0 +1,1 @@
+"""Bronze object in, silver batch and quarantine out."""

@@ -1,0 +1,1 @@
+"""The database: engine, the `ops` tables, what silver tables have in common, migrations."""

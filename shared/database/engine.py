@@ -1,0 +1,48 @@
+"""Connections to Postgres, and which of its errors may be tried again."""
+
+from pydantic import SecretStr
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from shared.errors import PermanentError, TransientError
+
+STATEMENT_TIMEOUT = 120  # s; a page takes well under one
+LOCK_TIMEOUT = 30  # s; longer than any other loader's transaction
+
+# SQLSTATEs after which the same transaction may succeed: serialisation failure, deadlock, lock not available,
+# statement timeout.
+RETRYABLE = {"40001", "40P01", "55P03", "57014"}
+# ... and those that say that this server is the wrong one after a failover, so that pooled connections are of no use.
+WRONG_SERVER = {"25006", "57P01", "57P02", "57P03"}
+# Classes of states that say the server cannot be reached or has no resources left ...
+OUT_OF_REACH = ("08", "53")
+# ... and those that blame the data: data exception, integrity constraint violation.
+BAD_DATA = ("22", "23")
+
+
+def connect(url: SecretStr, application: str) -> Engine:
+    """An engine with timeouts and a small pool: one connection a working thread, checked before use."""
+    return create_engine(
+        make_url(url.get_secret_value()).set(drivername="postgresql+psycopg2"),
+        pool_size=2,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": f"smelt-{application}",
+            "connect_timeout": 5,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={LOCK_TIMEOUT}s -c timezone=UTC",
+        },
+    )
+
+
+def explained(error: DBAPIError, engine: Engine) -> Exception:
+    """The error as one that says whether to try again; drops a pool whose connections lead to the wrong server."""
+    state = getattr(error.orig, "pgcode", None)
+    summary = f"Postgres: {str(error.orig).strip().splitlines()[0]}"
+    if state in WRONG_SERVER or error.connection_invalidated:
+        engine.dispose()
+        return TransientError(summary)
+    lost = isinstance(error, OperationalError | InterfaceError) and state is None
+    if state in RETRYABLE or lost or str(state).startswith(OUT_OF_REACH):
+        return TransientError(summary)
+    return PermanentError(f"{summary} ({state})") if str(state).startswith(BAD_DATA) else error

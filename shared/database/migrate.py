@@ -1,0 +1,47 @@
+"""Migrations: `ops` has its own, each dataset those of its tables in its folder; Alembic runs them all."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, make_url
+
+from shared.datasets import contract
+
+HERE = Path(__file__).parent
+VERSION_TABLE = {"version_table": "migration", "version_table_schema": "ops"}
+
+
+def configuration(url: str = "") -> Config:
+    """Alembic's configuration, without a file: our versions and those of every dataset."""
+    config = Config()
+    folders = [HERE / "migrations" / "versions", *(_folder(name) for name in contract.names())]
+    config.set_main_option("script_location", str(HERE / "migrations"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(str(folder) for folder in folders))
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Bring the database to the newest schema. Safe to run twice, and at once from two places."""
+    command.upgrade(configuration(url), "heads")
+
+
+def missing(engine: Engine) -> set[str]:
+    """Names of the migrations that the code needs and the database does not have."""
+    script = ScriptDirectory.from_config(configuration())
+    with engine.connect() as connection:
+        heads = MigrationContext.configure(connection, opts=VERSION_TABLE).get_current_heads()
+    return set(script.get_heads()) - {found.revision for found in script.get_all_current(heads)}
+
+
+def engine_of(url: str) -> Engine:
+    """An engine without the services' statement timeout: a migration takes what it takes."""
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"))
+
+
+def _folder(dataset: str) -> Path:
+    return Path(contract.__file__).parent / dataset / "migrations"

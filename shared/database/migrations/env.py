@@ -1,0 +1,25 @@
+"""Alembic's entry point: one transaction, one migrator at a time."""
+
+from alembic import context
+from sqlalchemy import text
+
+from shared.database import ops_tables, silver_tables
+from shared.database.migrate import VERSION_TABLE, engine_of
+from shared.datasets import contract
+
+for dataset in contract.names():
+    contract.tables(dataset)
+
+with engine_of(context.config.attributes["url"]).connect() as connection:
+    connection.execute(text("select pg_advisory_xact_lock(hashtext('smelt migrations'))"))
+    connection.execute(text("create schema if not exists ops"))
+    connection.execute(text("create schema if not exists silver"))
+    context.configure(
+        connection=connection,
+        target_metadata=[ops_tables.METADATA, silver_tables.METADATA],
+        include_schemas=True,
+        include_name=lambda name, kind, _: kind != "schema" or name in {"ops", "silver"},
+        **VERSION_TABLE,
+    )
+    context.run_migrations()
+    connection.commit()

@@ -1,0 +1,31 @@
+"""What the silver tables of every dataset have in common."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
+
+METADATA = MetaData(schema="silver")
+PROVENANCE = "object_id"
+
+
+def provenance() -> Column[int]:
+    """The column of a root table that points to the `ops.object` its content came from."""
+    return Column(PROVENANCE, BigInteger, nullable=False)
+
+
+def last_seen(root: Table) -> Table:
+    """The narrow table beside a root table: the newest observation of each record, and the fence against older ones.
+
+    An unchanged record touches only this table. `content_hash` is of the content in the root table; the four columns
+    from `observed_at` to `transform_version` are a `shared.observation.Observation`.
+    """
+    return Table(
+        f"{root.name}_last_seen",
+        METADATA,
+        *(Column(key.name, key.type, primary_key=True, autoincrement=False) for key in root.primary_key.columns),
+        Column("observed_at", DateTime(timezone=True), nullable=False),
+        Column("source", BigInteger, nullable=False),
+        Column("sequencer", Text(collation="C"), nullable=False),
+        Column("transform_version", Integer, nullable=False),
+        Column("content_hash", LargeBinary, nullable=False),
+        Column(PROVENANCE, BigInteger, nullable=False),
+        Column("first_seen_at", DateTime(timezone=True), nullable=False),
+    )

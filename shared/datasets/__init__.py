@@ -1,0 +1,1 @@
+"""One folder a dataset; `contract` says what each must offer."""

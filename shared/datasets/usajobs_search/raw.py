@@ -1,0 +1,201 @@
+"""The Search API's response, as it really comes: numbers as strings, "True" and true, two spellings of one word."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
+from shared.datasets.contract import Page
+from shared.errors import PermanentError
+
+QUERY_DEPENDENT = ("RelevanceRank",)
+QUERY_DEPENDENT_IN_USER_AREA = ("IsRadialSearch",)
+
+
+def page(payload: object) -> Page:
+    """The postings of a Search response."""
+    try:
+        records = payload["SearchResult"]["SearchResultItems"]  # type: ignore[index]
+    except (KeyError, TypeError, IndexError):
+        records = None
+    if not isinstance(records, list):
+        message = "not a USAJOBS Search response: no list at SearchResult.SearchResultItems"
+        raise PermanentError(message)
+    return Page(records)
+
+
+def content(record: object) -> object:
+    """The posting without what depends on the query that found it."""
+    if not isinstance(record, dict):
+        return record
+    kept = {name: value for name, value in record.items() if name not in QUERY_DEPENDENT}
+    descriptor = kept.get("MatchedObjectDescriptor")
+    area = descriptor.get("UserArea") if isinstance(descriptor, dict) else None
+    if isinstance(descriptor, dict) and isinstance(area, dict):
+        area = {name: value for name, value in area.items() if name not in QUERY_DEPENDENT_IN_USER_AREA}
+        kept["MatchedObjectDescriptor"] = {**descriptor, "UserArea": area}
+    return kept
+
+
+def _absent_if_blank(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str) and "\x00" in value:
+        message = "contains U+0000, which Postgres cannot store"
+        raise ValueError(message)
+    return _absent_if_blank(value)
+
+
+def _amount(value: Any) -> Any:
+    return value.replace("$", "").replace(",", "") if isinstance(value, str) else value
+
+
+Text = Annotated[str | None, BeforeValidator(_storable)]
+Flag = Annotated[bool | None, BeforeValidator(_absent_if_blank)]
+Moment = Annotated[datetime | None, BeforeValidator(_absent_if_blank)]
+Coordinate = Annotated[float | None, BeforeValidator(_absent_if_blank), Field(allow_inf_nan=False)]
+Whole = Annotated[int | None, BeforeValidator(_absent_if_blank), Field(ge=-(2**31), lt=2**31)]
+Money = Annotated[
+    Decimal | None, BeforeValidator(_amount), BeforeValidator(_absent_if_blank), Field(max_digits=14, decimal_places=2)
+]
+Texts = Annotated[list[Text], AfterValidator(lambda texts: [text for text in texts if text])]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_pascal, str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+
+class Coded(_Model):
+    """A code and its label; the label is often empty."""
+
+    code: Text = None
+    name: Text = None
+
+
+class Location(_Model):
+    """A place where the job is."""
+
+    location_name: Text = None
+    country_code: Text = None
+    country_sub_division_code: Text = None
+    city_name: Text = None
+    longitude: Coordinate = None
+    latitude: Coordinate = None
+
+
+class Grade(_Model):
+    """A pay plan, such as GS; the grades themselves are in the details."""
+
+    code: Text = None
+
+
+class Remuneration(_Model):
+    """A pay range and what it is per: PA a year, PH an hour."""
+
+    minimum_range: Money = None
+    maximum_range: Money = None
+    rate_interval_code: Text = None
+    description: Text = None
+
+
+class FormattedDescription(_Model):
+    """A labelled text."""
+
+    label: Text = None
+    label_description: Text = None
+
+
+class Details(_Model):
+    """The fields of UserArea.Details."""
+
+    job_summary: Text = None
+    who_may_apply: Coded = Coded()
+    low_grade: Text = None
+    high_grade: Text = None
+    promotion_potential: Text = None
+    sub_agency_name: Text = None
+    organization_codes: Text = None
+    relocation: Flag = None
+    hiring_path: Texts = []
+    mco_tags: Texts = Field(default=[], alias="MCOTags")
+    total_openings: Text = None
+    agency_marketing_statement: Text = None
+    travel_code: Text = None
+    apply_online_url: Text = None
+    detail_status_url: Text = None
+    major_duties: Texts = []
+    education: Text = None
+    requirements: Text = None
+    evaluations: Text = None
+    how_to_apply: Text = None
+    what_to_expect_next: Text = None
+    required_documents: Text = None
+    benefits: Text = None
+    benefits_url: Text = None
+    benefits_display_default_text: Flag = None
+    other_information: Text = None
+    key_requirements: Texts = []
+    within_area: Flag = None
+    commute_distance: Whole = None
+    service_type: Text = None
+    announcement_closing_type: Text = None
+    agency_contact_email: Text = None
+    agency_contact_phone: Text = None
+    agency_contact_website: Text = None
+    preview_questionnaire_url: Text = Field(
+        default=None, validation_alias=AliasChoices("PreviewQuestionnaireurl", "PreviewQuestionnaireUrl")
+    )
+    security_clearance: Text = None
+    drug_test_required: Flag = None
+    adjudication_type: Texts = []
+    position_sensitivity: Text = Field(
+        default=None, validation_alias=AliasChoices("PositionSensitivitiy", "PositionSensitivity")
+    )
+    telework_eligible: Flag = None
+    remote_indicator: Flag = None
+    financial_disclosure: Flag = None
+    bargaining_unit_status: Flag = None
+    bargaining_unit_status_additional_text: Text = None
+
+
+class UserArea(_Model):
+    """Where the API keeps what its general schema has no place for."""
+
+    details: Details = Details()
+
+
+class Descriptor(_Model):
+    """The posting itself."""
+
+    position_id: Text = Field(default=None, alias="PositionID")
+    position_title: Text = None
+    position_uri: Text = Field(default=None, alias="PositionURI")
+    apply_uri: Texts = Field(default=[], alias="ApplyURI")
+    position_location_display: Text = None
+    position_location: list[Location] = []
+    organization_name: Text = None
+    department_name: Text = None
+    sub_agency: Text = None
+    job_category: list[Coded] = []
+    job_grade: list[Grade] = []
+    position_schedule: list[Coded] = []
+    position_offering_type: list[Coded] = []
+    qualification_summary: Text = None
+    position_remuneration: list[Remuneration] = []
+    position_start_date: Moment = None
+    position_end_date: Moment = None
+    publication_start_date: Moment = None
+    application_close_date: Moment = None
+    position_formatted_description: list[FormattedDescription] = []
+    user_area: UserArea = UserArea()
+
+
+class Record(_Model):
+    """One item of SearchResultItems. Its natural key is MatchedObjectId; PositionID is not unique."""
+
+    matched_object_id: int = Field(ge=1, lt=2**63)
+    matched_object_descriptor: Descriptor

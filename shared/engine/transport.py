@@ -1,0 +1,127 @@
+"""SQS as a Celery broker with native messages: the worker's side of kombu's virtual transport.
+
+Stock kombu SQS is not used, for the reasons in docs/adr/0002-celery-on-sqs.md. This transport only receives and hands
+out; the child process that does the work also settles the message (`shared.engine.delivery`), so that an
+acknowledgement by Celery means no more than "the slot is free".
+"""
+
+import base64
+import json
+import threading
+import time
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+from celery.worker import state as celery_state
+from kombu.transport import virtual
+
+from shared.engine.message import Message, show_again
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+log = structlog.get_logger()
+
+TASK = "smelt.deliver"
+LONGEST_PAUSE = 5.0  # s between polls while the broker is away
+
+
+class Channel(virtual.Channel):
+    """Receives one message whenever a slot is free. `client.transport_options` carries what the worker composed."""
+
+    def __init__(self, connection: "Transport", **kwargs: Any) -> None:
+        super().__init__(connection, **kwargs)  # type: ignore[no-untyped-call]
+        options: dict[str, Any] = connection.client.transport_options  # type: ignore[union-attr]
+        self._sqs: SQSClient = options["sqs"]
+        self._queue_url: str = options["queue_url"]
+        self._receive_wait: int = options["receive_wait"]
+        self._liveness_file: Path | None = options["liveness_file"]
+        self._slot_freed = threading.Event()
+        self._pause = 0.0
+
+    def drain_events(self, timeout: float | None = None, callback: Any = None) -> Any:
+        """Deliver one message, or raise Empty; waits without spinning while every slot is taken."""
+        self._touch()
+        self._slot_freed.clear()
+        if not self.qos.can_consume():
+            self._slot_freed.wait(timeout)
+        return super().drain_events(timeout=timeout, callback=callback)  # type: ignore[no-untyped-call]
+
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """A child has settled the message."""
+        super().basic_ack(delivery_tag, multiple=multiple)  # type: ignore[no-untyped-call]
+        self._slot_freed.set()
+
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """A child died over the message, or never got it: give it back whatever Celery meant to do."""
+        super().basic_reject(delivery_tag, requeue=True)  # type: ignore[no-untyped-call]
+        self._slot_freed.set()
+        log.warning("message.given_back", requeue=requeue)
+
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:  # noqa: ARG002 - kombu's signature
+        try:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=1,
+                WaitTimeSeconds=self._receive_wait,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        except (BotoCoreError, ClientError) as error:
+            self._pause = min(max(2 * self._pause, 0.2), LONGEST_PAUSE)
+            log.warning("queue.not_polled", error=str(error), pause=self._pause)
+            time.sleep(self._pause)
+            raise Empty from None
+        self._pause = 0.0
+        if not answer.get("Messages"):
+            raise Empty
+        return _celery_message(Message.received(answer["Messages"][0], self._queue_url), queue)
+
+    def _restore(self, message: virtual.Message) -> None:
+        """Show the message at once to any worker; called for what is unsettled when this one stops."""
+        show_again(self._sqs, Message(**message.properties["sqs"]), after=0)
+
+    def _touch(self) -> None:
+        if self._liveness_file:
+            self._liveness_file.touch()
+
+
+class Transport(virtual.Transport):
+    """kombu's virtual transport over `Channel`."""
+
+    Channel = Channel
+    driver_type = driver_name = "sqs"
+    polling_interval = 0  # `Channel` waits by itself: in a long poll, or for a slot
+    connection_errors = channel_errors = (BotoCoreError, ClientError, OSError)  # type: ignore[assignment]
+    can_parse_url = True
+
+    def drain_events(self, connection: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Deliver one message; polls no more once the worker is told to stop, which Celery would do once again."""
+        if celery_state.should_stop is not None or celery_state.should_terminate is not None:
+            raise TimeoutError
+        return super().drain_events(connection, **kwargs)  # type: ignore[no-untyped-call]
+
+    def driver_version(self) -> str:
+        """For Celery's banner."""
+        return "native"
+
+
+def _celery_message(message: Message, queue: str) -> dict[str, Any]:
+    """A Celery protocol-2 message round the untouched body. It parses nothing: poison is the task's to find."""
+    embedded = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    body = json.dumps([[message.as_json()], {}, embedded]).encode()
+    return {
+        "body": base64.b64encode(body).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"task": TASK, "id": message.id, "lang": "py"},
+        "properties": {
+            "delivery_tag": message.receipt,
+            "body_encoding": "base64",
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "sqs": message.as_json(),
+        },
+    }

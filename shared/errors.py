@@ -1,0 +1,13 @@
+"""The two kinds of failure a handler may raise. What they lead to is decided in `shared.engine.retry`."""
+
+
+class PermanentError(Exception):
+    """Trying again cannot help: bad input, a missing object, a refused batch. Goes to the dead-letter queue."""
+
+
+class TransientError(Exception):
+    """Trying again may help. `after` is how long the other side asked us to wait, in seconds."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after

@@ -1,0 +1,56 @@
+"""The quarantine object: gzipped JSON lines, one rejected record a line, each complete in itself."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import PermanentError
+from shared.objects import ObjectId
+
+
+class Problem(BaseModel):
+    """One rule that a record failed. `field` is a dotted path in the record, or `table.column` for the gate's rules."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    field: str
+    message: str
+
+
+class Rejected(BaseModel):
+    """A record that failed, with everything needed to understand and replay it. `raw` is its JSON text, ASCII only."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1] = 1
+    dataset: str
+    source: ObjectId
+    transform_version: int
+    run_id: str | None
+    record_index: int
+    problems: tuple[Problem, ...]
+    raw: str
+
+
+def write(rejected: Iterable[Rejected]) -> bytes:
+    """The object's bytes; deterministic."""
+    return gzip.compress(b"".join(entry.model_dump_json().encode() + b"\n" for entry in rejected), mtime=0)
+
+
+def read(body: bytes) -> Iterator[Rejected]:
+    """The entries. Raises PermanentError for what `write` did not write."""
+    try:
+        for line in gzip.decompress(body).splitlines():
+            yield Rejected.model_validate_json(line)
+    except (OSError, EOFError, ValidationError) as error:
+        message = f"not a quarantine object: {type(error).__name__}: {error}"
+        raise PermanentError(message) from error
+
+
+def raw_text(record: object) -> str:
+    """A record as JSON text in ASCII: lone surrogates and U+0000 survive as escapes."""
+    return json.dumps(record, separators=(",", ":"))

@@ -1,0 +1,46 @@
+"""Settings that every service reads from its environment (prefix `SMELT_`); AWS settings are boto3's own (`AWS_…`)."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import PermanentError
+from shared.topology import Queue
+
+
+class Settings(BaseSettings):
+    """One process's configuration. Secrets are `SecretStr`: printing the settings shows asterisks."""
+
+    model_config = SettingsConfigDict(env_prefix="SMELT_", frozen=True, hide_input_in_errors=True)
+
+    home: Path = Path(".smelt")
+    bucket: str
+    extract_queue_url: str
+    bronze_queue_url: str
+    silver_queue_url: str
+    database_url: SecretStr | None = None  # only the loader and ops have one
+    redis_url: SecretStr
+    # SQS's longest poll: idling costs $0.05 a worker-month instead of $0.21 at 5 s. A stop waits for the poll to end.
+    receive_wait: int = Field(default=20, ge=0, le=20)
+    concurrency: int = Field(default=1, ge=1, le=64)
+    liveness_file: Path | None = None
+    log_level: str = "INFO"
+
+    def queue_url(self, queue: Queue) -> str:
+        """The URL of one of `shared.topology.QUEUES`."""
+        return {
+            "extractor": self.extract_queue_url,
+            "transformer": self.bronze_queue_url,
+            "loader": self.silver_queue_url,
+        }[queue.service]
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment. Raises PermanentError that names what is missing or wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (f"SMELT_{str(e['loc'][0]).upper()} ({e['msg'].lower()})" for e in error.errors())
+        message = f"wrong environment: {', '.join(problems)}; `smelt env` prints that of the embedded stack"
+        raise PermanentError(message) from None

@@ -1,0 +1,86 @@
+"""Queues, bucket prefixes and their limits, written once.
+
+The embedded stack is created from this module, the workers check themselves against it, and Terraform reads
+`infra/terraform/topology.json`, which `python -m shared.topology` writes to standard output.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+DAY: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One work queue and the limits of the service that consumes it. Times are in seconds."""
+
+    name: str
+    service: str
+    time_limit: int
+    max_receives: int
+    visibility: int
+    retention: int = 4 * DAY  # an outage over a long weekend loses nothing
+
+    @property
+    def dead_letter_name(self) -> str:
+        """Its dead-letter queue; the URL follows the same rule: `<queue url>-dlq`."""
+        return f"{self.name}-dlq"
+
+
+DEAD_LETTER_RETENTION: Final = 14 * DAY  # SQS's maximum: the clock runs from the first enqueue, so take all there is
+
+# visibility = 90 s at most between heartbeats of a third of it, so that two heartbeats may be missed; a killed worker's
+# message comes back within that time however long the task itself may run (time_limit, enforced by the worker).
+EXTRACT: Final = Queue(
+    "smelt-extract",
+    service="extractor",
+    time_limit=300,  # a page is one request of at most 60 s plus waiting for the shared rate limit
+    max_receives=8,  # an API outage of about ten minutes is waited out by back-off before the DLQ
+    visibility=90,
+)
+BRONZE: Final = Queue(
+    "smelt-bronze",
+    service="transformer",
+    time_limit=600,  # a page takes about a second; a 1 GB upload minutes
+    max_receives=5,  # input does not heal by itself: only our own outages are worth waiting for
+    visibility=90,
+)
+SILVER: Final = Queue(
+    "smelt-silver",
+    service="loader",
+    time_limit=600,
+    max_receives=8,  # a database failover takes minutes: waited out by back-off
+    visibility=90,
+)
+QUEUES: Final = (EXTRACT, BRONZE, SILVER)
+
+# Where S3 publishes the event of a new object: {key prefix: queue}. A prefix belongs to exactly one queue.
+NOTIFICATIONS: Final = {
+    "bronze/": BRONZE,
+    "silver/": SILVER,
+    "quarantine/": SILVER,
+    "plans/": SILVER,
+}
+BRONZE_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX, PLANS_PREFIX = NOTIFICATIONS
+
+
+def queue_of(service: str) -> Queue:
+    """The queue that `service` consumes. Raises KeyError for an unknown service."""
+    return {queue.service: queue for queue in QUEUES}[service]
+
+
+def as_json() -> str:
+    """The topology as Terraform reads it (`jsondecode(file("topology.json"))`)."""
+    return json.dumps(
+        {
+            "queues": {queue.service: asdict(queue) | {"dead_letter_name": queue.dead_letter_name} for queue in QUEUES},
+            "dead_letter_retention": DEAD_LETTER_RETENTION,
+            "notifications": {prefix: queue.service for prefix, queue in NOTIFICATIONS.items()},
+        },
+        indent=2,
+    )
+
+
+if __name__ == "__main__":
+    print(as_json())

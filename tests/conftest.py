@@ -1,0 +1,56 @@
+"""What tests of every level share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import stack
+from infra.embedded.options import Options
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"  # real pages, on the developers' machines only
+
+Smelt = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def smelt_command(home: Path) -> Smelt:
+    """The `smelt` command as a person has it, on the stack of `home`; gives what subprocess.run gives."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SMELT_", "AWS_"))}
+
+    def smelt(*arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [Path(sys.executable).parent / "smelt", *arguments],
+            env=environment | {"SMELT_HOME": str(home), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return smelt
+
+
+@pytest.fixture(scope="session")
+def real_search_page() -> bytes:
+    """A page as the Search API sent it: 25 postings, half of them with 1,176 locations."""
+    page = SHARED_DATA / "usajobs-search-page-2025-09-03.json.gz"
+    if not page.exists():
+        pytest.skip(f"needs the real page {page.name}, which is on the developers' machines only")
+    return page.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """The environment of a real Postgres, Valkey, queues and bucket, without workers; also set for this process."""
+    home = tmp_path_factory.mktemp("backends") / ".smelt"
+    running = stack.start(home, Options(workers=False, console=False, simulator_postings=300))
+    before = dict(os.environ)
+    os.environ.update(running.environment)
+    yield running.environment
+    os.environ.clear()
+    os.environ.update(before)
+    stack.erase(home)

@@ -1,0 +1,118 @@
+"""The stack as a user starts it: two of each worker, the console, the simulator."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import psycopg2
+import psycopg2.extras
+import pytest
+
+from infra.embedded import stack
+from tests.conftest import Smelt, smelt_command
+
+POSTINGS = 3_000
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running stack and the ordinary clients that a user has."""
+
+    home: Path
+    smelt: Smelt
+    environment: dict[str, str]
+
+    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """The rows of a query, as dictionaries."""
+        connection = psycopg2.connect(self.environment["SMELT_DATABASE_URL"])
+        try:
+            with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(query, values)
+                return [dict(row) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    def client(self, service: str) -> Any:
+        """A plain boto3 client."""
+        names = self.environment
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=names["AWS_ENDPOINT_URL"],
+            region_name=names["AWS_DEFAULT_REGION"],
+            aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def upload(self, name: str, body: bytes, dataset: str = "usajobs_search") -> str:
+        """Drop a file as any S3 client does; returns its key."""
+        key = f"bronze/{dataset}/uploads/{name}"
+        self.client("s3").put_object(Bucket=self.environment["SMELT_BUCKET"], Key=key, Body=body)
+        return key
+
+    def simulator(self, **settings: object) -> Any:
+        """Tell the simulator what to do."""
+        answer = httpx.post(f"{self.environment['SMELT_USAJOBS_BASE_URL']}/_simulator", json=settings)
+        answer.raise_for_status()
+        return answer.json()
+
+    def ledger(self, key: str) -> dict[str, Any]:
+        """The ledger's row of a bronze object, waited for."""
+        return self.eventually(lambda: self.rows("select * from ops.object where key = %s", key))[0]
+
+    def dead_letter(self, queue: str, part_of_body: str) -> dict[str, str]:
+        """The reason on the dead letter whose body contains this, waited for; nothing is consumed."""
+        return self.eventually(lambda: self._dead_letter(queue, part_of_body))
+
+    def eventually(self, look: Callable[[], Any], seconds: float = 60) -> Any:
+        """The first thing that `look` finds."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := look():
+                return found
+            time.sleep(0.2)
+        pytest.fail("it never came")
+
+    def _dead_letter(self, queue: str, part_of_body: str) -> dict[str, str] | None:
+        sqs = self.client("sqs")
+        url = self.environment[f"SMELT_{queue.upper()}_QUEUE_URL"] + "-dlq"
+        answer = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1, MessageAttributeNames=["All"]
+        )
+        for message in answer.get("Messages", []):
+            if part_of_body in message["Body"]:
+                return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+        return None
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """`smelt up --detach` with two of each worker and nothing extracted yet."""
+    home = tmp_path_factory.mktemp("user") / ".smelt"
+    smelt = smelt_command(home)
+    workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
+    started = smelt("up", "--detach", "--no-first-run", *workers, "--postings", str(POSTINGS))
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield Deployment(home, smelt, stack.environment(home))
+    finally:
+        stack.erase(home)
+
+
+@pytest.fixture(scope="session")
+def simulated_day() -> str:
+    """One day for the whole session: a test run at midnight must not see two."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def run_outcome(smelt: Smelt, *arguments: str) -> dict[str, Any]:
+    """What `smelt run … --wait --json` prints."""
+    result = smelt("run", *arguments, "--wait", "--json")
+    assert result.stdout, result.stderr
+    outcome: dict[str, Any] = json.loads(result.stdout)
+    return outcome | {"exit_code": result.returncode}

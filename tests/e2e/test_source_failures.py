@@ -1,0 +1,55 @@
+"""A source that refuses, stumbles or is not there: a clear error in the right place, and no posting lost."""
+
+import os
+import signal
+
+import pytest
+
+from infra.embedded import stack
+from tests.e2e.conftest import Deployment, run_outcome
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_refused_key_is_said_at_once(deployment: Deployment) -> None:
+    deployment.simulator(faults={"401": 1})
+    result = deployment.smelt("run", "usajobs_search", "--wait")
+    assert result.returncode == 1
+    assert "dead letter on smelt-extract-dlq" in result.stdout
+    assert "401 Unauthorized: the source refuses the key or the User-Agent" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [{"429": 2, "retry_after": 1}, {"500": 2}, {"truncate": 2}, {"html200": 2}],
+    ids=["429", "500", "cut short", "HTML"],
+)
+def test_a_source_that_stumbles_costs_time_and_nothing_else(deployment: Deployment, faults: dict[str, int]) -> None:
+    deployment.simulator(faults=faults)
+    outcome = run_outcome(deployment.smelt, "usajobs_search", "--param", "keyword=analyst")
+    assert deployment.simulator()["faults"].get(next(iter(faults)), 0) == 0, "the faults never happened"
+    assert outcome["exit_code"] == 0
+    assert outcome["run"]["covered"] == outcome["run"]["announced"] > 0
+    assert outcome["dead_letters"] == []
+
+
+def test_a_wrong_parameter_is_refused_before_anything_is_queued(deployment: Deployment) -> None:
+    result = deployment.smelt("run", "usajobs_search", "--param", "colour=red")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("smelt: unknown parameter 'colour'; the Search API takes DatePosted, ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_unknown_dataset_is_refused(deployment: Deployment) -> None:
+    result = deployment.smelt("run", "weather")
+    assert (result.returncode, result.stderr) == (1, "smelt: no dataset 'weather'; known: usajobs_search\n")
+
+
+def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployment) -> None:
+    simulator = next(part for part in stack.status(deployment.home) if part.name == "simulator")
+    assert simulator.pid
+    os.kill(simulator.pid, signal.SIGTERM)
+    result = deployment.smelt("run", "usajobs_search", "--wait", "--timeout", "12")
+    assert result.returncode == 1
+    assert "waits: extractor: TransientError" in result.stdout
+    assert "ConnectError" in result.stdout

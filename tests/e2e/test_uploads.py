@@ -1,0 +1,114 @@
+"""Files that somebody drops with any S3 client: good ones land, bad ones say why, neighbours never notice."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+import zstandard
+
+from tests.e2e.conftest import Deployment
+
+pytestmark = pytest.mark.e2e
+
+
+def posting(number: int, **descriptor: Any) -> dict[str, Any]:
+    return {
+        "MatchedObjectId": str(number),
+        "MatchedObjectDescriptor": {
+            "PositionID": f"TEST-{number}",
+            "PositionTitle": "Smelter",
+            "PositionURI": f"https://www.usajobs.gov/job/{number}",
+            "PositionLocation": [{"LocationName": "Chicago, Illinois", "Longitude": -87.6, "Latitude": 41.9}],
+            **descriptor,
+        },
+    }
+
+
+def response(*postings: object) -> dict[str, Any]:
+    return {"SearchResult": {"SearchResultCount": len(postings), "SearchResultItems": list(postings)}}
+
+
+def test_the_real_page_lands_completely(deployment: Deployment, real_search_page: bytes) -> None:
+    postings = json.loads(gzip.decompress(real_search_page))["response"]["payload"]["SearchResult"]["SearchResultItems"]
+    numbers = [int(item["MatchedObjectId"]) for item in postings]
+    locations = sum(len(item["MatchedObjectDescriptor"]["PositionLocation"]) for item in postings)
+
+    loaded = deployment.ledger(deployment.upload("real page.json.gz", real_search_page))
+
+    assert (loaded["read"], loaded["inserted"], loaded["quarantined"]) == (25, 25, 0)
+    assert len(deployment.rows("select 1 from silver.job where control_number = any(%s)", numbers)) == 25
+    stored = deployment.rows("select count(*) as n from silver.job_location where control_number = any(%s)", numbers)
+    assert stored[0]["n"] == locations == 16_200
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("plain.json", lambda body: body),
+        ("gzip.json.gz", gzip.compress),
+        ("zstd.json.zst", zstandard.compress),
+        ("wrong name for gzip.txt", gzip.compress),
+        ("ключ with + and %2B.json", lambda body: body),
+    ],
+)
+def test_a_bare_response_lands_however_it_is_packed(deployment: Deployment, name: str, pack: Any) -> None:
+    number = 900_000_000 + sum(name.encode())
+    key = deployment.upload(name, pack(json.dumps(response(posting(number))).encode()))
+    assert deployment.ledger(key)["inserted"] == 1
+    assert deployment.rows("select position_title from silver.job where control_number = %s", number) == [
+        {"position_title": "Smelter"}
+    ]
+
+
+def test_our_own_envelope_lands_too(deployment: Deployment) -> None:
+    envelope = {"request": {}, "response": {"status": 200, "headers": {}, "payload": response(posting(910_000_001))}}
+    assert deployment.ledger(deployment.upload("envelope.json", json.dumps(envelope).encode()))["inserted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "dataset", "reason"),
+    [
+        ("not json.txt", b"Dear Sir or Madam,", "usajobs_search", "not JSON"),
+        ("empty.json", b"", "usajobs_search", "empty"),
+        ("half.json.gz", gzip.compress(b'{"SearchResult": {}}')[:-9], "usajobs_search", "damaged compression"),
+        ("other.json", b'{"hello": "world"}', "usajobs_search", "not a USAJOBS Search response"),
+        ("page.json", b"{}", "no_such_dataset", "no dataset 'no_such_dataset'; known: "),
+    ],
+)
+def test_a_bad_file_becomes_a_dead_letter_that_says_why(
+    deployment: Deployment, name: str, body: bytes, dataset: str, reason: str
+) -> None:
+    deployment.upload(name, body, dataset)
+    letter = deployment.dead_letter("bronze", name.replace(" ", "+"))
+    assert reason in letter["error_message"]
+    assert (letter["service"], letter["source_queue"], letter["attempts"]) == ("transformer", "smelt-bronze", "1")
+
+    good = deployment.upload(f"good after {name}.json", json.dumps(response(posting(920_000_001))).encode())
+    assert deployment.ledger(good)["read"] == 1
+
+
+def test_bad_postings_are_quarantined_and_their_neighbours_land(deployment: Deployment) -> None:
+    page = response(
+        posting(930_000_001),
+        {"MatchedObjectId": "not a number", "MatchedObjectDescriptor": {}},
+        posting(930_000_002, PositionTitle=" "),
+        posting(930_000_003, PositionTitle="a\x00b"),
+        "not even an object",
+        posting(930_000_004),
+    )
+    key = deployment.upload("mixed.json", json.dumps(page).encode())
+
+    loaded = deployment.ledger(key)
+    rejected = deployment.eventually(
+        lambda: deployment.rows("select * from ops.quarantine where key = %s order by record_index", key)
+    )
+
+    assert (loaded["read"], loaded["inserted"], loaded["quarantined"]) == (6, 2, 4)
+    assert [(row["record_index"], row["rule"]) for row in rejected] == [
+        (1, "int_parsing"),
+        (2, "position_title_present"),
+        (3, "value_error"),
+        (4, "model_type"),
+    ]
+    assert json.loads(rejected[2]["raw"]) == page["SearchResult"]["SearchResultItems"][3]
