@@ -116,6 +116,11 @@ def page_key(dataset: str, run_id: str, part: int, page: int) -> str:
     return f"{folder}/part={part:04d}/page={page:04d}.json.gz"
 
 
+def upload_key(dataset: str, name: str) -> str:
+    """Where a file that somebody drops lies; any name below this folder will do."""
+    return f"{BRONZE_PREFIX}{dataset}/uploads/{name}"
+
+
 def plan_key(dataset: str, run_id: str) -> str:
     """Where the plan of a run lies."""
     return f"{PLANS_PREFIX}{dataset}/date={run_date(run_id)}/run={run_id}/plan.json"
@@ -133,7 +138,7 @@ def dataset_of(bronze_key: str) -> str:
 
 def is_upload(bronze_key: str) -> bool:
     """Whether the key is of a file that somebody dropped, rather than of a page that the extractor fetched."""
-    return bronze_key.startswith(f"{BRONZE_PREFIX}{dataset_of(bronze_key)}/uploads/")
+    return bronze_key.startswith(upload_key(dataset_of(bronze_key), ""))
 
 
 def silver_key(bronze: ObjectId, transform_version: int) -> str:

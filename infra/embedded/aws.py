@@ -96,7 +96,8 @@ def ensure_resources(port: int) -> bool:
     for queue in QUEUES:
         _ensure_queue(sqs, port, queue.dead_letter_name, _dead_letter_attributes(), existing)
         _ensure_queue(sqs, port, queue.name, _attributes(queue), existing)
-    s3.create_bucket(Bucket=BUCKET)
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     _ensure_notifications(s3)
     return not existing.issuperset(name for queue in QUEUES for name in (queue.name, queue.dead_letter_name))

@@ -137,10 +137,17 @@ def _initialise(server: Server, binaries: Path) -> None:
 
 
 def _stop_forgotten(data: Path) -> None:
+    """Stop a server that nobody remembers. A killed one may be a zombie still, which Postgres takes for alive.
+
+    The lock file of a zombie then names this process: Postgres takes its parent's pid for stale, and still makes sure
+    that no backend of the killed server is left, which it could not without the file.
+    """
     lock = data / "postmaster.pid"
     if not lock.exists():
         return
-    pid = int(lock.read_text().split(maxsplit=1)[0])
-    if birth_of(pid) and str(data) in command_line(pid):
-        os.kill(pid, signal.SIGINT)
-        await_end(pid, limit=20)
+    pid, _, rest = lock.read_text().partition("\n")
+    if birth_of(int(pid)) and str(data) in command_line(int(pid)):
+        os.kill(int(pid), signal.SIGINT)
+        await_end(int(pid), limit=20)
+    if lock.exists() and not birth_of(int(pid)):
+        lock.write_text(f"{os.getpid()}\n{rest}")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from services.ops.connections import Connections
 from shared.engine.message import dead_letter_url
+from shared.errors import PermanentError
+from shared.events import created_objects
 from shared.topology import QUEUES
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 LOOK = 20  # s that a message is hidden while we look at the others; given back at once afterwards
+SHORT = 160  # characters of a body in a line
 MOST = 1_000  # messages of one queue that a look takes in
 
 
@@ -26,6 +29,19 @@ class DeadLetter:
     error_type: str
     error_message: str
     attempts: str
+
+    @property
+    def line(self) -> str:
+        """Where, about what, and why."""
+        return f"{self.queue}-dlq: {self.about}: {self.error_type}: {self.error_message}"
+
+    @property
+    def about(self) -> str:
+        """The objects that the message names, or the start of a command or of whatever it is."""
+        try:
+            return ", ".join(stored.key for stored in created_objects(self.body))
+        except PermanentError:
+            return self.body[:SHORT]
 
 
 def look(connections: Connections) -> list[DeadLetter]:

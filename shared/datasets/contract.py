@@ -141,8 +141,13 @@ def tables(dataset: str) -> Tables:
     return cast("Tables", _module(dataset, "tables"))
 
 
-def _module(dataset: str, part: str) -> Any:
+def check_name(dataset: str) -> None:
+    """Raises PermanentError for an unknown dataset."""
     if dataset not in names():
         message = f"no dataset {dataset!r}; known: {', '.join(names())}"
         raise PermanentError(message)
+
+
+def _module(dataset: str, part: str) -> Any:
+    check_name(dataset)
     return importlib.import_module(f"shared.datasets.{dataset}.{part}")

@@ -21,7 +21,7 @@ def run(
 ) -> None:
     """Start a run: put one command on the extract queue.
 
-    Example: smelt run usajobs_search --param keyword="data engineering" --wait
+    Example: smelt run DATASET --param keyword="data engineering" --wait
     """
     connections = connect()
     run_id = runs.start(connections, dataset, _parsed(param or []))

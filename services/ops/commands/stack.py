@@ -1,22 +1,22 @@
 """`smelt up`, `down`, `status`, `env`: the embedded stack on this machine."""
 
 import json
+import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
-import time
-from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from services.ops import audit, landed, runs
+from services.ops.commands.narration import Narrator
 from services.ops.commands.terminal import out, say, say_outcome, table_of_rows, watch_run
 from services.ops.connections import Connections, connect, home, use_embedded_stack
 from shared.datasets import contract
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from infra.embedded.stack import Running
 
 FIRST_RUN_TIMEOUT = 900  # s
-NEWLY_LOADED = text("""
-    select id, key, read, inserted, updated, unchanged, stale, quarantined from ops.object where id > :after order by id
-""")
 
 
 def up(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -109,15 +106,27 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
     with connections.database.connect() as connection:
         out.print(table_of_rows(landed.rows(connection)))
     say(f"console   {running.environment['SMELT_CONSOLE_URL']}")
-    say('database  eval "$(smelt env)" && psql "$SMELT_DATABASE_URL"')
-    say()
-    say("Try next")
-    say("  open the console in a browser")
-    say(
-        '  upload a file:  eval "$(smelt env)" && aws s3 cp page.json "s3://$SMELT_BUCKET/bronze/usajobs_search/uploads/"'
-    )
-    say("  extract a part: smelt run usajobs_search --param keyword=engineer --wait")
-    say("  break something: kill a worker (`smelt status` shows the pids) while a run goes on, and see nothing lost")
+    _say_what_next()
+
+
+def _say_what_next() -> None:
+    smelt = _program()
+    dataset = contract.names()[0]
+    say(f"""database  eval "$({smelt} env)" && psql "$SMELT_DATABASE_URL"
+
+Try next
+  look        open the console in a browser
+  extract     {smelt} run {dataset} --wait
+  upload      {smelt} upload FILE {dataset}
+              or with any S3 client: a file under s3://$SMELT_BUCKET/bronze/{dataset}/uploads/ is loaded
+  break       kill a worker or the database (pids: {smelt} status) while a run goes on, and see nothing lost""")
+
+
+def _program() -> str:
+    """How this user calls smelt: by name where that is this program, else by its path."""
+    path = sys.argv[0]
+    name = Path(path).name
+    return name if shutil.which(name) == path else min(path, os.path.relpath(path), key=len)
 
 
 def _first_run(connections: Connections, dataset: str) -> None:
@@ -148,24 +157,8 @@ def _stay(connections: Connections, running: "Running") -> None:
             _repair(connections)
 
     say("\nWorking on whatever arrives, until Ctrl-C.")
-    threading.Thread(target=_narrate, args=(connections,), daemon=True).start()
+    threading.Thread(target=Narrator(connections).stay, daemon=True).start()
     _say_killed(supervisor.supervise(running, tell))
-
-
-def _narrate(connections: Connections) -> None:
-    """Say what is loaded, as it is loaded."""
-    after = -1
-    while True:
-        with suppress(DBAPIError), connections.database.connect() as connection:
-            if after < 0:
-                after = connection.scalar(text("select coalesce(max(id), 0) from ops.object")) or 0
-            for row in connection.execute(NEWLY_LOADED, {"after": after}):
-                after = row.id
-                say(
-                    f"loaded {escape(row.key)}: read {row.read} = inserted {row.inserted} + updated {row.updated}"
-                    f" + unchanged {row.unchanged} + stale {row.stale} + quarantined {row.quarantined}"
-                )
-        time.sleep(1)
 
 
 def _stop() -> None:

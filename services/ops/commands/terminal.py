@@ -48,9 +48,7 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
 def say_outcome(look: runs.Progress) -> None:
     """What became of a run: its counts, or what it lacks and why."""
     for letter in look.dead_letters:
-        say(
-            f"[red]dead letter[/red] on {letter.queue}-dlq: {escape(letter.error_type)}: {escape(letter.error_message)}"
-        )
+        say(f"[red]dead letter[/red] on {escape(letter.line)}")
     for trouble in look.troubles:
         say(f"[yellow]waits[/yellow]: {escape(_waiting(trouble))}")
     run = look.run
