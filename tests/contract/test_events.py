@@ -166,9 +166,10 @@ def test_a_wrong_command_is_refused_by_the_field_that_is_wrong(fields: dict[str,
 
 
 @pytest.mark.parametrize(
-    "body", [*BAD_BODIES.values()][:8] + [json.dumps(CELERY_ENVELOPE), "[" * 100_000, json.dumps({"Records": [RECORD]})]
+    "body",
+    [*[*BAD_BODIES.values()][:8], json.dumps(CELERY_ENVELOPE), "[" * 100_000, json.dumps({"Records": [RECORD]})],
 )
 def test_what_is_no_command_is_refused_in_one_line(body: str) -> None:
-    with pytest.raises(PermanentError, match="^not a smelt command: ") as refused:
+    with pytest.raises(PermanentError, match=r"^not a smelt command: ") as refused:
         command(body)
     assert "\n" not in str(refused.value)

@@ -12,7 +12,9 @@ from shared.datasets.contract import Request
 from shared.events import PageCommand
 
 COMMAND = PageCommand(dataset="things", run_id="20250903T120000Z-0badcafe", params={"a": "1"}, part=2, page=3, of=4)
-REQUEST = Request("https://api.test/search", {"a": "1", "Page": "3"}, {"Authorization-Key": "s3cret", "User-Agent": "me@x.y"})
+REQUEST = Request(
+    "https://api.test/search", {"a": "1", "Page": "3"}, {"Authorization-Key": "s3cret", "User-Agent": "me@x.y"}
+)
 PAYLOAD = b'{ "b": 1.10,  "a": "\\u00e9\xc3\xa9", "big": 123456789012345678901234567890 }\n'
 ANSWER = Answer(200, {"date": "Wed, 03 Sep 2025 12:00:00 GMT"}, PAYLOAD)
 RECEIVED = datetime(2025, 9, 3, 12, 0, 1, 500, tzinfo=UTC)

@@ -25,7 +25,7 @@ def left_over(arrivals: list[Observation]) -> Observation:
     """What the database holds after the fence has let in only what is not older."""
     held = arrivals[0]
     for seen in arrivals[1:]:
-        held = seen if seen >= held else held
+        held = max(seen, held)
     return held
 
 

@@ -72,7 +72,9 @@ def test_the_same_entries_give_the_same_bytes() -> None:
         pytest.param(gzip.compress(b"hello\n"), id="not JSON"),
         pytest.param(gzip.compress(b"\xff\n"), id="not UTF-8"),
         pytest.param(gzip.compress(b"{}\n"), id="fields missing"),
-        pytest.param(gzip.compress(rejected(1).model_dump_json().replace(":1,", ":2,", 1).encode()), id="of the future"),
+        pytest.param(
+            gzip.compress(rejected(1).model_dump_json().replace(":1,", ":2,", 1).encode()), id="of the future"
+        ),
     ],
 )
 def test_a_damaged_object_is_refused(body: bytes) -> None:

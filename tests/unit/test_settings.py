@@ -8,7 +8,7 @@ from shared.errors import PermanentError
 from shared.settings import load_settings
 from shared.topology import QUEUES
 
-PASSWORD = "hunter2-and-more"
+PASSWORD = "hunter2-and-more"  # noqa: S105 - nobody's
 ENVIRONMENT = {
     "SMELT_BUCKET": "lake",
     "SMELT_EXTRACT_QUEUE_URL": "https://sqs.test/1/smelt-extract",
@@ -54,9 +54,7 @@ def test_no_way_of_printing_settings_shows_a_secret() -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_what_is_missing_is_named_in_one_line_as_the_variable_it_is(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_what_is_missing_is_named_in_one_line_as_the_variable_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
     assert refusal().startswith(f"wrong environment: {name} (field required);")
     assert "\n" not in refusal()

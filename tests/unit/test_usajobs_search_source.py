@@ -60,10 +60,7 @@ class Market:
 def market(size: int, organizations: int = 3, series: int = 40) -> Market:
     """Postings spread evenly over organisations, each of two series."""
     return Market(
-        [
-            Posting(n, f"A{n % organizations}", (f"{n % series:04d}", f"{(n + 1) % series:04d}"))
-            for n in range(size)
-        ]
+        [Posting(n, f"A{n % organizations}", (f"{n % series:04d}", f"{(n + 1) % series:04d}")) for n in range(size)]
     )
 
 
@@ -181,7 +178,8 @@ def test_without_a_key_or_an_address_the_variable_is_named(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "answer", [None, [], {}, {"SearchResult": None}, {"SearchResult": {}}, {"SearchResult": {"SearchResultCountAll": "x"}}]
+    "answer",
+    [None, [], {}, {"SearchResult": None}, {"SearchResult": {}}, {"SearchResult": {"SearchResultCountAll": "x"}}],
 )
 def test_an_answer_without_the_count_is_refused(answer: object) -> None:
     with pytest.raises(PermanentError, match="SearchResultCountAll"):
