@@ -1,6 +1,7 @@
 """Settings that every service reads from its environment (prefix `SMELT_`); AWS settings are boto3's own (`AWS_…`)."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,7 +24,13 @@ class Settings(BaseSettings):
     redis_url: SecretStr
     # SQS's longest poll: idling costs $0.05 a worker-month instead of $0.21 at 5 s. A stop waits for the poll to end.
     receive_wait: int = Field(default=20, ge=0, le=20)
+    # Processes isolate crashes, leaks and time limits; threads are for handlers that only wait.
+    pool: Literal["prefork", "threads"] = "prefork"
     concurrency: int = Field(default=1, ge=1, le=64)
+    tasks_per_child: int = Field(default=1_000, ge=1)  # a child is replaced after so many messages, whatever it leaks
+    memory_per_child: int = Field(default=1_024, ge=64)  # MiB of resident memory after which a child is replaced
+    # Seconds that a stop waits for work under way before giving it back; with a poll of 20 s below ECS's 120 s.
+    stop_timeout: int = Field(default=80, ge=1)
     liveness_file: Path | None = None
     log_level: str = "INFO"
 

@@ -1,6 +1,5 @@
 """The loader: silver batch, quarantine or run plan in, rows in Postgres out, each object in one transaction."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import boto3
@@ -35,13 +34,22 @@ log = structlog.get_logger()
 OBJECT_LIMIT = 1 << 30  # bytes
 
 
+def check(settings: Settings) -> None:
+    """Raises PermanentError unless the database is there and its schema is the one this code needs."""
+    engine = _connect(settings)
+    try:
+        needed = missing(engine)
+    except DBAPIError as error:
+        raise PermanentError(str(explained(error, engine))) from error
+    engine.dispose()
+    if needed:
+        message = f"the database lacks migrations {', '.join(sorted(needed))}: run `smelt db upgrade`"
+        raise PermanentError(message)
+
+
 def bootstrap(settings: Settings) -> Handler:
-    """Compose the handler from S3 and a database whose schema is the one this code needs."""
-    if settings.database_url is None:
-        sys.exit("smelt: SMELT_DATABASE_URL is not set: the loader needs a database")
-    engine = connect(settings.database_url, "loader")
-    if needed := missing(engine):
-        sys.exit(f"smelt: the database lacks migrations {', '.join(sorted(needed))}: run `smelt db upgrade`")
+    """Compose the handler from S3 and the database."""
+    engine = _connect(settings)
     s3: S3Client = boto3.client("s3")
     return lambda message: handle(message, s3, engine)
 
@@ -117,10 +125,17 @@ def load_plan(connection: Connection, content: Content) -> str:
 LOADERS = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
 
 
+def _connect(settings: Settings) -> Engine:
+    if settings.database_url is None:
+        message = "SMELT_DATABASE_URL is not set: the loader needs a database"
+        raise PermanentError(message)
+    return connect(settings.database_url, "loader")
+
+
 def _key_texts(dataset: str, frame: pl.DataFrame) -> list[str]:
     keys = key_names(contract.tables(dataset))
     return frame.select(pl.concat_str(keys, separator="\t")).to_series().to_list()
 
 
 if __name__ == "__main__":
-    worker.run("loader", bootstrap)
+    worker.run("loader", bootstrap, check)

@@ -7,12 +7,15 @@ acknowledgement by Celery means no more than "the slot is free".
 
 import base64
 import json
+import math
 import threading
 import time
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+import celery
+import kombu
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 from celery.worker import state as celery_state
@@ -20,12 +23,25 @@ from kombu.transport import virtual
 
 from shared.engine.message import Message, show_again
 
+# kombu's virtual transport is private API. These are the versions it was tested with and the names it relies on; a bump
+# must pass tests/integration/test_engine.py first.
+TESTED = {"celery": "5.7.0", "kombu": "5.7.0"}
+RELIED_ON = {
+    virtual.Channel: ("_get", "_restore", "basic_ack", "basic_reject", "drain_events", "qos"),
+    virtual.QoS: ("append", "can_consume", "reject", "restore_unacked_once"),
+    virtual.Transport: ("drain_events", "polling_interval"),
+    celery_state: ("should_stop", "should_terminate"),
+}
+assert {"celery": celery.__version__, "kombu": kombu.__version__} == TESTED, f"tested with {TESTED} only"  # noqa: S101
+assert all(hasattr(owner, name) for owner, names in RELIED_ON.items() for name in names), "kombu has changed"  # noqa: S101
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 log = structlog.get_logger()
 
 TASK = "smelt.deliver"
+STUCK_AFTER = 60.0  # s past a task's hard time limit at which the worker no longer passes for alive
 LONGEST_PAUSE = 5.0  # s between polls while the broker is away
 
 
@@ -39,12 +55,14 @@ class Channel(virtual.Channel):
         self._queue_url: str = options["queue_url"]
         self._receive_wait: int = options["receive_wait"]
         self._liveness_file: Path | None = options["liveness_file"]
+        self._longest_task: float = options["longest_task"]
+        self._delivered_at: dict[str, float] = {}
         self._slot_freed = threading.Event()
         self._pause = 0.0
 
     def drain_events(self, timeout: float | None = None, callback: Any = None) -> Any:
         """Deliver one message, or raise Empty; waits without spinning while every slot is taken."""
-        self._touch()
+        self._report_life()
         self._slot_freed.clear()
         if not self.qos.can_consume():
             self._slot_freed.wait(timeout)
@@ -53,12 +71,12 @@ class Channel(virtual.Channel):
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """A child has settled the message."""
         super().basic_ack(delivery_tag, multiple=multiple)  # type: ignore[no-untyped-call]
-        self._slot_freed.set()
+        self._settled(delivery_tag)
 
     def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """A child died over the message, or never got it: give it back whatever Celery meant to do."""
         super().basic_reject(delivery_tag, requeue=True)  # type: ignore[no-untyped-call]
-        self._slot_freed.set()
+        self._settled(delivery_tag)
         log.warning("message.given_back", requeue=requeue)
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:  # noqa: ARG002 - kombu's signature
@@ -78,14 +96,25 @@ class Channel(virtual.Channel):
         self._pause = 0.0
         if not answer.get("Messages"):
             raise Empty
-        return _celery_message(Message.received(answer["Messages"][0], self._queue_url), queue)
+        message = Message.received(answer["Messages"][0], self._queue_url)
+        self._delivered_at[message.receipt] = time.monotonic()
+        return _celery_message(message, queue)
 
     def _restore(self, message: virtual.Message) -> None:
         """Show the message at once to any worker; called for what is unsettled when this one stops."""
-        show_again(self._sqs, Message(**message.properties["sqs"]), after=0)
+        try:
+            show_again(self._sqs, Message(**message.properties["sqs"]), after=0)
+        except (BotoCoreError, ClientError) as error:  # then its visibility ends by itself
+            log.warning("message.not_given_back", error=str(error))
 
-    def _touch(self) -> None:
-        if self._liveness_file:
+    def _settled(self, delivery_tag: str) -> None:
+        self._delivered_at.pop(delivery_tag, None)
+        self._slot_freed.set()
+
+    def _report_life(self) -> None:
+        """Touch the liveness file: the loop turns, and no task is older than what its time limit should have ended."""
+        oldest = min(self._delivered_at.values(), default=math.inf)
+        if self._liveness_file and time.monotonic() - oldest < self._longest_task + STUCK_AFTER:
             self._liveness_file.touch()
 
 

@@ -1,20 +1,24 @@
 """Runs a service: a Celery worker on the service's queue."""
 
 import functools
+import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
 import celery
 from botocore.config import Config
 from celery.platforms import SecurityWarning
-from celery.signals import worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
 from shared import telemetry
 from shared.engine.delivery import Delivery, Handler, deliver
 from shared.engine.message import Message
+from shared.engine.startup import check_queue
 from shared.engine.transport import TASK, Transport
 from shared.engine.trouble import TroubleBoard
 from shared.errors import PermanentError
@@ -24,7 +28,9 @@ from shared.topology import Queue, queue_of
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-SOFT_STOP = 60  # s that a stop waits for work under way before giving it back; with a poll of 20 s below ECS's 120 s
+Bootstrap = Callable[[Settings], Handler]
+Check = Callable[[Settings], None]
+
 HARD_LIMIT_MARGIN = 30  # s from the soft time limit, which leaves a reason, to the hard one, which kills
 
 CELERY_SETTINGS = {
@@ -44,39 +50,56 @@ CELERY_SETTINGS = {
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    "worker_soft_shutdown_timeout": SOFT_STOP,
+    "worker_lost_wait": 1.0,  # s for a dead child's result, which is no more than the word that a slot is free
 }
 
 
-def run(service: str, bootstrap: Callable[[Settings], Handler]) -> None:
-    """Consume the service's queue until told to stop (SIGTERM: finish or give back), then exit the process.
+def run(service: str, bootstrap: Bootstrap, check: Check = lambda _: None) -> NoReturn:
+    """Consume the service's queue until told to stop, then exit the process.
 
-    `bootstrap` composes the handler from the settings; it is called once in each working process, after the fork.
+    `bootstrap` composes the handler from the settings, without I/O: it is called once in each working process, after
+    the fork. `check` is called before anything starts; its PermanentError becomes one line and exit code 1.
     """
     try:
-        settings = load_settings()
+        serve(load_settings(), queue_of(service), bootstrap, check)
     except PermanentError as error:
         sys.exit(f"smelt: {error}")
-    queue = queue_of(service)
-    telemetry.configure(service, settings.log_level)
+
+
+def serve(settings: Settings, queue: Queue, bootstrap: Bootstrap, check: Check = lambda _: None) -> NoReturn:
+    """The same for a given queue. Raises PermanentError if a check fails."""
+    telemetry.configure(queue.service, settings.log_level)
+    check_queue(sqs_client(settings.receive_wait), settings.queue_url(queue), queue)
+    check(settings)
+    setup_logging.connect(lambda **_: None, weak=False)  # logging is ours: with a receiver Celery leaves it alone
     warnings.simplefilter("ignore", SecurityWarning)  # of running as root: it is about pickle, and we take only JSON
     worker = application(settings, queue, bootstrap).Worker(
-        pool="prefork",
+        pool=settings.pool,
         concurrency=settings.concurrency,
-        hostname=f"{service}@%h",
+        max_tasks_per_child=settings.tasks_per_child,
+        max_memory_per_child=settings.memory_per_child * 1024,  # Celery counts KiB, the setting MiB
+        hostname=f"{queue.service}@%h",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
-        loglevel="WARNING",
     )
+    worker_shutting_down.connect(functools.partial(_bound_the_stop, settings.stop_timeout), weak=False)
     worker.start()
     sys.exit(worker.exitcode)
 
 
-def application(settings: Settings, queue: Queue, bootstrap: Callable[[Settings], Handler]) -> celery.Celery:
+def _bound_the_stop(seconds: int, **_: Any) -> None:
+    """What is not finished by then is given back: Celery's cold shutdown ends the children and frees their messages."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGQUIT))
+    timer.daemon = True
+    timer.start()
+
+
+def application(settings: Settings, queue: Queue, bootstrap: Bootstrap) -> celery.Celery:
     """The Celery application with its one task, which delivers whatever arrives to the service's handler."""
     app = celery.Celery(queue.service, set_as_current=True)
+    limits = {"soft_time_limit": queue.time_limit, "time_limit": queue.time_limit + HARD_LIMIT_MARGIN}
     app.conf.update(
         CELERY_SETTINGS,
         task_queues={queue.name: {"exchange": "", "routing_key": queue.name}},
@@ -86,6 +109,7 @@ def application(settings: Settings, queue: Queue, bootstrap: Callable[[Settings]
             "queue_url": settings.queue_url(queue),
             "receive_wait": settings.receive_wait,
             "liveness_file": settings.liveness_file,
+            "longest_task": limits["time_limit"],
         },
     )
 
@@ -98,8 +122,6 @@ def application(settings: Settings, queue: Queue, bootstrap: Callable[[Settings]
     def _(**_: Any) -> None:
         telemetry.configure(queue.service, settings.log_level)
         composed()
-
-    limits = {"soft_time_limit": queue.time_limit, "time_limit": queue.time_limit + HARD_LIMIT_MARGIN}
 
     @app.task(name=TASK, **limits)  # type: ignore[untyped-decorator]
     def _(message: dict[str, Any]) -> None:

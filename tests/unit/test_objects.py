@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError
-from shared.objects import ObjectId, dataset_of, is_upload, page_key, plan_key, quarantine_key, run_date, silver_key
+from shared.objects import (
+    ObjectId,
+    dataset_of,
+    is_upload,
+    page_key,
+    plan_key,
+    quarantine_key,
+    run_date,
+    silver_key,
+    upload_key,
+)
 
 KeyOf = Callable[[ObjectId, int], str]
 
@@ -76,6 +86,10 @@ def test_a_key_without_a_dataset_is_refused_by_name(key: str) -> None:
 )
 def test_only_what_lies_in_the_uploads_folder_of_a_dataset_is_an_upload(key: str, *, expected: bool) -> None:
     assert is_upload(key) is expected
+
+
+def test_a_file_that_is_dropped_lies_in_the_uploads_folder_under_its_own_name() -> None:
+    assert upload_key("things", "deep/a b.json") == "bronze/things/uploads/deep/a b.json"
 
 
 def test_the_version_is_s3_s_or_else_the_etag() -> None:

@@ -29,6 +29,12 @@ def left_over(arrivals: list[Observation]) -> Observation:
     return held
 
 
+def test_an_observation_says_when_where_and_by_which_code_a_record_was_seen() -> None:
+    seen = observation(NOON, KEY, "00ab", 3)
+    assert (seen.observed_at, seen.source, seen.transform_version) == (NOON, source_number(KEY), 3)
+    assert seen.sequencer == "00AB" + 28 * "0"
+
+
 def test_the_source_s_time_decides_first() -> None:
     assert observation(NOON, KEY, "FF", 9) < observation(NOON + SECOND, KEY, "00", 1)
 
