@@ -72,26 +72,28 @@ def _created(event: dict[str, Any]) -> list[ObjectId]:
         return []
     if event.get("source") == "aws.s3":
         return [_from_eventbridge(event["detail"])] if event["detail-type"] == "Object Created" else []
-    return [_from_record(record) for record in event["Records"] if record["eventName"].startswith("ObjectCreated:")]
+    records = event["Records"]
+    if not isinstance(records, list):
+        message = "Records is not a list"
+        raise TypeError(message)
+    return [_from_record(record) for record in records if record["eventName"].startswith("ObjectCreated:")]
 
 
 def _from_record(record: dict[str, Any]) -> ObjectId:
     stored = record["s3"]["object"]
-    return ObjectId(
-        bucket=record["s3"]["bucket"]["name"],
-        key=unquote_plus(stored["key"], errors="strict"),
-        version_id=stored.get("versionId"),
-        etag=stored.get("eTag"),
-        sequencer=stored.get("sequencer"),
-    )
+    key = unquote_plus(stored["key"], errors="strict")
+    return _object_id(record["s3"]["bucket"]["name"], key, stored, ("versionId", "eTag", "sequencer"))
 
 
 def _from_eventbridge(detail: dict[str, Any]) -> ObjectId:
     stored = detail["object"]
-    return ObjectId(
-        bucket=detail["bucket"]["name"],
-        key=stored["key"],  # not URL-encoded in this form
-        version_id=stored.get("version-id"),
-        etag=stored.get("etag"),
-        sequencer=stored.get("sequencer"),
-    )
+    key = stored["key"]  # not URL-encoded in this form
+    return _object_id(detail["bucket"]["name"], key, stored, ("version-id", "etag", "sequencer"))
+
+
+def _object_id(bucket: Any, key: Any, stored: dict[str, Any], names: tuple[str, str, str]) -> ObjectId:
+    optional = [stored.get(name) for name in names]
+    if not all(isinstance(value, str) for value in (bucket, key, *filter(None, optional))):
+        message = "bucket, key, version, eTag and sequencer must be text"
+        raise TypeError(message)
+    return ObjectId(bucket, key, *optional)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
+LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
 RUN_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-[0-9a-f]{8}")
 
 
@@ -51,7 +52,8 @@ class Content:
 def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     """The object's content, pinned to the version or eTag that its event named.
 
-    Raises PermanentError if it is gone or larger than `limit` bytes, SupersededError if a newer one took its place.
+    Raises PermanentError if it is gone or larger than `limit` bytes, SupersededError if a newer one took its place,
+    TransientError if S3 stumbles or the bytes are not those of the checksum that `put` stored with them.
     """
     try:
         answer = s3.get_object(Bucket=object_id.bucket, Key=object_id.key, **_pin(object_id))
@@ -60,7 +62,12 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     if answer["ContentLength"] > limit:
         message = f"{object_id.key}: {answer['ContentLength']} bytes, more than the limit of {limit}"
         raise PermanentError(message)
-    return Content(answer["Body"].read(), answer["LastModified"], answer["Metadata"])
+    body = answer["Body"].read()
+    expected = answer["Metadata"].get("sha256")
+    if expected and sha256(body).hexdigest() != expected:
+        message = f"{object_id.key}: the bytes received are not those that were stored"
+        raise TransientError(message)
+    return Content(body, answer["LastModified"], answer["Metadata"])
 
 
 def put(s3: "S3Client", bucket: str, key: str, body: bytes, content_type: str) -> None:
@@ -153,4 +160,6 @@ def quarantine_key(bronze: ObjectId, transform_version: int) -> str:
 
 def _derived(prefix: str, bronze: ObjectId, transform_version: int, extension: str) -> str:
     identity = sha256(f"{bronze.bucket}\n{bronze.key}\n{bronze.version}".encode()).hexdigest()[:16]
-    return f"{prefix}{bronze.key.removeprefix(BRONZE_PREFIX)}/{identity}-v{transform_version}.{extension}"
+    path = bronze.key.removeprefix(BRONZE_PREFIX)
+    folder = path if len(path.encode()) < LONGEST_PATH else f"{dataset_of(bronze.key)}/long-keys"
+    return f"{prefix}{folder}/{identity}-v{transform_version}.{extension}"

@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,16 +42,22 @@ def write(rejected: Iterable[Rejected]) -> bytes:
     return gzip.compress(b"".join(entry.model_dump_json().encode() + b"\n" for entry in rejected), mtime=0)
 
 
-def read(body: bytes) -> Iterator[Rejected]:
-    """The entries. Raises PermanentError for what `write` did not write."""
+def read(body: bytes) -> list[Rejected]:
+    """The entries, at least one. Raises PermanentError for what `write` did not write."""
     try:
-        for line in gzip.decompress(body).splitlines():
-            yield Rejected.model_validate_json(line)
-    except (OSError, EOFError, ValidationError) as error:
+        entries = [Rejected.model_validate_json(line) for line in gzip.decompress(body).splitlines()]
+    except (OSError, EOFError, zlib.error, ValidationError) as error:
         message = f"not a quarantine object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
+    if not entries:
+        message = "not a quarantine object: it is empty"
+        raise PermanentError(message)
+    return entries
 
 
 def raw_text(record: object) -> str:
     """A record as JSON text in ASCII: lone surrogates and U+0000 survive as escapes."""
-    return json.dumps(record, separators=(",", ":"))
+    try:
+        return json.dumps(record, separators=(",", ":"))
+    except RecursionError:
+        return json.dumps("nested too deep to be kept here: see the source object")

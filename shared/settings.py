@@ -13,7 +13,9 @@ from shared.topology import Queue
 class Settings(BaseSettings):
     """One process's configuration. Secrets are `SecretStr`: printing the settings shows asterisks."""
 
-    model_config = SettingsConfigDict(env_prefix="SMELT_", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SMELT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Path(".smelt")
     bucket: str

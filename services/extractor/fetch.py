@@ -1,13 +1,14 @@
 """One bounded HTTP request, its failures sorted into those worth another try and those that are not."""
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
-import orjson
 
+from shared import lenient_json
 from shared.datasets.contract import Request
 from shared.errors import PermanentError, TransientError
 
@@ -16,6 +17,7 @@ READ_TIMEOUT = 30.0  # s without a byte
 DEADLINE = 60.0  # s for the whole answer
 LARGEST_RESPONSE = 256 << 20  # bytes; the largest real page seen has 70 MB
 STORED_HEADERS = ("content-type", "date", "etag", "last-modified")  # nothing that could carry a secret
+SECONDS = re.compile(r"[0-9]{1,9}")
 TOO_MANY_REQUESTS = 429
 WORTH_ANOTHER_TRY = {408, 425, TOO_MANY_REQUESTS, 500, 502, 503, 504}
 
@@ -52,8 +54,8 @@ def fetch(http: httpx.Client, request: Request) -> Answer:
         raise TransientError(message) from error
     _check_status(request.url, response)
     try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        lenient_json.loads(body)
+    except ValueError as error:
         message = f"{request.url}: answered 200 with something that is not JSON"
         raise TransientError(message) from error
     headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
@@ -91,9 +93,9 @@ def _retry_after(header: str | None) -> float | None:
     """Seconds from a `Retry-After` header, which gives seconds or a date."""
     if not header:
         return None
-    if header.isdigit():
+    if SECONDS.fullmatch(header):
         return float(header)
     try:
         return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

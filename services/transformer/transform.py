@@ -1,5 +1,6 @@
 """From raw records to a silver frame and the records rejected on the way. Pure: no I/O."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -9,7 +10,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from services.transformer import gate
-from shared import quarantine, silver
+from shared import silver
 from shared.datasets import contract
 from shared.datasets.contract import Row
 from shared.quarantine import Problem
@@ -48,6 +49,8 @@ def _normalised(dataset: str, records: Sequence[object]) -> Iterator[Row | tuple
         try:
             row = normaliser.normalise(raw.Record.model_validate(record))
             yield {silver.CONTENT_HASH: content_hash(raw.content(record), normaliser.VERSION), **row}
+        except RecursionError:
+            yield (Problem(rule="nesting", field="", message="nested too deep"),)
         except ValidationError as error:
             yield tuple(
                 Problem(rule=e["type"], field=".".join(map(str, e["loc"])), message=e["msg"])
@@ -56,10 +59,13 @@ def _normalised(dataset: str, records: Sequence[object]) -> Iterator[Row | tuple
 
 
 def content_hash(content: object, transform_version: int) -> bytes:
-    """Equal for records of equal content under the same transform; the order of the fields does not matter."""
+    """Equal for records of equal content under the same transform; the order of the fields does not matter.
+
+    Raises RecursionError for content nested deeper than Python goes.
+    """
     digest = blake2b(transform_version.to_bytes(4, "big"), digest_size=HASH_LENGTH)
     try:
         digest.update(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
     except TypeError:  # what only the lenient JSON parser let in
-        digest.update(quarantine.raw_text(content).encode())
+        digest.update(json.dumps(content, sort_keys=True).encode())
     return digest.digest()

@@ -43,6 +43,8 @@ def handle(message: Message, s3: "S3Client") -> str:
 def refine(s3: "S3Client", bronze: ObjectId) -> str:
     """One bronze object: read, transform, write. Quarantine goes first: silver's counts promise that it is there."""
     dataset = objects.dataset_of(bronze.key)
+    if bronze.key.endswith("/"):
+        return "ignored"  # the S3 console's "folder"
     raw = contract.raw(dataset)
     try:
         content = objects.get(s3, bronze, OBJECT_LIMIT)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
+MOST_ATTRIBUTES = 10  # of a message, SQS's limit
 LONGEST_ATTRIBUTE = 1_000  # characters of an error message kept on a dead letter
 NOT_IN_SQS = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # SQS takes XML characters only
 
@@ -69,7 +70,7 @@ def bury(sqs: "SQSClient", message: Message, service: str, error: BaseException)
     """Copy the message to the dead-letter queue with the reason as attributes, then delete it.
 
     A crash in between leaves both: the copy is then a duplicate, never a loss. Attributes the message carried are kept
-    as far as SQS's limit of ten allows.
+    as far as SQS's limit allows.
     """
     reason = {
         "error_type": type(error).__name__,
@@ -81,11 +82,11 @@ def bury(sqs: "SQSClient", message: Message, service: str, error: BaseException)
         "trace_id": telemetry.trace_id(),
     }
     kept = {name: value for name, value in message.attributes.items() if name not in reason}
-    attributes = dict(list({**reason, **kept}.items())[:10])
+    filled = [(name, value) for name, value in {**reason, **kept}.items() if value]
     sqs.send_message(
         QueueUrl=dead_letter_url(message.queue_url),
         MessageBody=message.body,
-        MessageAttributes={name: _attribute(value) for name, value in attributes.items() if value},
+        MessageAttributes={name: _attribute(value) for name, value in filled[:MOST_ATTRIBUTES]},
     )
     delete(sqs, message)
 

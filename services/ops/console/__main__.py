@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import structlog
 import uvicorn
+from botocore.exceptions import BotoCoreError
+from sqlalchemy.exc import ArgumentError
 
 from infra.embedded.errors import StackError
 from services.ops.connections import connect
@@ -31,7 +33,7 @@ def main() -> NoReturn:
     try:
         watch = Watch(impatient(connect()))
         listening = _listen(os.environ.get("SMELT_CONSOLE_PORT", PORT))
-    except (PermanentError, StackError) as error:
+    except (PermanentError, StackError, BotoCoreError, ArgumentError) as error:
         sys.exit(f"smelt: {error}")
     config = uvicorn.Config(
         application(watch),
@@ -39,6 +41,7 @@ def main() -> NoReturn:
         log_config=None,
         log_level="warning",
         lifespan="off",
+        ws="none",
         timeout_graceful_shutdown=SOFT_STOP,
         server_header=False,
     )
@@ -50,9 +53,12 @@ def main() -> NoReturn:
 def _listen(port: str) -> socket.socket:
     try:
         return socket.create_server((HOST, int(port)))
-    except (ValueError, OverflowError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"the console cannot listen on {HOST}:{port}: {reason}; SMELT_CONSOLE_PORT chooses another port"
+    except (ValueError, OverflowError) as error:
+        message = f"SMELT_CONSOLE_PORT must be a port number, not {port!r}"
+        raise PermanentError(message) from error
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        message = f"the console cannot listen on {HOST}:{port} ({reason}); SMELT_CONSOLE_PORT chooses another port"
         raise PermanentError(message) from error
 
 

@@ -62,7 +62,7 @@ def render(template: str, measured: Measurements) -> str:
         verdict=overview.verdict(measured),
         unknown=overview.unknown_parts(measured),
         hops=overview.hops(measured.queues),
-        database=overview.database(measured.rows),
+        database=overview.database(measured),
         dead=overview.dead(measured.queues),
         runs=overview.run_views(measured),
         rows=measured.rows,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock, Thread
@@ -37,8 +38,9 @@ class Unknown:
 
 
 class Gauge(Generic[T]):
-    """One part's measurement, shared by all pages. A value may be shown for `lasting` seconds while a newer is on its
-    way; with 0 it is never older than its rest.
+    """One part's measurement, shared by all pages.
+
+    A value may be shown for `lasting` seconds while a newer one is on its way; with 0 it is no older than its rest.
     """
 
     def __init__(self, name: str, measure: Callable[[], T], rest: float = REST, lasting: float = 0) -> None:
@@ -55,7 +57,8 @@ class Gauge(Generic[T]):
             if self._attempt is None or (self._attempt.done() and monotonic() >= self._next):
                 self._attempt = Future()
                 # A daemon: a part that hangs must not keep the console from stopping.
-                Thread(target=self._try, args=[self._attempt], name=self._name, daemon=True).start()
+                work = (self._try, self._attempt)
+                Thread(target=copy_context().run, args=work, name=self._name, daemon=True).start()
             return self._attempt
 
     def read(self, deadline: float) -> Known[T] | Unknown:

@@ -4,13 +4,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from services.ops.console.gauge import Known, Unknown
-from services.ops.console.watch import Measurements
+from services.ops.console.watch import QUIET, Measurements
 from services.ops.dead_letters import DeadLetter
 from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.topology import QUEUES
 
 SLOTS = 10  # places in the drawing of a queue; each stands for twice as many messages as the one before
+FRESH = 10.0  # s that a count goes without its time
 STORES = {  # what a service reads from is left of its queue
     "extractor": ("source", "Source", "an API"),
     "transformer": ("bronze", "Bronze", "raw, in S3"),
@@ -80,11 +81,14 @@ def hops(depths: Known[list[Depth]] | Unknown) -> list[Hop]:
     ]
 
 
-def database(rows: Known[dict[str, dict[str, int]]] | Unknown) -> Store:
-    """The pipeline's end."""
+def database(measured: Measurements) -> Store:
+    """The pipeline's end, with the number of rows and, where it is not of now, its time."""
+    rows = measured.rows
     if isinstance(rows, Unknown):
         return Store("database", "Postgres", "rows unknown")
-    return Store("database", "Postgres", f"{sum(sum(tables.values()) for tables in rows.value.values()):,} rows")
+    total = sum(sum(tables.values()) for tables in rows.value.values())
+    late = (measured.at - rows.at).total_seconds() > FRESH
+    return Store("database", "Postgres", f"{total:,} rows" + (f" at {rows.at:%H:%M:%S}" if late else ""))
 
 
 def run_views(measured: Measurements) -> list[RunView]:
@@ -149,7 +153,8 @@ def _state(run: Run, measured: Measurements) -> str:
         return "complete"
     if isinstance(measured.queues, Unknown):
         return "unknown"
-    return "incomplete" if measured.quiet else "running"
+    just_planned = (measured.at - run.planned_at).total_seconds() < QUIET
+    return "incomplete" if measured.quiet and not just_planned else "running"
 
 
 def _activity(depth: Depth | None) -> str:

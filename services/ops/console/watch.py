@@ -48,7 +48,7 @@ class Watch:
         self._dead_letters = Gauge(
             "dead letters", lambda: dead_letters.look(connections), rest=LOOK_EVERY, lasting=LASTING
         )
-        self._busy_at = monotonic()
+        self._busy_at = float("-inf")  # monotonic: when something was last seen on its way
 
     def __call__(self) -> Measurements:
         """Measure everything, in about PATIENCE at most."""

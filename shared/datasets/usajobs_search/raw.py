@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
@@ -51,18 +51,28 @@ def _storable(value: Any) -> Any:
 
 
 def _amount(value: Any) -> Any:
-    return value.replace("$", "").replace(",", "") if isinstance(value, str) else value
+    return _absent_if_blank(value.replace("$", "").replace(",", "")) if isinstance(value, str) else value
+
+
+def _empty_if_null(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _none_if_null(value: Any) -> Any:
+    return [] if value is None else value
 
 
 Text = Annotated[str | None, BeforeValidator(_storable)]
 Flag = Annotated[bool | None, BeforeValidator(_absent_if_blank)]
 Moment = Annotated[datetime | None, BeforeValidator(_absent_if_blank)]
-Coordinate = Annotated[float | None, BeforeValidator(_absent_if_blank), Field(allow_inf_nan=False)]
-Whole = Annotated[int | None, BeforeValidator(_absent_if_blank), Field(ge=-(2**31), lt=2**31)]
-Money = Annotated[
-    Decimal | None, BeforeValidator(_amount), BeforeValidator(_absent_if_blank), Field(max_digits=14, decimal_places=2)
+Coordinate = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_absent_if_blank)]
+Whole = Annotated[Annotated[int, Field(ge=-(2**31), lt=2**31)] | None, BeforeValidator(_absent_if_blank)]
+Money = Annotated[Annotated[Decimal, Field(max_digits=14, decimal_places=2)] | None, BeforeValidator(_amount)]
+Texts = Annotated[
+    list[Text], BeforeValidator(_none_if_null), AfterValidator(lambda texts: [text for text in texts if text])
 ]
-Texts = Annotated[list[Text], AfterValidator(lambda texts: [text for text in texts if text])]
+Item = TypeVar("Item")
+Items = Annotated[list[Item], BeforeValidator(_none_if_null)]
 
 
 class _Model(BaseModel):
@@ -113,7 +123,7 @@ class Details(_Model):
     """The fields of UserArea.Details."""
 
     job_summary: Text = None
-    who_may_apply: Coded = Coded()
+    who_may_apply: Annotated[Coded, BeforeValidator(_empty_if_null)] = Coded()
     low_grade: Text = None
     high_grade: Text = None
     promotion_potential: Text = None
@@ -165,7 +175,7 @@ class Details(_Model):
 class UserArea(_Model):
     """Where the API keeps what its general schema has no place for."""
 
-    details: Details = Details()
+    details: Annotated[Details, BeforeValidator(_empty_if_null)] = Details()
 
 
 class Descriptor(_Model):
@@ -176,22 +186,22 @@ class Descriptor(_Model):
     position_uri: Text = Field(default=None, alias="PositionURI")
     apply_uri: Texts = Field(default=[], alias="ApplyURI")
     position_location_display: Text = None
-    position_location: list[Location] = []
+    position_location: Items[Location] = []
     organization_name: Text = None
     department_name: Text = None
     sub_agency: Text = None
-    job_category: list[Coded] = []
-    job_grade: list[Grade] = []
-    position_schedule: list[Coded] = []
-    position_offering_type: list[Coded] = []
+    job_category: Items[Coded] = []
+    job_grade: Items[Grade] = []
+    position_schedule: Items[Coded] = []
+    position_offering_type: Items[Coded] = []
     qualification_summary: Text = None
-    position_remuneration: list[Remuneration] = []
+    position_remuneration: Items[Remuneration] = []
     position_start_date: Moment = None
     position_end_date: Moment = None
     publication_start_date: Moment = None
     application_close_date: Moment = None
-    position_formatted_description: list[FormattedDescription] = []
-    user_area: UserArea = UserArea()
+    position_formatted_description: Items[FormattedDescription] = []
+    user_area: Annotated[UserArea, BeforeValidator(_empty_if_null)] = UserArea()
 
 
 class Record(_Model):

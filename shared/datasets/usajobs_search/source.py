@@ -36,7 +36,9 @@ Fetch = Callable[[Request], object]
 class ApiSettings(BaseSettings):
     """Where the API is and who asks. Keys are free: https://developer.usajobs.gov/apirequest/."""
 
-    model_config = SettingsConfigDict(env_prefix="SMELT_USAJOBS_", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SMELT_USAJOBS_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     base_url: str = "https://data.usajobs.gov"
     api_key: SecretStr | None = None
@@ -55,6 +57,9 @@ class SearchSource:
         if unknown := [given for given, name in names.items() if name not in PARAMETERS]:
             known = ", ".join(sorted(PARAMETERS.values()))
             message = f"unknown parameter {', '.join(map(repr, unknown))}; the Search API takes {known}"
+            raise PermanentError(message)
+        if len(set(names.values())) < len(names):
+            message = f"a parameter is given twice: {', '.join(sorted(names))}"
             raise PermanentError(message)
         return {PARAMETERS[name]: params[given] for given, name in names.items()}
 

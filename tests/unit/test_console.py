@@ -1,0 +1,277 @@
+"""The console's page from plain data, and the gauges that measure without waiting for what hangs."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from services.ops.console import overview
+from services.ops.console.app import render
+from services.ops.console.gauge import Gauge, Known, Unknown
+from services.ops.console.watch import Measurements
+from services.ops.dead_letters import DeadLetter
+from services.ops.queues import Depth
+from services.ops.runs import Run
+from shared.topology import BRONZE, QUEUES, SILVER
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HOSTILE = "<script>alert('x')</script>"
+RUN = Run(
+    run_id="20260102T030000Z-0123abcd",
+    dataset="usajobs_search",
+    params={"Keyword": "nurse"},
+    planned_at=NOW - timedelta(minutes=5),
+    completed_at=NOW - timedelta(minutes=4),
+    planned_pages=4,
+    announced=100,
+    covered=98,
+    pages=4,
+    read=100,
+    inserted=90,
+    updated=5,
+    unchanged=2,
+    stale=1,
+    quarantined=2,
+    in_quarantine=2,
+)
+LETTER = DeadLetter(SILVER.name, "1", '{"key": "silver/a"}', "PermanentError", "batch refused", "3")
+EMPTY = [Depth(queue.name, queue.service, 0, 0, 0, 0) for queue in QUEUES]
+HEALTHY = Measurements(
+    at=NOW,
+    queues=Known(EMPTY, NOW),
+    runs=Known([RUN], NOW),
+    rows=Known({"usajobs_search": {"silver.job": 12_345}}, NOW),
+    dead_letters=Known([], NOW),
+    quiet=True,
+)
+BLIND = replace(HEALTHY, queues=Unknown("SQS is away"), dead_letters=Unknown("SQS is away"))
+
+
+def with_queue(**counts: int) -> Measurements:
+    depth = replace(EMPTY[2], **counts)  # type: ignore[arg-type]
+    return replace(HEALTHY, queues=Known([*EMPTY[:2], depth], NOW))
+
+
+def with_run(**columns: object) -> Measurements:
+    return replace(HEALTHY, runs=Known([replace(RUN, **columns)], NOW))  # type: ignore[arg-type]
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def page(measured: Measurements) -> str:
+    return text_of(render("overview.html", measured))
+
+
+def test_the_pipeline_reads_from_source_to_postgres() -> None:
+    html = render("overview.html", HEALTHY)
+    stations = re.findall(r"<strong>([\w-]+)</strong>\s*<(?:small|dl)>", html)
+    assert stations == [
+        "Source", "smelt-extract", "extractor", "Bronze", "smelt-bronze", "transformer", "Silver", "smelt-silver",
+        "loader", "Postgres",
+    ]  # fmt: skip
+
+
+def test_the_counts_of_a_queue_are_shown() -> None:
+    assert "visible 1,234 in flight 5 delayed 6" in page(with_queue(visible=1_234, in_flight=5, delayed=6))
+
+
+def test_the_whole_page_holds_the_fragment() -> None:
+    assert render("overview.html", HEALTHY).strip() in render("page.html", HEALTHY)
+
+
+@pytest.mark.parametrize("place", ["error_message", "error_type", "body", "attempts"])
+def test_what_a_dead_letter_says_is_escaped(place: str) -> None:
+    measured = replace(with_queue(dead=1), dead_letters=Known([replace(LETTER, **{place: HOSTILE})], NOW))
+    html = render("page.html", measured)
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(&#39;x&#39;)" in html
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        with_run(run_id=HOSTILE),
+        with_run(dataset=HOSTILE),
+        with_run(params={HOSTILE: HOSTILE}),
+        with_run(run_id=HOSTILE, read=1),
+        replace(HEALTHY, rows=Known({HOSTILE: {HOSTILE: 1}}, NOW)),
+        replace(HEALTHY, rows=Unknown(HOSTILE)),
+        replace(HEALTHY, runs=Unknown(HOSTILE)),
+        replace(HEALTHY, queues=Unknown(HOSTILE)),
+    ],
+)
+def test_whatever_comes_from_outside_is_escaped(measured: Measurements) -> None:
+    html = render("page.html", measured)
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_no_markup_needs_inline_script_or_style() -> None:
+    html = render("page.html", replace(with_queue(dead=1), dead_letters=Known([LETTER], NOW)))
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script>", html)
+
+
+def test_queues_that_cannot_be_measured_are_unknown_and_never_zero() -> None:
+    html = render("overview.html", BLIND)
+    assert re.findall(r"<dd>(.*?)</dd>", html) == ["unknown"] * 12
+    assert "Queues unknown : SQS is away" in text_of(html)
+
+
+def test_without_the_queues_nobody_says_that_there_are_no_dead_letters() -> None:
+    assert "None." not in page(BLIND)
+    assert overview.verdict(BLIND).level == "unknown"
+
+
+def test_a_database_that_is_away_leaves_the_queues_on_the_page() -> None:
+    measured = replace(with_queue(visible=7), runs=Unknown("refused"), rows=Unknown("refused"))
+    shown = page(measured)
+    assert "visible 7" in shown
+    assert "Runs unknown : refused" in shown
+    assert "rows unknown" in shown
+    assert "None yet" not in shown
+
+
+def test_an_old_count_says_how_old_it_is() -> None:
+    old = replace(HEALTHY, rows=Known({"usajobs_search": {"silver.job": 5}}, NOW - timedelta(seconds=30)))
+    assert overview.database(old).detail == "5 rows at 03:03:35"
+
+
+def test_dead_letters_stand_out_by_words_and_by_a_sign() -> None:
+    html = render("overview.html", with_queue(dead=3))
+    assert 'class="verdict dead"' in html
+    assert "3 dead letters wait for you" in html
+    assert re.search(r'class="dead some"><dt><svg.*#icon-warning.*</svg> dead letters</dt><dd>3</dd>', html)
+
+
+def test_no_dead_letter_draws_no_attention() -> None:
+    html = render("overview.html", HEALTHY)
+    assert "#icon-warning" not in html
+    assert "dead some" not in html
+
+
+def test_dead_letters_are_grouped_by_queue_and_error() -> None:
+    bronze = replace(LETTER, queue=BRONZE.name)
+    died = replace(LETTER, error_type="worker died")
+    found = overview.groups([died, LETTER, bronze, LETTER])
+    assert [(group.queue, group.error_type, group.count) for group in found] == [
+        (BRONZE.name, "PermanentError", 1),
+        (SILVER.name, "PermanentError", 2),
+        (SILVER.name, "worker died", 1),
+    ]
+
+
+def test_letters_that_the_look_did_not_see_are_not_forgotten() -> None:
+    measured = replace(with_queue(dead=5), dead_letters=Known([LETTER], NOW))
+    assert "of 5, the others came later or are held by somebody" in page(measured)
+
+
+def test_a_run_names_the_dead_letters_that_hold_it_up() -> None:
+    letter = replace(LETTER, body=f'{{"key": "silver/run={RUN.run_id}/page=0001"}}')
+    measured = replace(with_queue(dead=2), dead_letters=Known([letter, LETTER], NOW))
+    assert [view.dead for view in overview.run_views(measured)] == [1]
+
+
+def test_a_kept_conservation_law_is_shown_in_full() -> None:
+    assert f"{RUN.conservation} ✓ adds up" in page(HEALTHY)
+
+
+def test_a_broken_conservation_law_is_the_first_thing_on_the_page() -> None:
+    measured = replace(with_run(inserted=89), queues=with_queue(dead=1).queues)
+    assert overview.verdict(measured).text == f"1 run does not add up: {RUN.run_id}"
+    assert 'class="conservation broken"' in render("overview.html", measured)
+    assert "✓" not in page(measured)
+
+
+def test_a_quarantined_record_that_cannot_be_found_breaks_the_law() -> None:
+    assert "does not add up 2 quarantined, 1 of them to be found" in page(with_run(in_quarantine=1))
+
+
+def test_missing_coverage_is_counted() -> None:
+    assert "7 missing of 100 announced" in page(with_run(covered=91))
+
+
+def test_coverage_is_not_claimed_before_a_run_is_complete() -> None:
+    shown = page(with_run(completed_at=None, covered=None))
+    assert "known when complete" in shown
+    assert "all 100 announced" not in shown
+
+
+@pytest.mark.parametrize(
+    ("measured", "state"),
+    [
+        (HEALTHY, "complete"),
+        (replace(with_run(completed_at=None), quiet=False), "running"),
+        (with_run(completed_at=None), "incomplete"),
+        (with_run(completed_at=None, planned_at=NOW), "running"),
+        (replace(with_run(completed_at=None), queues=Unknown("away")), "unknown"),
+    ],
+)
+def test_a_run_is_incomplete_only_when_nothing_is_on_the_way(measured: Measurements, state: str) -> None:
+    assert [view.state for view in overview.run_views(measured)] == [state]
+
+
+def test_a_run_without_pages_is_drawn() -> None:
+    assert "0 / 0" in page(with_run(planned_pages=0, pages=0))
+
+
+def test_without_runs_the_page_says_how_to_start_one() -> None:
+    assert "smelt run" in page(replace(HEALTHY, runs=Known([], NOW)))
+
+
+def test_a_service_with_messages_that_it_does_not_take_is_told_from_an_idle_one() -> None:
+    assert overview.hops(with_queue(visible=1).queues)[2].activity == "takes nothing"
+    assert overview.hops(HEALTHY.queues)[2].activity == "nothing to do"
+
+
+@pytest.mark.parametrize(("visible", "filled"), [(0, 0), (1, 1), (2, 2), (511, 9), (512, 10), (1_000_000, 10)])
+def test_a_drawn_queue_fills_by_doubling(visible: int, filled: int) -> None:
+    assert overview.hops(with_queue(visible=visible).queues)[2].filled == filled
+
+
+def test_a_part_that_hangs_is_unknown_and_is_asked_only_once() -> None:
+    answer = Event()
+    asked = []
+
+    def hangs() -> bool:
+        asked.append(1)
+        return answer.wait()
+
+    gauge = Gauge("part", hangs)
+    assert gauge.read(monotonic()) == Unknown("no answer in time")
+    assert gauge.read(monotonic()) == Unknown("no answer in time")
+    answer.set()
+    assert isinstance(gauge.read(monotonic() + 10), Known)
+    assert asked == [1]
+
+
+def test_a_part_that_fails_is_unknown_with_the_reason_in_one_line() -> None:
+    def fails() -> int:
+        message = "connection refused\nis the server running?"
+        raise OSError(message)
+
+    assert Gauge("part", fails).read(monotonic() + 10) == Unknown("connection refused")
+
+
+def test_a_part_that_fails_after_it_worked_does_not_keep_its_old_value() -> None:
+    answers = iter([1])
+    gauge = Gauge("part", lambda: next(answers), rest=0, lasting=60)
+    gauge._next = float("-inf")
+    assert isinstance(gauge.read(monotonic() + 10), Known)
+    gauge._next = float("-inf")
+    assert isinstance(gauge.read(monotonic() + 10), Unknown)
+
+
+def test_a_lasting_value_is_shown_while_a_newer_one_takes_long() -> None:
+    answer = Event()
+    answer.set()
+    gauge = Gauge("part", answer.wait, lasting=60)
+    first = gauge.read(monotonic() + 10)
+    answer.clear()
+    gauge._next = float("-inf")
+    assert gauge.read(monotonic() + 10) == first
+    answer.set()
