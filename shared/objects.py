@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared import telemetry
 from shared.errors import PermanentError, TransientError
+from shared.failpoint import failpoint
 from shared.topology import BRONZE_PREFIX, PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     if expected and sha256(body).hexdigest() != expected:
         message = f"{object_id.key}: the bytes received are not those that were stored"
         raise TransientError(message)
+    failpoint("object.got")
     return Content(body, answer["LastModified"], answer["Metadata"])
 
 
@@ -79,6 +81,7 @@ def put(s3: "S3Client", bucket: str, key: str, body: bytes, content_type: str) -
         ContentType=content_type,
         Metadata={"sha256": sha256(body).hexdigest(), **telemetry.carrier()},
     )
+    failpoint("object.put")
 
 
 def exists(s3: "S3Client", bucket: str, key: str) -> bool:

@@ -13,6 +13,7 @@ from shared import silver
 from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
 from shared.datasets.contract import Tables
+from shared.failpoint import failpoint
 from shared.observation import Observation
 from shared.silver import CONTENT_HASH, RECORD_INDEX
 
@@ -29,6 +30,7 @@ def upsert(connection: Connection, dataset: str, frame: pl.DataFrame, seen: Obse
     keys = key_names(tables)
     newest = frame.unique(keys, keep="last").sort(keys)
     passed = _pass_fence(connection, tables, newest, seen, object_id)
+    failpoint("loader.fenced")
     inserted, updated = passed.filter("is_new"), passed.filter(~pl.col("is_new") & pl.col("is_changed"))
     _delete(connection, tables, updated.select(keys))
     _insert(connection, tables, newest.join(pl.concat([inserted, updated]), on=keys, how="semi"), object_id)

@@ -21,6 +21,7 @@ from shared.engine.delivery import Handler
 from shared.engine.message import Message
 from shared.errors import PermanentError
 from shared.events import created_objects
+from shared.failpoint import failpoint
 from shared.objects import Content, ObjectId, SupersededError
 from shared.observation import observation
 from shared.settings import Settings
@@ -67,11 +68,14 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> str:
             try:
                 content = objects.get(s3, stored, OBJECT_LIMIT)
                 with engine.begin() as connection:
-                    return load_one(connection, content)
+                    outcome = load_one(connection, content)
+                    failpoint("loader.upserted")
+                failpoint("loader.committed")
             except SupersededError:
                 return "superseded"
             except DBAPIError as error:
                 raise explained(error, engine) from error
+            return outcome
     message = f"{stored.key}: the loader knows no such prefix"
     raise PermanentError(message)
 

@@ -10,13 +10,16 @@ import polars as pl
 from pydantic import ValidationError
 
 from services.transformer import gate
+from services.transformer.bounds import Bounds, too_deep
 from shared import silver
 from shared.datasets import contract
 from shared.datasets.contract import Row
+from shared.failpoint import failpoint
 from shared.quarantine import Problem
 
 Problems = dict[int, tuple[Problem, ...]]  # {record index: the rules it failed}
 HASH_LENGTH = 16  # bytes
+NESTED = Problem(rule="nesting", field="", message="nested too deep")
 
 
 @dataclass(frozen=True)
@@ -27,30 +30,35 @@ class Batch:
     problems: Problems
 
 
-def transform(dataset: str, records: Sequence[object]) -> Batch:
+def transform(dataset: str, records: Sequence[object], bounds: Bounds) -> Batch:
     """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems."""
     tables = contract.tables(dataset)
     rows: list[Row] = []
     problems: Problems = {}
-    for index, outcome in enumerate(_normalised(dataset, records)):
+    for index, outcome in enumerate(_normalised(dataset, records, bounds)):
         if isinstance(outcome, tuple):
             problems[index] = outcome
         else:
             rows.append({silver.RECORD_INDEX: index, **outcome})
+    failpoint("transformer.parsed")
     frame = pl.DataFrame(rows, schema=silver.schema(tables))
     failed = gate.failures(frame, contract.gate(dataset).GATE, tables)
     kept = frame.filter(~pl.col(silver.RECORD_INDEX).is_in(list(failed)))
     return Batch(kept, problems | failed)
 
 
-def _normalised(dataset: str, records: Sequence[object]) -> Iterator[Row | tuple[Problem, ...]]:
+def _normalised(dataset: str, records: Sequence[object], bounds: Bounds) -> Iterator[Row | tuple[Problem, ...]]:
     raw, normaliser = contract.raw(dataset), contract.normalise(dataset)
     for record in records:
         try:
+            text = canonical(raw.content(record))
+            if problem := _out_of_bounds(record, text, bounds):
+                yield (problem,)
+                continue
             row = normaliser.normalise(raw.Record.model_validate(record))
-            yield {silver.CONTENT_HASH: content_hash(raw.content(record), normaliser.VERSION), **row}
+            yield {silver.CONTENT_HASH: content_hash(text, normaliser.VERSION), **row}
         except RecursionError:
-            yield (Problem(rule="nesting", field="", message="nested too deep"),)
+            yield (NESTED,)
         except ValidationError as error:
             yield tuple(
                 Problem(rule=e["type"], field=".".join(map(str, e["loc"])), message=e["msg"])
@@ -58,14 +66,20 @@ def _normalised(dataset: str, records: Sequence[object]) -> Iterator[Row | tuple
             )
 
 
-def content_hash(content: object, transform_version: int) -> bytes:
-    """Equal for records of equal content under the same transform; the order of the fields does not matter.
+def _out_of_bounds(record: object, text: bytes, bounds: Bounds) -> Problem | None:
+    if len(text) > bounds.record:
+        return Problem(rule="record_size", field="", message=f"larger than {bounds.record} bytes")
+    return NESTED if too_deep(record, text, bounds.nesting) else None
 
-    Raises RecursionError for content nested deeper than Python goes.
-    """
-    digest = blake2b(transform_version.to_bytes(4, "big"), digest_size=HASH_LENGTH)
+
+def canonical(content: object) -> bytes:
+    """Content as JSON whose fields are in one order. Raises RecursionError for what is nested too deep."""
     try:
-        digest.update(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # what only the lenient JSON parser let in
-        digest.update(json.dumps(content, sort_keys=True).encode())
-    return digest.digest()
+        return json.dumps(content, sort_keys=True).encode()
+
+
+def content_hash(text: bytes, transform_version: int) -> bytes:
+    """Equal for equal content under the same transform."""
+    return blake2b(transform_version.to_bytes(4, "big") + text, digest_size=HASH_LENGTH).digest()

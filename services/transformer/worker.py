@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import structlog
 
+from services.transformer.bounds import Bounds
 from services.transformer.decode import Decoded, decode
 from services.transformer.transform import Batch, transform
 from shared import objects, quarantine, silver
@@ -13,6 +14,7 @@ from shared.engine import worker
 from shared.engine.delivery import Handler
 from shared.engine.message import Message
 from shared.events import created_objects
+from shared.failpoint import failpoint
 from shared.objects import Content, ObjectId, SupersededError
 from shared.observation import observed_at
 from shared.quarantine import Rejected
@@ -24,35 +26,34 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-OBJECT_LIMIT = 256 << 20  # bytes as stored
-EXPANDED_LIMIT = 1 << 30  # bytes after decompression
 
-
-def bootstrap(_settings: Settings) -> Handler:
+def bootstrap(settings: Settings) -> Handler:
     """Compose the handler: it needs nothing but S3."""
     s3: S3Client = boto3.client("s3")
-    return lambda message: handle(message, s3)
+    bounds = Bounds.of(settings)
+    return lambda message: handle(message, s3, bounds)
 
 
-def handle(message: Message, s3: "S3Client") -> str:
+def handle(message: Message, s3: "S3Client", bounds: Bounds) -> str:
     """Refine every object that the event names."""
-    outcomes = {refine(s3, bronze) for bronze in created_objects(message.body)}
+    outcomes = {refine(s3, bronze, bounds) for bronze in created_objects(message.body)}
     return ", ".join(sorted(outcomes)) or "ignored"
 
 
-def refine(s3: "S3Client", bronze: ObjectId) -> str:
+def refine(s3: "S3Client", bronze: ObjectId, bounds: Bounds) -> str:
     """One bronze object: read, transform, write. Quarantine goes first: silver's counts promise that it is there."""
     dataset = objects.dataset_of(bronze.key)
     if bronze.key.endswith("/"):
         return "ignored"  # the S3 console's "folder"
     raw = contract.raw(dataset)
     try:
-        content = objects.get(s3, bronze, OBJECT_LIMIT)
+        content = objects.get(s3, bronze, bounds.stored)
     except SupersededError:
         return "superseded"
-    decoded = decode(content.body, EXPANDED_LIMIT)
+    decoded = decode(content.body, bounds.expanded)
     records = raw.page(decoded.payload).records
-    batch = transform(dataset, records)
+    batch = transform(dataset, records, bounds)
+    failpoint("transformer.gated")
     header = _header(dataset, bronze, content, decoded, batch)
     if batch.problems:
         _quarantine(s3, header, batch, records)

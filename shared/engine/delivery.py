@@ -14,6 +14,7 @@ from shared.engine.heartbeat import Heartbeat
 from shared.engine.message import Message
 from shared.engine.retry import Again, DeadLetter, plan_retry
 from shared.engine.trouble import Trouble, TroubleBoard
+from shared.failpoint import failpoint
 from shared.topology import Queue
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
 def _settle(delivery: Delivery, message: Message, handle: Handler) -> str:
     try:
         with Heartbeat(delivery.sqs, message, delivery.queue):
+            failpoint("message.received")
             outcome = handle(message)
         messages.delete(delivery.sqs, message)
+        failpoint("message.deleted")
     except Exception as error:  # noqa: BLE001 - every failure is a decision, made in one place
         return _settle_failure(delivery, message, error)
     delivery.trouble.settled(message)

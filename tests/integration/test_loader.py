@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from services.loader import worker
+from services.transformer.bounds import Bounds
 from services.transformer.transform import transform
 from shared import quarantine, run_plan, silver
 from shared.database import migrate
@@ -29,6 +30,7 @@ from shared.silver import Counts, Header
 pytestmark = pytest.mark.integration
 
 DATASET = "usajobs_search"
+BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, record=1 << 20, nesting=64)
 RUN = "20260101T000000Z-0123abcd"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
@@ -53,7 +55,7 @@ def silver_object(
     sequencer: str = "0A",
     page: int | None = None,
 ) -> Content:
-    batch = transform(DATASET, postings)
+    batch = transform(DATASET, postings, BOUNDS)
     header = Header(
         dataset=DATASET,
         transform_version=1,

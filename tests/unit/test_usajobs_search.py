@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.transformer.transform import Batch, content_hash, transform
+from services.transformer.bounds import Bounds
+from services.transformer.transform import Batch, canonical, content_hash, transform
 from shared.datasets.usajobs_search import normalise, raw
 from shared.errors import PermanentError
 from shared.silver import CONTENT_HASH, RECORD_INDEX
 
 Posting = dict[str, Any]
+BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, record=100_000, nesting=64)
 
 
 def posting(number: object = "1", details: dict[str, Any] | None = None, **fields: Any) -> Posting:
@@ -29,7 +31,7 @@ def posting(number: object = "1", details: dict[str, Any] | None = None, **field
 
 def batch(*records: object) -> Batch:
     """What becomes of these records."""
-    return transform("usajobs_search", records)
+    return transform("usajobs_search", records, BOUNDS)
 
 
 def row(*records: object) -> dict[str, Any]:
@@ -414,5 +416,32 @@ def test_the_order_within_a_list_counts() -> None:
 
 def test_the_same_content_under_another_transform_has_another_hash() -> None:
     content = raw.content(posting())
-    assert hashed(posting()) == content_hash(content, normalise.VERSION)
-    assert hashed(posting()) != content_hash(content, normalise.VERSION + 1)
+    assert hashed(posting()) == content_hash(canonical(content), normalise.VERSION)
+    assert hashed(posting()) != content_hash(canonical(content), normalise.VERSION + 1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bounds
+
+
+def nested(levels: int) -> list[Any]:
+    """Lists in lists, so many levels deep."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(("levels", "rule"), [(40, None), (80, "nesting"), (300, "nesting"), (1_500, "nesting")])
+def test_a_record_nested_too_deep_is_rejected_and_its_neighbours_are_not(levels: int, rule: str | None) -> None:
+    made = batch(posting("1"), posting("2", Unknown=nested(levels)), posting("3"))
+    assert {index: problems[0].rule for index, problems in made.problems.items()} == ({1: rule} if rule else {})
+
+
+def test_a_wide_record_is_not_a_deep_one() -> None:
+    assert batch(posting(PositionLocation=[{"LocationName": str(n)} for n in range(500)])).problems == {}
+
+
+def test_a_record_too_large_is_rejected() -> None:
+    made = batch(posting("1"), posting("2", QualificationSummary="x" * 100_001))
+    assert [problem.rule for problem in made.problems[1]] == ["record_size"]

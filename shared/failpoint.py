@@ -1,0 +1,54 @@
+"""Named points at which tests make a process fail: after every hand-off, and nowhere else.
+
+Without `SMELT_FAILPOINTS` a point is an empty function. With it, that file says what happens at which point, as JSON
+`{name: {"action": "kill" | "term" | "fail" | "sleep", "probability": 0..1, "seconds": …}}`, read anew each time, so that
+a test can begin and end its faults while the processes run.
+"""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from shared.errors import TransientError
+
+POINTS = (
+    "message.received",
+    "object.got",
+    "transformer.parsed",
+    "transformer.gated",
+    "object.put",
+    "loader.fenced",
+    "loader.upserted",
+    "loader.committed",
+    "message.deleted",
+)
+_PLAN = os.environ.get("SMELT_FAILPOINTS")
+
+
+def _off(_name: str) -> None:
+    """What a point costs where nothing is tested."""
+
+
+def _on(name: str) -> None:
+    try:
+        plan = json.loads(Path(_PLAN or "").read_bytes()).get(name)
+    except (OSError, ValueError):
+        return
+    if not plan or random.random() >= plan["probability"]:  # noqa: S311 - no secret
+        return
+    match plan["action"]:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "term":
+            os.kill(os.getppid(), signal.SIGTERM)
+        case "sleep":
+            time.sleep(plan["seconds"])
+        case "fail":
+            message = f"fail-point {name}"
+            raise TransientError(message)
+
+
+failpoint = _on if _PLAN else _off
