@@ -1,8 +1,8 @@
 """Named points at which tests make a process fail: after every hand-off, and nowhere else.
 
 Without `SMELT_FAILPOINTS` a point is an empty function. With it, that file says what happens at which point, as JSON
-`{name: {"action": "kill" | "term" | "fail" | "sleep", "probability": 0..1, "seconds": …}}`, read anew each time, so that
-a test can begin and end its faults while the processes run.
+`{name: {"action": "kill" | "term" | "fail" | "sleep", "probability": 0..1, "seconds": …}}`, read anew each time, so
+that a test can begin and end its faults while the processes run.
 """
 
 import json
@@ -12,7 +12,11 @@ import signal
 import time
 from pathlib import Path
 
+import structlog
+
 from shared.errors import TransientError
+
+log = structlog.get_logger()
 
 POINTS = (
     "message.received",
@@ -39,6 +43,7 @@ def _on(name: str) -> None:
         return
     if not plan or random.random() >= plan["probability"]:  # noqa: S311 - no secret
         return
+    log.warning("failpoint.struck", point=name, action=plan["action"])
     match plan["action"]:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,109 @@
+"""Runs faults against a rig and asks the oracle.
+
+python -m tests.fault.harness --runs 200 --seed 1 [--fault NAME] [--mutant NAME] [--write docs/reliability.md]
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.topology import QUEUES
+from tests.fault.faults import FAULTS
+from tests.fault.oracle import Oracle
+from tests.fault.rig import Rig
+
+
+@dataclass
+class Tally:
+    """What came of one fault."""
+
+    runs: int = 0
+    obligations: int = 0
+    losses: list[str] = field(default_factory=list)
+
+
+def run(rig: Rig, seed: int, number: int, name: str) -> Oracle:
+    """One workload under one fault, then quiet, then a fresh object; returns what is owed."""
+    rng = random.Random(f"{seed}/{number}/{name}")
+    fault = FAULTS[name]
+    oracle = Oracle(seed, number)
+    with fault.during(rig, rng):
+        fault.deliver(rig, rng, oracle)
+    fresh = Oracle(seed + 1, number)  # same keys and postings: it must flow, and count, like any other
+    upload = next(iter(fresh.uploads(objects=3)))
+    rig.put(oracle, upload)
+    return oracle
+
+
+def check(rig: Rig, oracle: Oracle, name: str) -> list[str]:
+    """What is not as it must be, after the faults have stopped."""
+    return rig.settled(oracle, versions=(1, 2) if "version" in name else (1,))
+
+
+def main() -> int:
+    """Run, print the table, write it where asked. The exit code says whether anything was lost."""
+    options = _options()
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    names = [options.fault] if options.fault else list(FAULTS)
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="smelt-fault-") as folder,
+        Rig(Path(folder) / ".smelt", options.mutant) as rig,
+    ):
+        for number in range(1, options.runs + 1):
+            name = names[(number - 1) % len(names)]
+            oracle = run(rig, options.seed, number, name)
+            losses = check(rig, oracle, name)
+            tally = tallies[name]
+            tally.runs += 1
+            tally.obligations += oracle.obligations
+            tally.losses += [f"run {number}: {loss}" for loss in losses]
+            print(f"{number:5} {name}: {oracle.obligations} obligations, {len(losses)} losses", flush=True)
+            for loss in losses:
+                print(f"      {loss}", flush=True)
+    table = _table(tallies)
+    print(table)
+    if options.write:
+        Path(options.write).write_text(_document(options, tallies, table, time.monotonic() - started))
+    return 1 if any(tally.losses for tally in tallies.values()) else 0
+
+
+def _table(tallies: dict[str, Tally]) -> str:
+    lines = ["| fault | runs | obligations | losses |", "|---|---:|---:|---:|"]
+    lines += [f"| {name} | {t.runs} | {t.obligations} | {len(t.losses)} |" for name, t in tallies.items()]
+    runs, obligations, losses = (
+        sum(t.runs for t in tallies.values()),
+        sum(t.obligations for t in tallies.values()),
+        sum(len(t.losses) for t in tallies.values()),
+    )
+    return "\n".join([*lines, f"| **all** | **{runs}** | **{obligations}** | **{losses}** |"])
+
+
+def _document(options: argparse.Namespace, tallies: dict[str, Tally], table: str, seconds: float) -> str:
+    template = (Path(__file__).parent / "reliability.md.in").read_text()
+    return template.format(
+        runs=sum(t.runs for t in tallies.values()),
+        seed=options.seed,
+        minutes=round(seconds / 60),
+        queues=len(QUEUES),
+        table=table,
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=len(FAULTS))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fault", choices=list(FAULTS))
+    parser.add_argument("--mutant", default="")
+    parser.add_argument("--write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""A TCP proxy on loopback that can be told to misbehave: between the workers and the AWS emulator or Postgres."""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+
+CHUNK = 65_536
+UNAVAILABLE = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+EARLY = 700  # bytes of an answer that come through before it is cut short
+
+
+class Proxy:
+    """Forwards to `port`. `mode`: pass, cut (nothing gets through), 503, early (answers end early), slow."""
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.mode = "pass"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def set(self, mode: str) -> None:
+        """Change the mode; what is open is cut, so that it holds from now on."""
+        self.mode = mode
+        for one in list(self._open):
+            _close(one)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        mode = self.mode
+        try:
+            if mode == "cut":
+                return
+            if mode == "503":
+                client.recv(CHUNK)
+                client.sendall(UNAVAILABLE)
+                return
+            with socket.create_connection(("127.0.0.1", self.target), timeout=5) as server:
+                server.settimeout(None)
+                self._open |= {client, server}
+                threading.Thread(target=_pump, args=(client, server), daemon=True).start()
+                _pump(server, client, mode)
+        except OSError:
+            pass
+        finally:
+            self._open.discard(client)
+            _close(client)
+
+
+def _pump(source: socket.socket, sink: socket.socket, mode: str = "pass") -> None:
+    sent = 0
+    with suppress(OSError):
+        while data := source.recv(CHUNK):
+            if mode == "early" and sent + len(data) > EARLY:
+                sink.sendall(data[: max(0, EARLY - sent)])
+                break
+            if mode == "slow":
+                time.sleep(0.2)
+            sink.sendall(data)
+            sent += len(data)
+    _close(sink)
+
+
+def _close(one: socket.socket) -> None:
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()

@@ -1,0 +1,206 @@
+"""The system under faults: real backends, two of each worker behind proxies, restarted when they die."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg2
+from pydantic import SecretStr
+from redis import Redis
+from sqlalchemy import Engine
+
+from infra.embedded import process, stack
+from infra.embedded.options import Options
+from services.ops import audit
+from services.ops.connections import Connections, connect
+from shared.database.engine import connect as connect_database
+from shared.topology import QUEUES
+from tests.fault.oracle import Oracle, Upload
+from tests.fault.proxy import Proxy
+from tests.fault.worker import MAX_RECEIVES, VISIBILITY
+
+SERVICES = ("transformer", "loader")
+PATIENCE = 90.0  # s after the end of the faults in which everything must be settled
+
+
+class Rig:
+    """Backends, proxies and workers in `home`."""
+
+    def __init__(self, home: Path, mutant: str = "", each: int = 2) -> None:
+        self.home = home
+        self.mutant = mutant
+        self.names = [(service, n) for service in SERVICES for n in range(1, each + 1)]
+        self.workers: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
+        self.odd: dict[tuple[str, int], tuple[str, dict[str, str]]] = {}  # {worker: (mutant, extra environment)}
+        self.failpoints = home.parent / "failpoints.json"
+        self.failpoints.write_text("{}")
+
+    def __enter__(self) -> Self:
+        self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=0))
+        self.before = dict(os.environ)
+        os.environ.update(self.stack.environment)
+        environment = self.stack.environment
+        self.connections: Connections = connect()
+        self.database: Engine = connect_database(SecretStr(environment["SMELT_DATABASE_URL"]), "oracle")
+        self.redis = Redis.from_url(environment["SMELT_REDIS_URL"])
+        self.ports = {part.name: part.port or 0 for part in stack.status(self.home)}
+        self.aws, self.postgres = Proxy(self.ports["aws"]), Proxy(self.ports["postgres"])
+        self._shorten_visibility()
+        self.tend()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers.values():
+            with suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+        self.database.dispose()
+        self.connections.database.dispose()
+        self.redis.close()
+        self.aws.close()
+        self.postgres.close()
+        os.environ.clear()
+        os.environ.update(self.before)
+        stack.erase(self.home)
+
+    def tend(self) -> None:
+        """Start what is not running."""
+        for name in self.names:
+            if name not in self.workers or self.workers[name].poll() is not None:
+                self.workers[name] = self._start(*name)
+
+    def put(self, oracle: Oracle, upload: Upload) -> dict[str, Any]:
+        """Store an object and owe its records; returns what an event says of it."""
+        bucket = self.connections.settings.bucket
+        answer = self.connections.s3.put_object(Bucket=bucket, Key=upload.key, Body=upload.body())
+        oracle.accept(upload, answer["VersionId"])
+        return {"key": upload.key, "versionId": answer["VersionId"], "eTag": answer["ETag"].strip('"')}
+
+    def send_event(self, described: dict[str, Any], queue: int = 1) -> None:
+        """Send an event as S3 writes it, to the bronze queue (1) or the silver queue (2)."""
+        bucket = self.connections.settings.bucket
+        record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": described}}
+        url = self.connections.settings.queue_url(QUEUES[queue])
+        self.connections.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [record]}))
+
+    @contextmanager
+    def failing(self, plan: dict[str, Any]) -> Iterator[None]:
+        """Fail-points for a while."""
+        self.failpoints.write_text(json.dumps(plan))
+        try:
+            yield
+        finally:
+            self.failpoints.write_text("{}")
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """S3 publishes nothing for a while."""
+        s3, bucket = self.connections.s3, self.connections.settings.bucket
+        held = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+        try:
+            yield
+        finally:
+            s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration={"QueueConfigurations": held}
+            )
+
+    def restart(self, part: str, rng: random.Random) -> None:
+        """SIGKILL a backend, and start it again after a moment."""
+        command = next(command for command in self.stack.commands if command.name == part)
+        os.kill(process.recorded(self.home.resolve(), part).pid, signal.SIGKILL)
+        time.sleep(rng.uniform(0.1, 1.0))
+        stack.restart_part(self.stack, command)
+
+    def signal_one(self, rng: random.Random, number: int) -> None:
+        """Signal a worker's process group, or its main process only for SIGTERM."""
+        worker = self.workers[rng.choice(self.names)]
+        with suppress(ProcessLookupError):
+            (os.kill if number == signal.SIGTERM else os.killpg)(worker.pid, number)
+
+    def administer(self, *statements: str) -> None:
+        """As the database's administrator, past the proxy."""
+        administrator = stack.load(self.home.resolve()).secrets.database_administrator  # type: ignore[union-attr]
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.ports["postgres"], user="postgres", password=administrator, dbname="smelt"
+        )
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.close()
+
+    def settled(self, oracle: Oracle, versions: tuple[int, ...] = (1,)) -> list[str]:
+        """What the oracle misses once the queues are empty, or once patience is over."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.tend()
+            busy = self._under_way()
+            losses = oracle.losses(self.database, versions)
+            if (not losses and not busy) or time.monotonic() > deadline:
+                return [*losses, *([f"still under way: {busy}"] if busy else []), *self._dead_letters()]
+            time.sleep(0.2)
+
+    def repair(self) -> None:
+        """The audit, as an operator runs it."""
+        audit.repair(self.connections, audit.audit(self.connections))
+
+    def receives_above(self, most: int) -> int:
+        """How many deliveries there were, in all logs, of messages received more often than `most`."""
+        lines = (self.home.parent / "workers.log").read_text().splitlines()
+        settled = [json.loads(line) for line in lines if '"message.settled"' in line and line.startswith("{")]
+        return sum(line["receives"] > most for line in settled)
+
+    def _start(self, service: str, number: int) -> "subprocess.Popen[bytes]":
+        mutant, extra = self.odd.get((service, number), (self.mutant, {}))
+        settings = self.stack.environment | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}",
+            "SMELT_FAILPOINTS": str(self.failpoints),
+            "SMELT_RECEIVE_WAIT": "1",
+            "SMELT_STOP_TIMEOUT": "3",
+        }
+        for name, value in settings.items():
+            for port, proxy in ((self.ports["aws"], self.aws.port), (self.ports["postgres"], self.postgres.port)):
+                settings[name] = (
+                    settings[name] if name == "AWS_ENDPOINT_URL" else value.replace(f":{port}/", f":{proxy}/")
+                )
+                value = settings[name]  # noqa: PLW2901 - both ports may be in it
+        with (self.home.parent / "workers.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.fault.worker", service, *([mutant] if mutant else [])],
+                env={**os.environ, **settings, **extra},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _shorten_visibility(self) -> None:
+        settings, sqs = self.connections.settings, self.connections.sqs
+        for queue in QUEUES:
+            url = settings.queue_url(queue)
+            policy = json.loads(
+                sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"]
+            )
+            policy["maxReceiveCount"] = MAX_RECEIVES
+            attributes = {"VisibilityTimeout": str(VISIBILITY), "RedrivePolicy": json.dumps(policy)}
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    def _under_way(self) -> int:
+        return sum(depth.visible + depth.in_flight for depth in self._depths())
+
+    def _dead_letters(self) -> list[str]:
+        dead = sum(depth.dead for depth in self._depths())
+        return [f"{dead} dead letters"] if dead else []
+
+    def _depths(self) -> Any:
+        from services.ops import queues
+
+        return queues.depths(self.connections)

@@ -1,0 +1,86 @@
+"""A worker as it is, but for a visibility of seconds, so that what a kill leaves behind comes back soon.
+
+    python -m tests.fault.worker SERVICE [MUTANT]
+
+A mutant lacks one guarantee: the harness must notice.
+"""
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import text
+
+from services.loader import ledger, upsert
+from shared.engine import delivery
+from shared.engine.worker import serve
+from shared.errors import PermanentError
+from shared.settings import load_settings
+from shared.topology import queue_of
+
+VISIBILITY = 3  # s
+MAX_RECEIVES = 60  # a message may meet many faults; what is tested is that none of them loses it
+
+
+def without_fence() -> None:
+    """Whatever comes last wins."""
+    original = upsert._fence
+    upsert._fence = lambda table: text(
+        original(table).text.partition("where (excluded")[0] + _returning(original, table)
+    )
+
+
+def _returning(original: Callable[..., Any], table: Any) -> str:
+    return "returning" + original(table).text.partition("returning")[2]
+
+
+def without_ledger() -> None:
+    """An object that was loaded before is loaded again."""
+
+    def enter(connection: Any, header: Any) -> Any:
+        found = original(connection, header)
+        if found is None:
+            source = header.source
+            query = text("select id from ops.object where key = :key and version = :version")
+            found = connection.scalar(query, {"key": source.key, "version": source.version})
+        return found
+
+    original = ledger.enter
+    ledger.enter = enter
+
+
+def without_heartbeat() -> None:
+    """Nobody keeps a message from coming again while it is worked on."""
+    delivery.Heartbeat = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,misc]
+
+
+def new_version() -> None:
+    """The next release, whose normaliser gives other rows: it works beside the old one during a deployment."""
+    importlib.import_module("shared.datasets.usajobs_search.normalise").VERSION = 2
+
+
+MUTANTS = {
+    "fence": without_fence,
+    "ledger": without_ledger,
+    "heartbeat": without_heartbeat,
+    "new-version": new_version,
+}
+
+
+def main(service: str, mutant: str = "") -> None:
+    """Serve until told to stop."""
+    if mutant:
+        MUTANTS[mutant]()
+    module = importlib.import_module(f"services.{service}.worker")
+    queue = replace(queue_of(service), visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
+    try:
+        serve(load_settings(), queue, module.bootstrap, getattr(module, "check", lambda _: None))
+    except PermanentError as error:
+        sys.exit(f"smelt: {error}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
