@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock topology clean
+.PHONY: help run test check fmt fault lock topology clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ check: $(VENV)/dev ## lint, types and unit tests only (seconds)
 fmt: $(VENV)/dev ## format the code and fix what can be fixed
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
+
+RUNS ?= 200
+SEED ?= 1
+fault: $(VENV)/dev ## inject faults for long: make fault RUNS=1000 SEED=1 (writes docs/reliability.md)
+	@$(BIN)/python -m tests.fault.harness --runs $(RUNS) --seed $(SEED) --write docs/reliability.md
 
 topology: $(VENV)/dev ## write what Terraform reads from shared/topology.py
 	@$(BIN)/python -m shared.topology > infra/terraform/topology.json

@@ -12,21 +12,27 @@ from shared.errors import TransientError
 
 log = structlog.get_logger()
 
+TIMEOUT = 2.0  # s for an answer of Redis, which a request must not wait for longer
 LONGEST_HOLD = 60  # s to wait here for a source that asked for a pause; longer ones go back to the queue
+
+
+def connection_pool(redis_url: str) -> redis.ConnectionPool:
+    """Connections to Redis that give up soon."""
+    return redis.ConnectionPool.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
 
 
 class RateLimit:
     """Waits its turn before each request, and holds all extractors back while a source has asked for a pause."""
 
-    def __init__(self, redis_url: str) -> None:
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2)
-        self._shared = MovingWindowRateLimiter(RedisStorage(redis_url, socket_timeout=2, socket_connect_timeout=2))
+    def __init__(self, pool: redis.ConnectionPool) -> None:
+        self._redis = redis.Redis(connection_pool=pool)
+        self._shared = MovingWindowRateLimiter(RedisStorage("redis://", connection_pool=pool))
         self._alone = MovingWindowRateLimiter(MemoryStorage())
 
     def wait(self, source: str, per_second: int) -> None:
         """Return when a request may be sent. Raises TransientError for a pause longer than we wait."""
         limiter = self._shared
-        item = RateLimitItemPerSecond(per_second)
+        item = self.item(per_second)
         try:
             self._wait_out_hold(source)
         except redis.RedisError as error:
@@ -39,6 +45,11 @@ class RateLimit:
                 limiter = self._fallback(error)
                 continue
             time.sleep(1 / per_second)
+
+    @staticmethod
+    def item(per_second: int) -> RateLimitItemPerSecond:
+        """The limit as `limits` knows it."""
+        return RateLimitItemPerSecond(per_second)
 
     def hold(self, source: str, seconds: float) -> None:
         """The source asked for a pause: no extractor sends it anything for so long."""

@@ -12,7 +12,7 @@ import structlog
 
 from services.extractor import bronze, plan
 from services.extractor.fetch import Answer, RateLimitedError, client, fetch
-from services.extractor.limit import RateLimit
+from services.extractor.limit import RateLimit, connection_pool
 from shared import objects, run_plan, telemetry
 from shared.datasets import contract
 from shared.datasets.contract import Request
@@ -128,7 +128,7 @@ def bootstrap(settings: Settings) -> Handler:
         s3=boto3.client("s3"),
         sqs=worker.sqs_client(settings.receive_wait),
         http=client(),
-        limit=RateLimit(settings.redis_url.get_secret_value()),
+        limit=RateLimit(connection_pool(settings.redis_url.get_secret_value())),
         bucket=settings.bucket,
         queue_url=settings.extract_queue_url,
     ).handle

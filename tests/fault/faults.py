@@ -147,7 +147,7 @@ def deadlocked(rig: Rig, _rng: random.Random) -> None:
     """Another session locks records in the opposite order, so that Postgres must end one of the two."""
     rig.administer(
         "begin; set local deadlock_timeout = '10ms'; update silver.job_last_seen set sequencer = sequencer"
-        " where control_number in (select control_number from silver.job_last_seen order by control_number desc limit 5);"
+        " where control_number in (select control_number from silver.job_last_seen order by 1 desc limit 5);"
         " select pg_sleep(0.3); rollback;"
     )
 

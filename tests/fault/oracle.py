@@ -1,7 +1,7 @@
 """The oracle: what was put into the bucket, and what must have become of every record of it.
 
-Every accepted object and record is an obligation: obligations = rows + quarantined + superseded. The oracle knows nothing
-of queues, workers or the ledger's ways; it reads the tables at the end.
+Every accepted object and record is an obligation: obligations = rows + quarantined + superseded. The oracle knows
+nothing of queues, workers or the ledger's ways; it reads the tables at the end.
 """
 
 import json

@@ -1,0 +1,90 @@
+"""Objects in a real bucket: which bytes a GET brings, and what it says when they are gone, newer or damaged."""
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from shared import objects
+from shared.errors import PermanentError, TransientError
+from shared.objects import ObjectId, SupersededError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+pytestmark = pytest.mark.integration
+
+LIMIT = 1_000
+
+
+@pytest.fixture
+def s3(backends: Mapping[str, str]) -> "S3Client":
+    assert backends
+    return boto3.client("s3")
+
+
+@pytest.fixture(params=[True, False], ids=["versioned", "unversioned"])
+def bucket(s3: "S3Client", request: pytest.FixtureRequest) -> str:
+    name = f"test-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    if request.param:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def put(s3: "S3Client", bucket: str, body: bytes, **metadata: str) -> ObjectId:
+    answer = s3.put_object(Bucket=bucket, Key="a key", Body=body, Metadata=metadata)
+    return ObjectId(bucket, "a key", answer.get("VersionId"), answer["ETag"].strip('"'))
+
+
+def test_what_was_stored_comes_back(s3: "S3Client", bucket: str) -> None:
+    content = objects.get(s3, put(s3, bucket, b"content", own="kept"), LIMIT)
+    assert (content.body, content.metadata) == (b"content", {"own": "kept"})
+
+
+def test_an_overwritten_object_is_read_as_it_was_or_said_to_be_superseded(s3: "S3Client", bucket: str) -> None:
+    first = put(s3, bucket, b"first")
+    second = put(s3, bucket, b"second")
+    if first.version_id:
+        assert objects.get(s3, first, LIMIT).body == b"first"
+    else:
+        with pytest.raises(SupersededError):
+            objects.get(s3, first, LIMIT)
+    assert objects.get(s3, second, LIMIT).body == b"second"
+
+
+def test_a_missing_object_is_a_permanent_error(s3: "S3Client", bucket: str) -> None:
+    with pytest.raises(PermanentError, match="no such object"):
+        objects.get(s3, ObjectId(bucket, "never was"), LIMIT)
+
+
+def test_a_deleted_version_is_a_permanent_error(s3: "S3Client", bucket: str) -> None:
+    stored = put(s3, bucket, b"content")
+    s3.delete_object(Bucket=bucket, Key=stored.key, **({"VersionId": stored.version_id} if stored.version_id else {}))
+    with pytest.raises(PermanentError, match="no such object"):
+        objects.get(s3, stored, LIMIT)
+
+
+def test_an_object_over_the_limit_is_not_read(s3: "S3Client", bucket: str) -> None:
+    with pytest.raises(PermanentError, match="1001 bytes, more than the limit of 1000"):
+        objects.get(s3, put(s3, bucket, b"x" * 1_001), LIMIT)
+
+
+def test_bytes_that_do_not_match_their_checksum_are_tried_again(s3: "S3Client", bucket: str) -> None:
+    with pytest.raises(TransientError, match="not those that were stored"):
+        objects.get(s3, put(s3, bucket, b"damaged", sha256="0" * 64), LIMIT)
+
+
+def test_put_stores_a_checksum_that_get_accepts(s3: "S3Client", bucket: str) -> None:
+    objects.put(s3, bucket, "k", b"content", "text/plain")
+    content = objects.get(s3, ObjectId(bucket, "k"), LIMIT)
+    assert content.body == b"content"
+    assert len(content.metadata["sha256"]) == 64
+
+
+def test_exists_tells_what_is_there(s3: "S3Client", bucket: str) -> None:
+    put(s3, bucket, b"content")
+    assert objects.exists(s3, bucket, "a key")
+    assert not objects.exists(s3, bucket, "another")
