@@ -82,12 +82,11 @@ def _objects_in(body: str) -> list[ObjectId]:
 
 
 def _stored(s3: "S3Client", bucket: str, prefix: str) -> Iterator[list[ObjectId]]:
-    """The current objects under a prefix, up to a thousand at a time."""
+    """All objects under a prefix, overwritten ones too: each was accepted. Up to a thousand at a time."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         yield [
             ObjectId(bucket, version["Key"], version.get("VersionId"), version["ETag"].strip('"'))
             for version in page.get("Versions", [])
-            if version["IsLatest"]
         ]
 
 

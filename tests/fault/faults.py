@@ -6,10 +6,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import psycopg2
 
 from shared.failpoint import POINTS
 from tests.fault.oracle import Oracle
@@ -111,6 +113,17 @@ def slow_work(rig: Rig, rng: random.Random) -> Iterator[None]:
 
 
 @contextmanager
+def cut_after_commit(rig: Rig, _rng: random.Random) -> Iterator[None]:
+    """The effect is there, and the word that it is done cannot be given."""
+    with rig.failing({"loader.committed": {"action": "sleep", "probability": 1, "seconds": 1}}):
+        yield
+        time.sleep(1)
+        rig.aws.set("cut")
+        time.sleep(VISIBILITY)
+        rig.aws.set("pass")
+
+
+@contextmanager
 def odd_workers(mutant: str, environment: dict[str, str], rig: Rig, rng: random.Random) -> Iterator[None]:
     """One worker of each kind is different from the other."""
     for name in rig.names[::2]:
@@ -145,11 +158,12 @@ def paused(rig: Rig, rng: random.Random) -> None:
 
 def deadlocked(rig: Rig, _rng: random.Random) -> None:
     """Another session locks records in the opposite order, so that Postgres must end one of the two."""
-    rig.administer(
-        "begin; set local deadlock_timeout = '10ms'; update silver.job_last_seen set sequencer = sequencer"
-        " where control_number in (select control_number from silver.job_last_seen order by 1 desc limit 5);"
-        " select pg_sleep(0.3); rollback;"
-    )
+    with suppress(psycopg2.errors.DeadlockDetected):
+        rig.administer(
+            "begin; set local deadlock_timeout = '10ms'; update silver.job_last_seen set sequencer = sequencer"
+            " where control_number in (select control_number from silver.job_last_seen order by 1 desc limit 5);"
+            " select pg_sleep(0.3); rollback;"
+        )
 
 
 def faketime() -> str | None:
@@ -187,6 +201,7 @@ FAULTS: dict[str, Fault] = {
     "AWS cut in mid-work": Fault(
         partial(now_and_then, lambda rig, _: (rig.aws.set("cut"), time.sleep(0.5), rig.aws.set("pass")), 3)
     ),
+    "AWS cut between commit and delete": Fault(cut_after_commit),
     "Postgres cut": Fault(partial(proxied, "postgres", "cut")),
     "Postgres cut in mid-work": Fault(partial(now_and_then, lambda rig, _: rig.postgres.set("pass"), 4)),
     "Postgres killed": Fault(partial(now_and_then, lambda rig, rng: rig.restart("postgres", rng), 1)),

@@ -116,7 +116,10 @@ class Rig:
     def restart(self, part: str, rng: random.Random) -> None:
         """SIGKILL a backend, and start it again after a moment."""
         command = next(command for command in self.stack.commands if command.name == part)
-        os.kill(process.recorded(self.home.resolve(), part).pid, signal.SIGKILL)
+        killed = process.recorded(self.home.resolve(), part)
+        os.kill(killed.pid, signal.SIGKILL)
+        while killed.alive:
+            time.sleep(0.01)
         time.sleep(rng.uniform(0.1, 1.0))
         stack.restart_part(self.stack, command)
 

@@ -1,0 +1,131 @@
+"""The audit finds what each hand-off may lose, and sends exactly that on its way again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from services.loader import worker as loader
+from services.ops import audit
+from services.ops.audit import Missing
+from services.ops.connections import Connections, connect
+from services.transformer import worker as transformer
+from services.transformer.bounds import Bounds
+from shared import objects
+from shared.datasets.contract import Part
+from shared.engine.message import dead_letter_url
+from shared.objects import Content, ObjectId
+from shared.run_plan import RunPlan
+
+pytestmark = pytest.mark.integration
+
+DATASET = "usajobs_search"
+RUN = "20260102T000000Z-0000000{}"
+BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, record=1 << 20, nesting=64)
+GOOD = {"MatchedObjectId": "1", "MatchedObjectDescriptor": {"PositionTitle": "Smelter"}}
+BROKEN = {"MatchedObjectId": "x"}
+
+
+@pytest.fixture
+def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Connections]:
+    """Empty tables, an empty bucket and empty queues."""
+    assert backends
+    assert database
+    made = connect()
+    versions = made.s3.list_object_versions(Bucket=made.settings.bucket).get("Versions", [])
+    for version in versions:
+        made.s3.delete_object(Bucket=made.settings.bucket, Key=version["Key"], VersionId=version["VersionId"])
+    _purge(made)
+    yield made
+    made.database.dispose()
+
+
+def _purge(connections: Connections) -> None:
+    settings = connections.settings
+    for url in (settings.extract_queue_url, settings.bronze_queue_url, settings.silver_queue_url):
+        connections.sqs.purge_queue(QueueUrl=url)
+        connections.sqs.purge_queue(QueueUrl=dead_letter_url(url))
+
+
+def put(connections: Connections, key: str, body: bytes) -> ObjectId:
+    bucket = connections.settings.bucket
+    version = connections.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+    return ObjectId(bucket, key, version)
+
+
+def page(connections: Connections, key: str, *records: dict[str, Any]) -> ObjectId:
+    return put(connections, key, json.dumps({"SearchResult": {"SearchResultItems": records}}).encode())
+
+
+def process(connections: Connections, bronze: ObjectId, *, quarantine: bool = True) -> None:
+    """Everything that transformer and loader would have done."""
+    transformer.refine(connections.s3, bronze, BOUNDS)
+    loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, objects.silver_key(bronze, 1)))
+    if quarantine:
+        loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, objects.quarantine_key(bronze, 1)))
+
+
+def found(connections: Connections) -> set[tuple[str, str]]:
+    return {(stored.key, stored.version) for stored in audit.audit(connections).objects}
+
+
+def test_what_is_loaded_is_not_missing(connections: Connections) -> None:
+    process(connections, page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN))
+    assert audit.audit(connections) == Missing((), ())
+
+
+def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: Connections) -> None:
+    first = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD)
+    second = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, GOOD)
+    assert found(connections) == {(first.key, first.version), (second.key, second.version)}
+    process(connections, second, quarantine=False)
+    assert found(connections) == {(first.key, first.version)}
+
+
+def test_a_deleted_silver_object_is_made_again(connections: Connections) -> None:
+    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD)
+    transformer.refine(connections.s3, bronze, BOUNDS)
+    connections.s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, 1))
+    assert found(connections) == {(bronze.key, bronze.version)}
+
+
+def test_a_quarantine_object_that_never_arrived_is_found(connections: Connections) -> None:
+    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN)
+    process(connections, bronze, quarantine=False)
+    assert {key for key, _ in found(connections)} == {objects.quarantine_key(bronze, 1)}
+
+
+def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(connections: Connections) -> None:
+    plan = RunPlan(
+        run_id=RUN.format(1), dataset=DATASET, params={}, trigger="test", announced=2, parts=(Part({}, 2, 2),)
+    )
+    stored = put(connections, objects.plan_key(DATASET, plan.run_id), plan.model_dump_json().encode())
+    assert found(connections) == {(stored.key, stored.version)}
+    with connections.database.begin() as connection:
+        loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
+    put(connections, objects.page_key(DATASET, plan.run_id, 1, 1), b"{}")
+    missing = audit.audit(connections)
+    assert [stored.key for stored in missing.objects] == [objects.page_key(DATASET, plan.run_id, 1, 1)]
+    assert [(command.run_id, command.page) for command in missing.pages] == [(plan.run_id, 2)]
+
+
+def test_what_waits_as_a_dead_letter_is_not_missing(connections: Connections) -> None:
+    poison = put(connections, f"bronze/{DATASET}/uploads/poison.json", b"not JSON")
+    assert found(connections) == {(poison.key, poison.version)}
+    connections.sqs.send_message(
+        QueueUrl=dead_letter_url(connections.settings.bronze_queue_url), MessageBody=audit.event_of(poison)
+    )
+    assert found(connections) == set()
+
+
+def test_a_repair_sends_what_the_workers_understand(connections: Connections) -> None:
+    stored = page(connections, f"bronze/{DATASET}/uploads/a b+c.json", GOOD)
+    _purge(connections)
+    assert audit.repair(connections, audit.audit(connections)) == 1
+    messages = connections.sqs.receive_message(QueueUrl=connections.settings.bronze_queue_url).get("Messages", [])
+    assert [transformer.created_objects(message["Body"]) for message in messages] == [
+        [ObjectId(stored.bucket, stored.key, stored.version_id, audit.audit(connections).objects[0].etag)]
+    ]
