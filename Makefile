@@ -18,7 +18,7 @@ test: $(VENV)/dev ## lint, types and all tests
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/dev ## lint, types and unit tests only (seconds)
 	@$(BIN)/ruff format --check -q .
