@@ -168,3 +168,8 @@ def _healthy(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+if __name__ == "__main__":  # in a container beside the emulator: python -m infra.embedded.aws PORT FOLDER
+    take_saved_queues(Path(sys.argv[2]))
+    ensure_resources(int(sys.argv[1]))

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import DBAPIError
 
 from infra.embedded.errors import StackError
-from services.ops.commands import database, run, stack, upload
+from services.ops.commands import audit, database, run, stack, upload
 from shared import telemetry
 from shared.errors import PermanentError
 from shared.topology import QUEUES
@@ -26,6 +26,7 @@ app.command()(stack.status)
 app.command()(stack.env)
 app.command()(run.run)
 app.command()(upload.upload)
+app.command()(audit.audit)
 app.add_typer(database.app, name="db")
 
 

@@ -19,12 +19,12 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     try:
         simulator = Simulator(Market(arguments.seed, arguments.postings), arguments.day, arguments.api_key)
-        listener = socket.create_server(("127.0.0.1", arguments.port), backlog=128)
+        listener = socket.create_server((arguments.host, arguments.port), backlog=128)
     except (OSError, OverflowError) as error:
         sys.exit(f"simulator: port {arguments.port} cannot be used: {error}")
     except ValueError as error:
         sys.exit(f"simulator: {error}")
-    print(f"USAJOBS simulator on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    print(f"USAJOBS simulator on http://{arguments.host}:{listener.getsockname()[1]}", flush=True)
     # Nobody may wait for a reply that is slow on purpose when the stack is asked to stop.
     config = uvicorn.Config(simulator, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])
@@ -33,6 +33,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.embedded.simulator", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="0 takes any free one")
+    parser.add_argument("--host", default="127.0.0.1", help="another one only where nothing outside reaches it")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other postings")
     parser.add_argument("--postings", type=int, default=3000, help="how many are open at once")
     parser.add_argument("--day", type=date.fromisoformat, help="the simulated day; default: today in UTC, and on")

@@ -1,4 +1,4 @@
-"""`python -m services.ops.console`: serve the console on 127.0.0.1 until SIGTERM or Ctrl-C."""
+"""`python -m services.ops.console`: serve the console on 127.0.0.1 (or SMELT_CONSOLE_HOST) until SIGTERM or Ctrl-C."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from services.ops.console.watch import Watch, impatient
 from shared import telemetry
 from shared.errors import PermanentError
 
-HOST = "127.0.0.1"
+HOST = os.environ.get("SMELT_CONSOLE_HOST", "127.0.0.1")  # another one only where nothing outside reaches it
 PORT = "8420"
 SOFT_STOP = 4  # s for pages under way: a little more than a page waits for its measurements
 

@@ -1,0 +1,42 @@
+"""compose.yaml names queues, bucket and prefixes once more: they must be the topology's."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.embedded import aws
+from shared.topology import QUEUES
+
+COMPOSE = Path(__file__).parents[2] / "compose.yaml"
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return dict(yaml.safe_load(COMPOSE.read_text())["services"])
+
+
+@pytest.mark.parametrize("service", ["extractor", "transformer", "loader", "console", "setup"])
+def test_every_service_uses_the_queues_and_the_bucket_of_the_topology(services: dict[str, Any], service: str) -> None:
+    environment = services[service]["environment"]
+    urls = {name: value.rpartition("/")[2] for name, value in environment.items() if name.endswith("_QUEUE_URL")}
+    assert set(urls.values()) == {queue.name for queue in QUEUES}
+    assert environment["SMELT_BUCKET"] == aws.BUCKET
+
+
+def test_only_the_loader_and_operators_know_the_database(services: dict[str, Any]) -> None:
+    knows = {name for name, service in services.items() if "SMELT_DATABASE_URL" in (service.get("environment") or {})}
+    assert knows == {"setup", "loader", "console", "ops"}
+
+
+def test_every_published_port_is_on_loopback(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_our_services_run_without_privileges_on_a_read_only_root(services: dict[str, Any]) -> None:
+    for name in ("extractor", "transformer", "loader", "console", "simulator", "aws", "setup", "ops"):
+        assert services[name]["read_only"], name
+        assert services[name]["cap_drop"] == ["ALL"], name
