@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 
+from services.ops import runs
 from shared.failpoint import POINTS
 from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
@@ -46,6 +47,12 @@ def many_times_in_any_order(rig: Rig, rng: random.Random, oracle: Oracle) -> Non
     )
     for version in silver.get("Versions", []):
         rig.send_event({"key": version["Key"], "versionId": version["VersionId"]}, queue=2)
+
+
+def extraction(rig: Rig, rng: random.Random, oracle: Oracle) -> None:
+    """A run of everything the source has, beside the uploads."""
+    oracle.run_id = runs.start(rig.connections, "usajobs_search", {})
+    as_s3_does(rig, rng, oracle)
 
 
 def unheard(rig: Rig, rng: random.Random, oracle: Oracle) -> None:
@@ -156,6 +163,13 @@ def paused(rig: Rig, rng: random.Random) -> None:
     subprocess.run(["pkill", "-CONT", "-g", str(worker.pid)], check=False)  # noqa: S607
 
 
+def cut_briefly(rig: Rig, _rng: random.Random) -> None:
+    """Nothing gets through to AWS for a moment, and what was under way is cut."""
+    rig.aws.set("cut")
+    time.sleep(0.5)
+    rig.aws.set("pass")
+
+
 def deadlocked(rig: Rig, _rng: random.Random) -> None:
     """Another session locks records in the opposite order, so that Postgres must end one of the two."""
     with suppress(psycopg2.errors.DeadlockDetected):
@@ -185,6 +199,17 @@ FAULTS: dict[str, Fault] = {
     **{f"SIGKILL at {name}": Fault(partial(at_point, name, "kill")) for name in POINTS},
     **{f"SIGTERM at {name}": Fault(partial(at_point, name, "term")) for name in POINTS},
     **{f"failure at {name}": Fault(partial(at_point, name, "fail")) for name in POINTS},
+    **{
+        f"extraction, SIGKILL at {name}": Fault(partial(at_point, name, "kill"), extraction)
+        for name in ("message.received", "object.put", "message.deleted")
+    },
+    "extraction, worker killed": Fault(
+        partial(now_and_then, lambda rig, rng: rig.signal_one(rng, signal.SIGKILL), 4), extraction
+    ),
+    "extraction, AWS cut in mid-work": Fault(partial(now_and_then, cut_briefly, 3), extraction),
+    "extraction, Valkey killed": Fault(
+        partial(now_and_then, lambda rig, rng: rig.restart("valkey", rng), 1), extraction
+    ),
     "events 1-5 times in any order": Fault(lambda *_: nullcontext(), many_times_in_any_order),
     "events many times, SIGKILL at loader.committed": Fault(
         partial(at_point, "loader.committed", "kill"), many_times_in_any_order
@@ -198,9 +223,7 @@ FAULTS: dict[str, Fault] = {
     "AWS answers 503": Fault(partial(proxied, "aws", "503")),
     "AWS answers end early": Fault(partial(proxied, "aws", "early")),
     "AWS slow": Fault(partial(proxied, "aws", "slow")),
-    "AWS cut in mid-work": Fault(
-        partial(now_and_then, lambda rig, _: (rig.aws.set("cut"), time.sleep(0.5), rig.aws.set("pass")), 3)
-    ),
+    "AWS cut in mid-work": Fault(partial(now_and_then, cut_briefly, 3)),
     "AWS cut between commit and delete": Fault(cut_after_commit),
     "Postgres cut": Fault(partial(proxied, "postgres", "cut")),
     "Postgres cut in mid-work": Fault(partial(now_and_then, lambda rig, _: rig.postgres.set("pass"), 4)),

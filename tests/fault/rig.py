@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from infra.embedded import process, stack
 from infra.embedded.options import Options
-from services.ops import audit
+from services.ops import audit, queues, runs
 from services.ops.connections import Connections, connect
 from shared.database.engine import connect as connect_database
 from shared.topology import QUEUES
@@ -27,7 +27,8 @@ from tests.fault.oracle import Oracle, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
 
-SERVICES = ("transformer", "loader")
+SERVICES = ("extractor", "transformer", "loader")
+POSTINGS = 200  # of the simulated source
 PATIENCE = 90.0  # s after the end of the faults in which everything must be settled
 
 
@@ -44,7 +45,7 @@ class Rig:
         self.failpoints.write_text("{}")
 
     def __enter__(self) -> Self:
-        self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=0))
+        self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=POSTINGS))
         self.before = dict(os.environ)
         os.environ.update(self.stack.environment)
         environment = self.stack.environment
@@ -147,7 +148,7 @@ class Rig:
         while True:
             self.tend()
             busy = self._under_way()
-            losses = oracle.losses(self.database, versions)
+            losses = [*oracle.losses(self.database, versions), *self._unfinished(oracle.run_id)]
             if (not losses and not busy) or time.monotonic() > deadline:
                 return [*losses, *([f"still under way: {busy}"] if busy else []), *self._dead_letters()]
             time.sleep(0.2)
@@ -203,7 +204,15 @@ class Rig:
         dead = sum(depth.dead for depth in self._depths())
         return [f"{dead} dead letters"] if dead else []
 
-    def _depths(self) -> Any:
-        from services.ops import queues
+    def _unfinished(self, run_id: str) -> list[str]:
+        run = runs.find(self.connections, run_id) if run_id else None
+        if not run_id or (run and run.done and not run.missing):
+            return []
+        return [
+            f"run {run_id}: {run.conservation}, page {run.pages} of {run.planned_pages}"
+            if run
+            else f"run {run_id}: lost"
+        ]
 
+    def _depths(self) -> list[queues.Depth]:
         return queues.depths(self.connections)
