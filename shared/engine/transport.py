@@ -113,7 +113,7 @@ class Channel(virtual.Channel):
 
     def _report_life(self) -> None:
         """Touch the liveness file: the loop turns, and no task is older than what its time limit should have ended."""
-        oldest = min(self._delivered_at.values(), default=math.inf)
+        oldest = min([*self._delivered_at.values()], default=math.inf)  # a copy: acknowledgements come from a thread
         if self._liveness_file and time.monotonic() - oldest < self._longest_task + STUCK_AFTER:
             self._liveness_file.touch()
 

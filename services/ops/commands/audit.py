@@ -1,14 +1,12 @@
 """`smelt audit`: what the ledger lacks of what the bucket and the plans promise."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from services.ops import audit as audits
-from services.ops.commands.terminal import say
+from services.ops.commands.terminal import plain, say, say_json
 from services.ops.connections import connect
 
 
@@ -25,10 +23,10 @@ def audit(
     connections = connect()
     missing = audits.audit(connections)
     if as_json:
-        say(json.dumps(asdict(missing)))
+        say_json(asdict(missing))
     else:
         for stored in missing.objects:
-            say(f"not loaded: {escape(stored.key)} (version {stored.version or 'newest'})")
+            say(f"not loaded: {plain(stored.key)} (version {stored.version or 'newest'})")
         for page in missing.pages:
             say(f"never fetched: run {page.run_id}, part {page.part}, page {page.page} of {page.of}")
     if repair:

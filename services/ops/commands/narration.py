@@ -4,12 +4,11 @@ import time
 from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.ops import dead_letters, queues
-from services.ops.commands.terminal import say
+from services.ops.commands.terminal import plain, say
 from services.ops.connections import Connections
 
 PAUSE = 1.0  # s between two looks
@@ -44,7 +43,7 @@ class Narrator:
             for row in connection.execute(LOADED, {"after": self.last_object}):
                 self.last_object = row.id
                 say(
-                    f"loaded {escape(row.key)}: read {row.read} = inserted {row.inserted} + updated {row.updated}"
+                    f"loaded {plain(row.key)}: read {row.read} = inserted {row.inserted} + updated {row.updated}"
                     f" + unchanged {row.unchanged} + stale {row.stale} + quarantined {row.quarantined}"
                 )
 
@@ -55,4 +54,4 @@ class Narrator:
         for letter in dead_letters.look(self.connections):
             if letter.id not in self.letters:
                 self.letters.add(letter.id)
-                say(f"[red]dead letter[/red] on {escape(letter.line)}")
+                say(f"[red]dead letter[/red] on {plain(letter.line)}")

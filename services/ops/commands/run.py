@@ -1,13 +1,12 @@
 """`smelt run`: start an extraction, and wait for it where asked."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from services.ops import runs
-from services.ops.commands.terminal import say, say_outcome, watch_run
+from services.ops.commands.terminal import say, say_json, say_outcome, watch_run
 from services.ops.connections import connect
 from shared.errors import PermanentError
 
@@ -26,12 +25,12 @@ def run(
     connections = connect()
     run_id = runs.start(connections, dataset, _parsed(param or []))
     if not wait:
-        say(json.dumps({"run_id": run_id}) if as_json else f"run {run_id} is on the queue")
+        say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")
         return
     looks = runs.follow(connections, run_id, timeout)
     if as_json:
         *_, look = looks
-        say(json.dumps({"run_id": run_id, **_described(look)}, default=str))
+        say_json({"run_id": run_id, **_described(look)})
     else:
         look = watch_run(looks)
         say_outcome(look)

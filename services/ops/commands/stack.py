@@ -1,6 +1,5 @@
 """`smelt up`, `down`, `status`, `env`: the embedded stack on this machine."""
 
-import json
 import os
 import shlex
 import shutil
@@ -12,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from services.ops import audit, landed, runs
 from services.ops.commands.narration import Narrator
-from services.ops.commands.terminal import out, say, say_outcome, table_of_rows, watch_run
+from services.ops.commands.terminal import out, plain, say, say_json, say_outcome, table_of_rows, watch_run
 from services.ops.connections import Connections, connect, home, use_embedded_stack
 from shared.datasets import contract
 from shared.errors import PermanentError
@@ -48,7 +46,7 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     with out.status("starting Postgres, Valkey, the AWS emulator, the workers and the console"):
         running = stack.start(home(), options, detached=detach)
     for note in running.notes:
-        say(escape(note))
+        say(plain(note))
     try:
         use_embedded_stack(running.home)
         connections = connect()
@@ -57,6 +55,10 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
             _stay(connections, running)
     except KeyboardInterrupt:
         _stop()
+    except BaseException:
+        if not detach:  # nobody would look after it
+            _stop()
+        raise
 
 
 def down() -> None:
@@ -76,11 +78,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="print one JSON 
 
     parts = stack.status(home())
     if as_json:
-        sys.stdout.write(json.dumps({"parts": [asdict(part) for part in parts]}) + "\n")
+        say_json({"parts": [asdict(part) for part in parts]})
     else:
         table = Table("part", "state", "pid", "port", "", box=None, pad_edge=False)
         for part in parts:
-            table.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), escape(part.detail))
+            table.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), plain(part.detail))
         out.print(table if parts else "nothing was ever started here: `smelt up`")
     if not parts or any(part.state != "running" for part in parts):
         raise typer.Exit(1)
@@ -152,7 +154,7 @@ def _stay(connections: Connections, running: "Running") -> None:
     from infra.embedded.supervisor import Incident
 
     def tell(incident: Incident) -> None:
-        say(f"[yellow]{escape(str(incident))}[/yellow]")
+        say(f"[yellow]{plain(str(incident))}[/yellow]")
         if incident.queues_lost:
             _repair(connections)
 

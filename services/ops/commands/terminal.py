@@ -1,5 +1,7 @@
 """What a person sees: one console for results, and runs drawn while they go on."""
 
+import json
+import sys
 import time
 from collections.abc import Iterable
 
@@ -16,8 +18,18 @@ out = Console(highlight=False)
 
 
 def say(line: str = "") -> None:
-    """A line that may carry rich's markup; escape what comes from outside."""
+    """A line that may carry rich's markup; what comes from outside goes through `plain`."""
     out.print(line, soft_wrap=True)
+
+
+def say_json(value: object) -> None:
+    """One JSON object on a line, for programs."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+
+
+def plain(text: str) -> str:
+    """Text from outside, harmless to markup and terminal: an object's key may hold anything."""
+    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
 
 
 def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
@@ -34,7 +46,7 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
         bar = progress.add_task("planning", total=None)
         for look in looks:
             for trouble in look.troubles:
-                progress.update(bar, description=escape(_waiting(trouble)))
+                progress.update(bar, description=plain(_waiting(trouble)))
             if look.run and not look.troubles:
                 progress.update(
                     bar,
@@ -48,9 +60,9 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
 def say_outcome(look: runs.Progress) -> None:
     """What became of a run: its counts, or what it lacks and why."""
     for letter in look.dead_letters:
-        say(f"[red]dead letter[/red] on {escape(letter.line)}")
+        say(f"[red]dead letter[/red] on {plain(letter.line)}")
     for trouble in look.troubles:
-        say(f"[yellow]waits[/yellow]: {escape(_waiting(trouble))}")
+        say(f"[yellow]waits[/yellow]: {plain(_waiting(trouble))}")
     run = look.run
     if run is None:
         explained = look.dead_letters or look.troubles

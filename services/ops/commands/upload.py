@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from services.ops.commands.terminal import say
+from services.ops.commands.terminal import plain, say
 from services.ops.connections import connect
 from shared.datasets import contract
 from shared.objects import upload_key
@@ -24,4 +23,4 @@ def upload(
     connections = connect()
     key = upload_key(dataset, file.name)
     connections.s3.upload_file(str(file), connections.settings.bucket, key)
-    say(f"s3://{connections.settings.bucket}/{escape(key)}")
+    say(f"s3://{connections.settings.bucket}/{plain(key)}")
