@@ -24,7 +24,7 @@ check: $(VENV)/dev ## lint, types and unit tests only (seconds)
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q tests/unit tests/contract $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration" tests/unit tests/contract $(ARGS)
 
 fmt: $(VENV)/dev ## format the code and fix what can be fixed
 	@$(BIN)/ruff format -q .

@@ -1,12 +1,13 @@
 """What arrives on the queues: S3's notifications in all their forms, and smelt's own commands."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote_plus
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from shared.errors import PermanentError
+from shared.fields import Ordinal, Params, RunId, Word
 from shared.objects import ObjectId
 
 
@@ -17,11 +18,11 @@ class RunCommand(BaseModel):
 
     version: Literal[1] = 1
     type: Literal["run"] = "run"
-    dataset: str
-    run_id: str | None = None
-    params: dict[str, str] = {}
-    trigger: str = "command"
-    slot: str | None = None
+    dataset: Word
+    run_id: RunId | None = None
+    params: Params = {}
+    trigger: Word = "command"
+    slot: Word | None = None
 
 
 class PageCommand(BaseModel):
@@ -31,12 +32,19 @@ class PageCommand(BaseModel):
 
     version: Literal[1] = 1
     type: Literal["page"] = "page"
-    dataset: str
-    run_id: str
-    params: dict[str, str]
-    part: int = Field(ge=1)
-    page: int = Field(ge=1)
-    of: int = Field(ge=1)
+    dataset: Word
+    run_id: RunId
+    params: Params
+    part: Ordinal
+    page: Ordinal
+    of: Ordinal
+
+    @model_validator(mode="after")
+    def _page_is_one_of_them(self) -> Self:
+        if self.page > self.of:
+            message = f"page {self.page} of {self.of}"
+            raise ValueError(message)
+        return self
 
 
 Command = RunCommand | PageCommand
@@ -93,7 +101,7 @@ def _from_eventbridge(detail: dict[str, Any]) -> ObjectId:
 
 def _object_id(bucket: Any, key: Any, stored: dict[str, Any], names: tuple[str, str, str]) -> ObjectId:
     optional = [stored.get(name) for name in names]
-    if not all(isinstance(value, str) for value in (bucket, key, *filter(None, optional))):
+    if not all(isinstance(value, str) for value in (bucket, key, *(value for value in optional if value is not None))):
         message = "bucket, key, version, eTag and sequencer must be text"
         raise TypeError(message)
     return ObjectId(bucket, key, *optional)

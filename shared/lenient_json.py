@@ -1,13 +1,16 @@
 """JSON as it comes: fast where it is strict, and lenient where one record's flaw must not cost its neighbours."""
 
 import json
+import math
 from typing import Any
 
 import orjson
 
+LONGEST_WHOLE = 4_000  # digits
+
 
 def loads(content: bytes) -> Any:
-    """Parse JSON. Lone surrogates, NaN and Infinity come through, for the records they occur in to be judged by.
+    """Parse JSON. Lone surrogates, NaN, Infinity and huge numbers come through; their records are judged.
 
     Raises ValueError for what is not JSON at all, or nested deeper than Python goes.
     """
@@ -16,7 +19,12 @@ def loads(content: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(content)
+        return json.loads(content, parse_int=_whole)
     except RecursionError as error:
         message = "nested too deep"
         raise ValueError(message) from error
+
+
+def _whole(digits: str) -> float:
+    """Python refuses to convert whole numbers of more than 4,300 digits; no field of ours takes one."""
+    return int(digits) if len(digits) < LONGEST_WHOLE else math.copysign(math.inf, -1 if digits.startswith("-") else 1)

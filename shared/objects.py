@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from shared import telemetry
 from shared.errors import PermanentError, TransientError
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
-RUN_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-[0-9a-f]{8}")
+UNANSWERABLE = {400, 404, 405}  # a malformed version, nothing there, a delete marker
+RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
 
 
 class SupersededError(Exception):
@@ -60,12 +61,15 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
         answer = s3.get_object(Bucket=object_id.bucket, Key=object_id.key, **_pin(object_id))
     except ClientError as error:
         raise _explained(error, object_id) from error
+    except ParamValidationError as error:
+        message = f"{object_id.key}: {str(error).splitlines()[-1]}"
+        raise PermanentError(message) from error
     if answer["ContentLength"] > limit:
         message = f"{object_id.key}: {answer['ContentLength']} bytes, more than the limit of {limit}"
         raise PermanentError(message)
     body = answer["Body"].read()
     expected = answer["Metadata"].get("sha256")
-    if expected and sha256(body).hexdigest() != expected:
+    if expected and not _dropped(object_id.key) and sha256(body).hexdigest() != expected:
         message = f"{object_id.key}: the bytes received are not those that were stored"
         raise TransientError(message)
     failpoint("object.got")
@@ -95,6 +99,11 @@ def exists(s3: "S3Client", bucket: str, key: str) -> bool:
     return True
 
 
+def _dropped(key: str) -> bool:
+    """Whether the object is somebody's upload, whose metadata is theirs."""
+    return key.startswith(BRONZE_PREFIX) and is_upload(key)
+
+
 def _pin(object_id: ObjectId) -> dict[str, Any]:
     if object_id.version_id:
         return {"VersionId": object_id.version_id}
@@ -106,18 +115,31 @@ def _explained(error: ClientError, object_id: ObjectId) -> Exception:
     code = error.response["Error"]["Code"]
     if status == 412:  # noqa: PLR2004 - Precondition Failed: the eTag is no longer this one
         return SupersededError(f"{object_id.key}: a newer object has taken its place")
-    if code in MISSING:
+    if code in MISSING or status in UNANSWERABLE:
         return PermanentError(f"{object_id.key}: no such object in {object_id.bucket} (version {object_id.version})")
     return TransientError(f"{object_id.key}: S3 answered {code}")
 
 
+def is_folder(object_id: ObjectId, content: Content) -> bool:
+    """Whether it is the empty object that the S3 console calls a folder."""
+    return object_id.key.endswith("/") and not content.body
+
+
+def refuse_strangers(object_id: ObjectId, bucket: str) -> None:
+    """Raises PermanentError for an object of another bucket: its event is forged or misrouted."""
+    if object_id.bucket != bucket:
+        message = f"{object_id.key} is in {object_id.bucket!r}, which is not our bucket"
+        raise PermanentError(message)
+
+
 def run_date(run_id: str) -> str:
     """The date partition of a run, `YYYY-MM-DD`, from its id `YYYYMMDDTHHMMSSZ-xxxxxxxx`. Raises PermanentError."""
-    match = RUN_ID.fullmatch(run_id)
-    if not match:
+    try:
+        moment = datetime.strptime(RUN_ID.fullmatch(run_id)[1], "%Y%m%dT%H%M%S%z")  # type: ignore[index]
+    except (TypeError, ValueError):
         message = f"not a run id: {run_id!r} (YYYYMMDDTHHMMSSZ-xxxxxxxx)"
-        raise PermanentError(message)
-    return "-".join(match.groups())
+        raise PermanentError(message) from None
+    return f"{moment:%Y-%m-%d}"
 
 
 def page_key(dataset: str, run_id: str, part: int, page: int) -> str:

@@ -45,6 +45,7 @@ def observed_at(date_header: str | None, last_modified: datetime) -> datetime:
         return last_modified
     try:
         said = parsedate_to_datetime(date_header)
+        said = said.astimezone(UTC) if said.tzinfo else said.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return last_modified
-    return min(said if said.tzinfo else said.replace(tzinfo=UTC), last_modified)
+    return min(said, last_modified)

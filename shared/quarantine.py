@@ -4,12 +4,16 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable
-from typing import Literal
+from io import BytesIO
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import PermanentError
+from shared.fields import Count, RunId
 from shared.objects import ObjectId
+
+LARGEST = 1 << 30  # bytes of a quarantine object, expanded
 
 
 class Problem(BaseModel):
@@ -31,10 +35,10 @@ class Rejected(BaseModel):
     dataset: str
     source: ObjectId
     transform_version: int
-    run_id: str | None
-    record_index: int
-    problems: tuple[Problem, ...]
-    raw: str
+    run_id: RunId | None
+    record_index: Count
+    problems: Annotated[tuple[Problem, ...], Field(min_length=1)]
+    raw: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
 def write(rejected: Iterable[Rejected]) -> bytes:
@@ -45,7 +49,12 @@ def write(rejected: Iterable[Rejected]) -> bytes:
 def read(body: bytes) -> list[Rejected]:
     """The entries, at least one. Raises PermanentError for what `write` did not write."""
     try:
-        entries = [Rejected.model_validate_json(line) for line in gzip.decompress(body).splitlines()]
+        with gzip.open(BytesIO(body)) as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            message = f"a quarantine object of more than {LARGEST} bytes"
+            raise PermanentError(message)
+        entries = [Rejected.model_validate_json(line) for line in content.splitlines()]
     except (OSError, EOFError, zlib.error, ValidationError) as error:
         message = f"not a quarantine object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
@@ -55,9 +64,10 @@ def read(body: bytes) -> list[Rejected]:
     return entries
 
 
-def raw_text(record: object) -> str:
-    """A record as JSON text in ASCII: lone surrogates and U+0000 survive as escapes."""
+def raw_text(record: object, limit: int) -> str:
+    """A record as JSON text in ASCII: lone surrogates and U+0000 survive as escapes. Of a larger one, where to look."""
     try:
-        return json.dumps(record, separators=(",", ":"))
+        text = json.dumps(record, separators=(",", ":"))
     except RecursionError:
         return json.dumps("nested too deep to be kept here: see the source object")
+    return text if len(text) <= limit else json.dumps(f"{len(text)} bytes, too large to be kept: see the source object")

@@ -1,13 +1,14 @@
 """The plan of a run, an object of its own in the bucket: what the ledger is compared with."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared.datasets.contract import Part
 from shared.errors import PermanentError
 from shared.events import PageCommand
+from shared.fields import Count, Params, RunId, Word
 
 
 class RunPlan(BaseModel):
@@ -16,12 +17,19 @@ class RunPlan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: Literal[1] = 1
-    run_id: str
-    dataset: str
-    params: dict[str, str]
-    trigger: str
-    announced: int
+    run_id: RunId
+    dataset: Word
+    params: Params
+    trigger: Word
+    announced: Count
     parts: tuple[Part, ...]
+
+    @model_validator(mode="after")
+    def _pages_are_countable(self) -> Self:
+        if self.pages >= 2**31:
+            message = "more pages than a run can have"
+            raise ValueError(message)
+        return self
 
     def commands(self) -> Iterator[PageCommand]:
         """One command for each page of each part."""

@@ -11,8 +11,10 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, Double, Integer, Nu
 from sqlalchemy.types import TypeEngine
 
 from shared.database.silver_tables import PROVENANCE
+from shared.datasets import contract
 from shared.datasets.contract import Tables
 from shared.errors import PermanentError
+from shared.fields import Count, Ordinal, RunId, Word
 from shared.objects import ObjectId
 
 HEADER = "smelt"  # the key of the header in the Parquet metadata
@@ -34,9 +36,9 @@ class Counts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    read: int
-    valid: int
-    quarantined: int
+    read: Count
+    valid: Count
+    quarantined: Count
 
 
 class Header(BaseModel):
@@ -45,13 +47,13 @@ class Header(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schema_version: Literal[1] = 1
-    dataset: str
-    transform_version: int
+    dataset: Word
+    transform_version: Count
     source: ObjectId
     observed_at: datetime
-    run_id: str | None = None
-    part: int | None = None
-    page: int | None = None
+    run_id: RunId | None = None
+    part: Ordinal | None = None
+    page: Ordinal | None = None
     counts: Counts
 
 
@@ -87,10 +89,14 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     """The header and the rows. Raises PermanentError for what `write` did not write."""
     try:
         metadata = pl.read_parquet_metadata(BytesIO(body))
-        return Header.model_validate_json(metadata[HEADER]), pl.read_parquet(BytesIO(body))
-    except (pl.exceptions.PolarsError, KeyError, ValueError, OSError) as error:
+        header, frame = Header.model_validate_json(metadata[HEADER]), pl.read_parquet(BytesIO(body))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, ValueError, OSError) as error:
         message = f"not a silver object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
+    if dict(frame.schema) != schema(contract.tables(header.dataset)):
+        message = f"not a silver object: its columns are not those of {header.dataset}"
+        raise PermanentError(message)
+    return header, frame
 
 
 def child_rows(frame: pl.DataFrame, child: str, keys: Iterable[str]) -> pl.DataFrame:

@@ -27,7 +27,7 @@ def _id(moment: datetime, identity: str) -> str:
 def _slot_time(slot: str) -> datetime:
     try:
         moment = datetime.fromisoformat(slot)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         message = f"not a slot: {slot!r} (an ISO 8601 time)"
         raise PermanentError(message) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

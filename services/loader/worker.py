@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import polars as pl
+import psycopg2
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import insert
@@ -52,12 +53,15 @@ def bootstrap(settings: Settings) -> Handler:
     """Compose the handler from S3 and the database."""
     engine = _connect(settings)
     s3: S3Client = boto3.client("s3")
-    return lambda message: handle(message, s3, engine)
+    return lambda message: handle(message, s3, engine, settings.bucket)
 
 
-def handle(message: Message, s3: "S3Client", engine: Engine) -> str:
+def handle(message: Message, s3: "S3Client", engine: Engine, bucket: str) -> str:
     """Load every object that the event names."""
-    outcomes = {load(s3, engine, stored) for stored in created_objects(message.body)}
+    stored = created_objects(message.body)
+    for one in stored:
+        objects.refuse_strangers(one, bucket)
+    outcomes = {load(s3, engine, one) for one in stored}
     return ", ".join(sorted(outcomes)) or "ignored"
 
 
@@ -67,13 +71,16 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> str:
         if stored.key.startswith(prefix):
             try:
                 content = objects.get(s3, stored, OBJECT_LIMIT)
+                if objects.is_folder(stored, content):
+                    return "ignored"
+                _refuse_unsigned(stored, content)
                 with engine.begin() as connection:
                     outcome = load_one(connection, content)
                     failpoint("loader.upserted")
                 failpoint("loader.committed")
             except SupersededError:
                 return "superseded"
-            except DBAPIError as error:
+            except (DBAPIError, psycopg2.Error) as error:
                 raise explained(error, engine) from error
             return outcome
     message = f"{stored.key}: the loader knows no such prefix"
@@ -127,6 +134,13 @@ def load_plan(connection: Connection, content: Content) -> str:
 
 
 LOADERS = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
+
+
+def _refuse_unsigned(stored: ObjectId, content: Content) -> None:
+    """What we write carries its checksum, which `objects.get` has compared. Damaged Parquet may end the process."""
+    if "sha256" not in content.metadata:
+        message = f"{stored.key}: not a {stored.key.partition('/')[0]} object of ours: it carries no checksum"
+        raise PermanentError(message)
 
 
 def _connect(settings: Settings) -> Engine:

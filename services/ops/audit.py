@@ -14,11 +14,12 @@ from services.ops import dead_letters
 from services.ops.connections import Connections
 from shared import objects
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
+from shared.datasets import contract
 from shared.errors import PermanentError
 from shared.events import PageCommand, created_objects
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
-from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX
+from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, SILVER_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,7 +40,8 @@ def audit(connections: Connections) -> Missing:
     """
     s3, bucket = connections.s3, connections.settings.bucket
     dead = {letter.body for letter in dead_letters.look(connections)}
-    dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
+    dead_keys = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
+    dead_keys |= {(key, "") for key, _ in dead_keys if key.startswith(SILVER_PREFIX)}
     with connections.database.connect() as connection:
         missing = [
             *(stored for page in _stored(s3, bucket, BRONZE_PREFIX) for stored in _not_loaded(connection, page)),
@@ -48,7 +50,7 @@ def audit(connections: Connections) -> Missing:
         ]
         pages = [page for page in _pages_not_loaded(connection) if not _is_stored(s3, bucket, page)]
     return Missing(
-        objects=tuple(stored for stored in missing if (stored.key, stored.version) not in dead_objects),
+        objects=tuple(stored for stored in missing if not dead_keys.intersection(_ways_of(stored))),
         pages=tuple(page for page in pages if page.model_dump_json() not in dead),
     )
 
@@ -74,6 +76,18 @@ def event_of(stored: ObjectId) -> str:
     return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
 
 
+def _ways_of(stored: ObjectId) -> set[tuple[str, str]]:
+    """Under which names a dead letter may stand for an object: its own, or that of what was made of it."""
+    own = {(stored.key, stored.version)}
+    if not stored.key.startswith(BRONZE_PREFIX):
+        return own
+    try:
+        version = contract.normalise(objects.dataset_of(stored.key)).VERSION
+    except PermanentError:  # no such dataset
+        return own
+    return own | {(objects.silver_key(stored, version), "")}
+
+
 def _objects_in(body: str) -> list[ObjectId]:
     try:
         return created_objects(body)
@@ -87,6 +101,7 @@ def _stored(s3: "S3Client", bucket: str, prefix: str) -> Iterator[list[ObjectId]
         yield [
             ObjectId(bucket, version["Key"], version.get("VersionId"), version["ETag"].strip('"'))
             for version in page.get("Versions", [])
+            if version["Size"] or not version["Key"].endswith("/")  # the S3 console's "folders"
         ]
 
 

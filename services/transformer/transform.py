@@ -19,6 +19,7 @@ from shared.quarantine import Problem
 
 Problems = dict[int, tuple[Problem, ...]]  # {record index: the rules it failed}
 HASH_LENGTH = 16  # bytes
+MOST_PROBLEMS = 100  # kept of one record
 NESTED = Problem(rule="nesting", field="", message="nested too deep")
 
 
@@ -62,7 +63,7 @@ def _normalised(dataset: str, records: Sequence[object], bounds: Bounds) -> Iter
         except ValidationError as error:
             yield tuple(
                 Problem(rule=e["type"], field=".".join(map(str, e["loc"])), message=e["msg"])
-                for e in error.errors(include_url=False, include_context=False, include_input=False)
+                for e in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_PROBLEMS]
             )
 
 

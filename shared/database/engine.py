@@ -1,8 +1,9 @@
 """Connections to Postgres, and which of its errors may be tried again."""
 
+import psycopg2
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from shared.errors import PermanentError, TransientError
 
@@ -16,8 +17,8 @@ RETRYABLE = {"40001", "40P01", "55P03", "57014"}
 WRONG_SERVER = {"25006", "57P01", "57P02", "57P03"}
 # Classes of states that say the server cannot be reached or has no resources left ...
 OUT_OF_REACH = ("08", "53")
-# ... and those that blame the data: data exception, integrity constraint violation.
-BAD_DATA = ("22", "23")
+# ... and those that blame the data: data exception, integrity constraint violation, a limit of Postgres exceeded.
+BAD_DATA = ("22", "23", "54")
 
 
 def connect(url: SecretStr, application: str) -> Engine:
@@ -35,14 +36,19 @@ def connect(url: SecretStr, application: str) -> Engine:
     )
 
 
-def explained(error: DBAPIError, engine: Engine) -> Exception:
-    """The error as one that says whether to try again; drops a pool whose connections lead to the wrong server."""
-    state = getattr(error.orig, "pgcode", None)
-    summary = f"Postgres: {str(error.orig).strip().splitlines()[0]}"
-    if state in WRONG_SERVER or error.connection_invalidated:
+def explained(error: DBAPIError | psycopg2.Error, engine: Engine) -> Exception:
+    """The error as one that says whether to try again; drops a pool whose connections lead to the wrong server.
+
+    COPY goes past SQLAlchemy, so an error may be the driver's own.
+    """
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(driver, "pgcode", None)
+    lines = str(driver).strip().splitlines()
+    summary = f"Postgres: {lines[0] if lines else type(driver).__name__}"
+    lost = isinstance(driver, psycopg2.OperationalError | psycopg2.InterfaceError) and state is None
+    if state in WRONG_SERVER or lost:
         engine.dispose()
         return TransientError(summary)
-    lost = isinstance(error, OperationalError | InterfaceError) and state is None
-    if state in RETRYABLE or lost or str(state).startswith(OUT_OF_REACH):
+    if state in RETRYABLE or str(state).startswith(OUT_OF_REACH):
         return TransientError(summary)
     return PermanentError(f"{summary} ({state})") if str(state).startswith(BAD_DATA) else error

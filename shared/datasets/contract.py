@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from shared import datasets
+from shared import datasets, fields
 from shared.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Request:
 class Part:
     """A slice of a run that the source can page through completely: its own params, its rows and pages."""
 
-    params: dict[str, str]
-    rows: int
-    pages: int
+    params: fields.Params
+    rows: fields.Count
+    pages: fields.Count
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,19 @@ PAGE_COMMAND = PageCommand(
     [
         pytest.param({"type": "run", "dataset": "things"}, RunCommand(dataset="things"), id="run, as short as can be"),
         pytest.param(
-            {**RUN_FIELDS, "run_id": "r", "params": {"a": "1"}, "trigger": "schedule", "slot": "2025-09-03T12:00:00Z"},
+            {
+                **RUN_FIELDS,
+                "run_id": "20250903T120000Z-0badcafe",
+                "params": {"a": "1"},
+                "trigger": "schedule",
+                "slot": "2025-09-03T12:00:00Z",
+            },
             RunCommand(
-                dataset="things", run_id="r", params={"a": "1"}, trigger="schedule", slot="2025-09-03T12:00:00Z"
+                dataset="things",
+                run_id="20250903T120000Z-0badcafe",
+                params={"a": "1"},
+                trigger="schedule",
+                slot="2025-09-03T12:00:00Z",
             ),
             id="run, with everything",
         ),

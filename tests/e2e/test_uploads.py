@@ -108,7 +108,7 @@ def test_bad_postings_are_quarantined_and_their_neighbours_land(deployment: Depl
     assert [(row["record_index"], row["rule"]) for row in rejected] == [
         (1, "int_parsing"),
         (2, "position_title_present"),
-        (3, "value_error"),
+        (3, "string_with_nul"),
         (4, "model_type"),
     ]
     assert json.loads(rejected[2]["raw"]) == page["SearchResult"]["SearchResultItems"][3]

@@ -12,11 +12,12 @@ from services.loader import worker as loader
 from services.ops import audit
 from services.ops.audit import Missing
 from services.ops.connections import Connections, connect
-from services.transformer import worker as transformer
 from services.transformer.bounds import Bounds
+from services.transformer.worker import Transformer
 from shared import objects
 from shared.datasets.contract import Part
 from shared.engine.message import dead_letter_url
+from shared.events import created_objects
 from shared.objects import Content, ObjectId
 from shared.run_plan import RunPlan
 
@@ -62,7 +63,7 @@ def page(connections: Connections, key: str, *records: dict[str, Any]) -> Object
 
 def process(connections: Connections, bronze: ObjectId, *, quarantine: bool = True) -> None:
     """Everything that transformer and loader would have done."""
-    transformer.refine(connections.s3, bronze, BOUNDS)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, objects.silver_key(bronze, 1)))
     if quarantine:
         loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, objects.quarantine_key(bronze, 1)))
@@ -87,7 +88,7 @@ def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: C
 
 def test_a_deleted_silver_object_is_made_again(connections: Connections) -> None:
     bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD)
-    transformer.refine(connections.s3, bronze, BOUNDS)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     connections.s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, 1))
     assert found(connections) == {(bronze.key, bronze.version)}
 
@@ -126,6 +127,6 @@ def test_a_repair_sends_what_the_workers_understand(connections: Connections) ->
     _purge(connections)
     assert audit.repair(connections, audit.audit(connections)) == 1
     messages = connections.sqs.receive_message(QueueUrl=connections.settings.bronze_queue_url).get("Messages", [])
-    assert [transformer.created_objects(message["Body"]) for message in messages] == [
+    assert [created_objects(message["Body"]) for message in messages] == [
         [ObjectId(stored.bucket, stored.key, stored.version_id, audit.audit(connections).objects[0].etag)]
     ]

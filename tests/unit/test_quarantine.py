@@ -29,7 +29,7 @@ def rejected(record: object, index: int = 0) -> Rejected:
         run_id=None,
         record_index=index,
         problems=(Problem(rule="r1", field="a.b", message="bäd\n“thing”"), Problem(rule="r2", field="", message="")),
-        raw=raw_text(record),
+        raw=raw_text(record, 1_000_000),
     )
 
 

@@ -17,7 +17,7 @@ from shared.silver import CONTENT_HASH, RECORD_INDEX, Counts, Header
 
 DATASETS = [name for name in contract.names() if contract.tables(name)]
 HEADER = Header(
-    dataset="things",
+    dataset="usajobs_search",
     transform_version=3,
     source=ObjectId("lake", "bronze/things/uploads/ünï.json", version_id="v", etag="e", sequencer="01"),
     observed_at=datetime(2025, 9, 3, 12, 0, 0, 123456, tzinfo=UTC),
@@ -26,18 +26,20 @@ HEADER = Header(
     page=2,
     counts=Counts(read=3, valid=2, quarantined=1),
 )
-FRAME = pl.DataFrame(
+ROWS = [
     {
-        RECORD_INDEX: [0, 2],
-        CONTENT_HASH: [b"\x00\xff", b"x"],
-        "name": ["é\n😀", None],
-        "price": [Decimal("19.51"), None],
-        "at": [datetime(2025, 9, 3), None],  # noqa: DTZ001 - such sources give no zone
-        "tags": [["a", "b"], []],
-        "parts": [[{"ordinal": 1, "label": "one"}, {"ordinal": 2, "label": None}], []],
+        RECORD_INDEX: 0,
+        CONTENT_HASH: b"\x00\xff",
+        "control_number": 2**40,
+        "position_title": "é\n😀",
+        "apply_uri": ["a", "b"],
+        "minimum_range": Decimal("19.51"),
+        "position_start_date": datetime(2025, 9, 3),  # noqa: DTZ001 - the source gives no zone
+        "job_location": [{"ordinal": 1, "city_name": "one"}, {"ordinal": 2, "city_name": None}],
     },
-    schema_overrides={RECORD_INDEX: pl.Int32(), "price": pl.Decimal(14, 2)},
-)
+    {RECORD_INDEX: 2, CONTENT_HASH: b"x", "control_number": 1, "apply_uri": [], "job_location": []},
+]
+FRAME = pl.DataFrame(ROWS, schema=silver.schema(contract.tables("usajobs_search")))
 
 
 def columns_of(table: Table) -> set[str]:
@@ -50,6 +52,12 @@ def test_rows_and_header_come_back_as_they_were() -> None:
     assert header == HEADER
     assert frame.schema == FRAME.schema
     assert frame.equals(FRAME)
+
+
+def test_a_frame_with_other_columns_is_refused() -> None:
+    for frame in (FRAME.drop("position_title"), FRAME.with_columns(extra=1), FRAME.cast({"control_number": pl.String})):
+        with pytest.raises(PermanentError, match="its columns are not those of usajobs_search"):
+            silver.read(silver.write(frame, HEADER))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -76,11 +84,8 @@ def test_the_schema_has_each_column_of_each_table_and_no_other(dataset: str) -> 
 
 
 def test_child_rows_carry_the_keys_of_their_records_and_skip_records_without_any() -> None:
-    rows = silver.child_rows(FRAME, "parts", [RECORD_INDEX])
-    assert rows.to_dicts() == [
-        {RECORD_INDEX: 0, "ordinal": 1, "label": "one"},
-        {RECORD_INDEX: 0, "ordinal": 2, "label": None},
-    ]
+    rows = silver.child_rows(FRAME, "job_location", [RECORD_INDEX])
+    assert rows.select(RECORD_INDEX, "ordinal", "city_name").rows() == [(0, 1, "one"), (0, 2, None)]
 
 
 def test_a_column_type_that_no_dataset_has_used_yet_is_an_error() -> None:

@@ -263,7 +263,7 @@ def test_unknown_fields_do_not_stop_a_record() -> None:
         (posting("x"), "int_parsing", "MatchedObjectId"),
         (posting(2**63), "less_than", "MatchedObjectId"),
         ({"MatchedObjectId": 1}, "missing", "MatchedObjectDescriptor"),
-        (posting(SubAgency="a\x00b"), "value_error", "MatchedObjectDescriptor.SubAgency"),
+        (posting(SubAgency="a\x00b"), "string_with_nul", "MatchedObjectDescriptor.SubAgency"),
         (posting(SubAgency="\ud800"), "string_unicode", "MatchedObjectDescriptor.SubAgency"),
         (
             posting(details={"CommuteDistance": 2**31}),

@@ -4,6 +4,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
+LONGEST_ID = 200  # characters; the column is indexed
 LONGEST_TITLE = 500  # characters; the longest real title seen has fewer than 200
 
 
@@ -18,12 +19,14 @@ def _not_negative(column: str) -> pa.Column:
     return pa.Column(checks=pa.Check.ge(0, name=f"{column}_not_negative", error=f"{column} is negative"), nullable=True)
 
 
+_ID = pa.Check.str_length(None, LONGEST_ID, name="position_id_length", error=f"more than {LONGEST_ID} characters")
 _URI = pa.Check.str_matches(r"^https?://", name="position_uri_is_http", error="not an http(s) address")
 _TITLE = pa.Check.str_length(1, LONGEST_TITLE, name="position_title_length", error=f"1 to {LONGEST_TITLE} characters")
 
 GATE = {
     "job": pa.DataFrameSchema(
         {
+            "position_id": pa.Column(str, _ID, nullable=True),
             "position_title": pa.Column(str, _TITLE, nullable=False),
             "position_uri": pa.Column(str, _URI, nullable=True),
             "minimum_range": _not_negative("minimum_range"),

@@ -1,0 +1,131 @@
+"""Whole files: what is not JSON, not complete, too large, or packed in a strange way."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+from services.transformer.decode import zstd
+from tests.contract.poison.case import (
+    GOOD,
+    UPLOADS,
+    Case,
+    Ignored,
+    Lands,
+    envelope,
+    good,
+    posting,
+    refused,
+    response,
+    written,
+)
+
+MIB = 1 << 20
+NOT_JSON = "^not JSON: "
+DAMAGED = "^damaged compression: "
+TOO_LARGE = "expands to more than"
+OTHER = "not a USAJOBS Search response"
+
+
+def _always(content: bytes) -> Callable[[int], bytes]:
+    return lambda _: content
+
+
+def _zeros(open_stream: Callable[..., Any], mib: int) -> bytes:
+    buffer = io.BytesIO()
+    with open_stream(buffer, "wb") as stream:
+        for _ in range(mib):
+            stream.write(bytes(MIB))
+    return buffer.getvalue()
+
+
+def _zip(first: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("page.json", good(first))
+    return buffer.getvalue()
+
+
+NOT_JSON_AT_ALL = (
+    refused("a JSON file cut in half", NOT_JSON, lambda first: good(first)[:-40]),
+    refused("a single brace", NOT_JSON, _always(b"{")),
+    refused("single quotes for double ones", NOT_JSON, lambda first: good(first).replace(b'"', b"'")),
+    refused("a comma too many", NOT_JSON, lambda first: good(first).replace(b"}]", b"},]")),
+    refused("trailing garbage after the JSON", NOT_JSON, lambda first: good(first) + b" and more"),
+    refused("trailing NULs after the JSON", NOT_JSON, lambda first: good(first) + bytes(512)),
+    refused("two JSON documents one after the other", NOT_JSON, lambda first: good(first) + good(first)),
+    refused("HTML of an error page", NOT_JSON, _always(b"<!doctype html><title>502 Bad Gateway</title>")),
+    refused("XML", NOT_JSON, _always(b'<?xml version="1.0"?><SearchResult/>')),
+    refused("a PNG", NOT_JSON, _always(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")),
+    refused("a zip archive", NOT_JSON, _zip),
+    refused("latin-1 text", NOT_JSON, lambda first: good(first).replace(b"Smelter", "Fondé".encode("latin-1"))),
+    refused("bytes that are no text", NOT_JSON, _always(bytes(range(128, 256)))),
+    refused("the whole payload nested 200,000 levels deep", "nested too deep", _always(b"[" * 200_000)),
+    refused("objects nested 50,000 levels deep", "nested too deep", _always(b'{"a":' * 50_000 + b"1" + b"}" * 50_000)),
+    refused("an object without content", "the object is empty", _always(b"")),
+    refused("white space only", "the object is empty", _always(b" \r\n\t" * 100)),
+)
+
+PACKED = (
+    refused("gzip cut short", DAMAGED, lambda first: gzip.compress(good(first))[:-12]),
+    refused("gzip with a wrong checksum", DAMAGED, lambda first: gzip.compress(good(first))[:-8] + bytes(8)),
+    refused("gzip with rubbish inside", DAMAGED, lambda _: gzip.compress(b"")[:10] + b"\xff" * 100),
+    refused("gzip with garbage behind it", DAMAGED, lambda first: gzip.compress(good(first)) + b"garbage"),
+    refused("two bytes that begin like gzip", DAMAGED, _always(b"\x1f\x8b")),
+    refused("gzip of nothing", NOT_JSON, lambda _: gzip.compress(b"")),
+    refused("gzip inside gzip", NOT_JSON, lambda first: gzip.compress(gzip.compress(good(first)))),
+    refused("zstd cut short", DAMAGED, lambda first: zstd.compress(good(first))[:-5]),
+    refused("zstd with rubbish inside", DAMAGED, lambda _: b"\x28\xb5\x2f\xfd" + b"\xff" * 100),
+    refused("four bytes that begin like zstd", DAMAGED, _always(b"\x28\xb5\x2f\xfd")),
+    refused("a gzip bomb", TOO_LARGE, lambda _: _zeros(gzip.open, 64)),
+    refused("a zstd bomb", TOO_LARGE, lambda _: _zeros(zstd.open, 256)),
+    refused("a gzip bomb of many members", TOO_LARGE, lambda _: _zeros(gzip.open, 1) * 64),
+    refused("a file larger than the bound", "more than the limit", _always(b" " * (9 * MIB) + b"{}")),
+    refused("a gzip bomb of good JSON", TOO_LARGE, lambda first: gzip.compress(good(first) + b" " * (32 * MIB), 1)),
+    Case("gzip of two members", lambda first: gzip.compress(good(first)[:20]) + gzip.compress(good(first)[20:]), GOOD),
+)
+
+WRONG_SHAPE = (
+    refused("an empty object", OTHER, _always(b"{}")),
+    refused("an empty list", OTHER, _always(b"[]")),
+    refused("null", OTHER, _always(b"null")),
+    refused("a number", OTHER, _always(b"42")),
+    refused("not a number", OTHER, _always(b"NaN")),
+    refused("a payload of another dataset", OTHER, _always(b'{"paging": {}, "data": [{"usajobsControlNumber": 1}]}')),
+    refused("a bare list of postings", OTHER, lambda first: written([posting(first)])),
+    refused("items in an object", OTHER, _always(b'{"SearchResult": {"SearchResultItems": {"0": {}}}}')),
+    refused("items in a text", OTHER, _always(b'{"SearchResult": {"SearchResultItems": "none"}}')),
+    refused("items that are null", OTHER, _always(b'{"SearchResult": {"SearchResultItems": null}}')),
+    refused("a search result that is a list", OTHER, _always(b'{"SearchResult": [{"SearchResultItems": []}]}')),
+    refused("a field name spelt in lower case", OTHER, _always(b'{"searchresult": {"searchresultitems": []}}')),
+    refused("an envelope round nothing", OTHER, _always(b'{"response": {"payload": null}}')),
+    refused("an envelope in an envelope", OTHER, lambda first: written({"response": {"payload": envelope([first])}})),
+    refused("an envelope without a payload", OTHER, _always(b'{"request": {}, "response": {"status": 200}}')),
+)
+
+STRANGE_BUT_GOOD = (
+    Case("an empty page", lambda _: written(response()), Lands()),
+    Case("a byte order mark at the start", lambda first: b"\xef\xbb\xbf" + good(first), GOOD),
+    Case("UTF-16 with a byte order mark", lambda first: good(first).decode().encode("utf-16"), GOOD),
+    Case("UTF-16 without one", lambda first: good(first).decode().encode("utf-16-le"), GOOD),
+    Case("UTF-32", lambda first: good(first).decode().encode("utf-32"), GOOD),
+    Case("line ends of Windows", lambda first: good(first).replace(b",", b",\r\n"), GOOD),
+    Case("a page in one line of two megabytes", lambda first: b" " * (2 * MIB) + good(first), GOOD),
+    Case("a wrong content type", good, GOOD, extra={"ContentType": "image/png"}),
+    Case("a content encoding that is not true", good, GOOD, extra={"ContentEncoding": "gzip"}),
+    Case(
+        "a content encoding that is true",
+        lambda first: gzip.compress(good(first)),
+        GOOD,
+        extra={"ContentEncoding": "gzip", "ContentType": "application/json"},
+    ),
+    Case("a name that promises another packing", good, GOOD, key=f"{UPLOADS}poison/page.parquet.zst"),
+    Case("a folder made in the S3 console", _always(b""), Ignored(), key=f"{UPLOADS}poison/a folder/"),
+    Case("a folder without a dataset", _always(b""), Ignored(), key="bronze/"),
+    Case("a folder for a dataset to come", _always(b""), Ignored(), key="bronze/usajobs_historic/"),
+    Case("a folder in silver", _always(b""), Ignored(), key="silver/"),
+    Case("a file whose name ends like a folder's", good, GOOD, key=f"{UPLOADS}poison/page.json/"),
+)
+
+CASES = (*NOT_JSON_AT_ALL, *PACKED, *WRONG_SHAPE, *STRANGE_BUT_GOOD)

@@ -1,0 +1,89 @@
+"""The poison corpus through the pure core: no queue, no bucket, no database."""
+
+import re
+from collections import Counter
+from functools import cache
+from itertools import chain
+
+import pytest
+
+from services.transformer.bounds import Bounds
+from services.transformer.decode import decode
+from services.transformer.transform import Batch, transform
+from shared.datasets import contract
+from shared.errors import PermanentError
+from tests.contract.poison.case import BRONZE, UPLOAD, Case, DeadLetter, Lands, Quarantined
+from tests.contract.poison.corpus import BOUNDS, CASES
+
+MIB = 1 << 20
+DATASET = "usajobs_search"
+MOST_PROBLEMS = 100  # kept of one record: more help nobody, and cost gigabytes
+SMALL = Bounds(
+    stored=int(BOUNDS["SMELT_LARGEST_OBJECT"]) * MIB,
+    expanded=int(BOUNDS["SMELT_LARGEST_EXPANDED"]) * MIB,
+    record=int(BOUNDS["SMELT_LARGEST_RECORD"]) * MIB,
+    nesting=int(BOUNDS["SMELT_DEEPEST_NESTING"]),
+)
+UPLOADED = [case for case in CASES if case.place == UPLOAD and case.object_key.startswith("bronze/")]
+PAGES = [case for case in UPLOADED if isinstance(case.ends, Lands | Quarantined)]
+# Those whose content is the reason, rather than their key, their size as stored, or what the loader finds.
+UNREADABLE = [
+    case
+    for case in UPLOADED
+    if isinstance(case.ends, DeadLetter)
+    and case.ends.queue == BRONZE
+    and not case.key
+    and "larger than the bound" not in case.name
+    and "sha256" not in case.name
+]
+
+
+@cache
+def transformed(case: Case) -> tuple[int, Batch]:
+    """How many records the case's file holds, and what became of them."""
+    body = case.body(case.first)
+    assert isinstance(body, bytes)
+    found = contract.raw(DATASET).page(decode(body, SMALL.expanded).payload).records
+    return len(found), transform(DATASET, found, SMALL)
+
+
+def test_every_case_has_a_name_a_key_and_control_numbers_of_its_own() -> None:
+    for ids in (
+        [case.name for case in CASES],
+        [case.first for case in CASES],
+        [case.object_key for case in CASES if case.place == UPLOAD],
+        [(case.place, case.body(case.first)) for case in CASES if case.place != UPLOAD],
+    ):
+        assert [one for one, times in Counter(ids).items() if times > 1] == []
+
+
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case.name)
+def test_every_record_is_a_row_or_rejected(case: Case) -> None:
+    read, batch = transformed(case)
+    indexes = batch.frame.get_column("record_index").to_list()
+    assert sorted(chain(indexes, batch.problems)) == list(range(read))
+
+
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case.name)
+def test_exactly_the_bad_records_are_rejected_each_by_its_rule(case: Case) -> None:
+    _, batch = transformed(case)
+    expected = case.ends.rules if isinstance(case.ends, Quarantined) else {}
+    wrong = {
+        index: problems[0].rule
+        for index, problems in batch.problems.items()
+        if index not in expected or not re.search(expected[index], problems[0].rule)
+    }
+    assert (wrong, [index for index in expected if index not in batch.problems]) == ({}, [])
+
+
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case.name)
+def test_the_problems_kept_of_a_record_are_bounded(case: Case) -> None:
+    _, batch = transformed(case)
+    assert max(map(len, batch.problems.values()), default=0) <= MOST_PROBLEMS
+
+
+@pytest.mark.parametrize("case", UNREADABLE, ids=lambda case: case.name)
+def test_what_cannot_be_read_at_all_is_refused_with_the_reason(case: Case) -> None:
+    assert isinstance(case.ends, DeadLetter)
+    with pytest.raises(PermanentError, match=case.ends.reason):
+        transformed(case)
