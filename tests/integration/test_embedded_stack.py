@@ -38,6 +38,13 @@ INFRASTRUCTURE = Options(workers=False, console=False, simulator_postings=0, mig
 REPOSITORY = Path(stack.__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def _shell_of_a_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other stack's settings, which fixtures of other tests put into the environment of this process."""
+    for name in [name for name in os.environ if name.startswith(("SMELT_", "AWS_"))]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home that all tests share, so that the database is initialised once."""
