@@ -19,6 +19,7 @@ QUICK = (
     "events never published",
     "worker killed",
     "AWS cut in mid-work",
+    "AWS cut between commit and delete",
     "AWS answers end early",
     "Postgres killed",
     "Postgres read-only",
