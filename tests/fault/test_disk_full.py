@@ -64,6 +64,7 @@ def restart_what_died(rig: Rig) -> None:
     for command in rig.stack.commands:
         if not process.recorded(rig.home.resolve(), command.name).alive:
             stack.restart_part(rig.stack, command)
+        process.await_ready(command, rig.home.resolve())  # Postgres may be recovering by itself
 
 
 def test_a_full_disk_costs_time_and_nothing_else(disk: Path) -> None:
