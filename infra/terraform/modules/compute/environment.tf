@@ -1,0 +1,35 @@
+# What a service is told. The names are those of shared/settings.py; the same everywhere else.
+
+locals {
+  receive_wait = 20  # s, SQS's longest poll
+  stop_timeout = 80  # s for work under way after that
+  kill_after   = 120 # s from SIGTERM to SIGKILL, Fargate's most
+
+  liveness = "/tmp/alive"
+
+  environment = {
+    AWS_DEFAULT_REGION      = var.deployment.region # boto3 does not read the AWS_REGION that Fargate sets
+    SMELT_BUCKET            = var.bucket.name
+    SMELT_EXTRACT_QUEUE_URL = var.queues["extractor"].url
+    SMELT_BRONZE_QUEUE_URL  = var.queues["transformer"].url
+    SMELT_SILVER_QUEUE_URL  = var.queues["loader"].url
+    SMELT_RECEIVE_WAIT      = tostring(local.receive_wait)
+    SMELT_STOP_TIMEOUT      = tostring(local.stop_timeout)
+    SMELT_LIVENESS_FILE     = local.liveness
+  }
+
+  # Without the password: libpq takes it from PGPASSWORD, so that the URL is no secret and may be shown.
+  database_url = format(
+    "postgresql://%s@%s:%d/%s?sslmode=verify-full&sslrootcert=%s",
+    var.postgres.user, var.postgres.host, var.postgres.port, var.postgres.name, local.certificates,
+  )
+  database_environment = { SMELT_DATABASE_URL = local.database_url }
+  database_secrets     = { PGPASSWORD = "${var.postgres.secret_arn}:password::" } # that key of the secret's JSON
+}
+
+check "a_stop_fits_into_what_fargate_gives" {
+  assert {
+    condition     = local.receive_wait + local.stop_timeout < local.kill_after
+    error_message = "A poll and the stop timeout must end before Fargate kills the task."
+  }
+}

@@ -1,0 +1,84 @@
+# What each service may do, as data: read it beside the calls in services/*. A test compares the two, and the table in
+# docs/aws.md with what is rendered here. ListBucket is what makes S3 answer 404 rather than 403 for an object that is not
+# there; a condition on the prefix would not hold for HEAD, which has none.
+
+locals {
+  bucket = var.bucket.arn
+  queue  = { for service, queue in var.queues : service => queue.arn }
+  dead   = { for service, queue in var.queues : service => queue.dead_letter_arn }
+
+  consume = {
+    for service in keys(var.queues) : service => [
+      {
+        sid       = "TakeMessages"
+        actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        resources = [local.queue[service]]
+      },
+      {
+        sid       = "BuryMessages"
+        actions   = ["sqs:SendMessage", "sqs:GetQueueAttributes"]
+        resources = [local.dead[service]]
+      },
+      { sid = "SeeWhatIsMissing", actions = ["s3:ListBucket"], resources = [local.bucket] },
+    ]
+  }
+
+  permissions = {
+    extractor = concat(local.consume["extractor"], [
+      { sid = "SendPages", actions = ["sqs:SendMessage"], resources = [local.queue["extractor"]] },
+      {
+        sid       = "PlansAndPages"
+        actions   = ["s3:GetObject", "s3:PutObject"]
+        resources = ["${local.bucket}/plans/*", "${local.bucket}/bronze/*"]
+      },
+    ])
+    transformer = concat(local.consume["transformer"], [
+      { sid = "ReadBronze", actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = ["${local.bucket}/bronze/*"] },
+      {
+        sid       = "WriteSilver"
+        actions   = ["s3:PutObject"]
+        resources = ["${local.bucket}/silver/*", "${local.bucket}/quarantine/*"]
+      },
+    ])
+    loader = concat(local.consume["loader"], [
+      {
+        sid       = "ReadWhatIsLoaded"
+        actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+        resources = [for prefix in ["silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
+      },
+    ])
+    ops = [
+      {
+        sid       = "SeeQueues"
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = concat(values(local.queue), values(local.dead))
+      },
+      {
+        sid       = "HandleDeadLetters"
+        actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
+        resources = values(local.dead)
+      },
+      { sid = "SendAgain", actions = ["sqs:SendMessage"], resources = values(local.queue) },
+      { sid = "CompareTheBucket", actions = ["s3:ListBucket", "s3:ListBucketVersions"], resources = [local.bucket] },
+      {
+        sid       = "SeeWhatMessagesName"
+        actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+        resources = [for prefix in ["bronze", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
+      },
+      {
+        sid       = "UploadReplayDiscard"
+        actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
+        resources = [for folder in ["bronze/*/uploads", "bronze/*/replays", "discarded"] : "${local.bucket}/${folder}/*"]
+      },
+      { sid = "SeeAges", actions = ["cloudwatch:GetMetricData"], resources = ["*"] }, # which knows no resources
+    ]
+  }
+
+  # The bucket's key, only by way of S3. Who only reads needs no new data keys.
+  key_actions = {
+    extractor   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    transformer = ["kms:Decrypt", "kms:GenerateDataKey"]
+    loader      = ["kms:Decrypt"]
+    ops         = ["kms:Decrypt", "kms:GenerateDataKey"]
+  }
+}

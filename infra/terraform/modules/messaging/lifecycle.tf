@@ -1,0 +1,84 @@
+# How long objects live. Overwritten versions as long as current ones: each was accepted, and the audit asks for each.
+
+locals {
+  days = var.lifecycle_days
+  # Bronze is what silver and the database are rebuilt from. After a month only repairs read it, and they need it at once:
+  # Instant Retrieval, not the tiers that take hours.
+  # Silver and quarantine are in the database, and can be made again from bronze.
+  # Plans are needed for as long as their pages are: the audit compares the two.
+  # Dead letters that an operator took away: as long as the bronze they speak of.
+  expiry = {
+    "bronze/"     = local.days.bronze_expiry
+    "plans/"      = local.days.bronze_expiry
+    "silver/"     = local.days.silver_expiry
+    "quarantine/" = local.days.silver_expiry
+    "discarded/"  = local.days.bronze_expiry
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  dynamic "rule" {
+    for_each = local.expiry
+
+    content {
+      id     = "expire-${trim(rule.key, "/")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
+    }
+  }
+
+  rule {
+    id     = "bronze-to-glacier"
+    status = "Enabled"
+
+    filter {
+      and {
+        prefix                   = "bronze/"
+        object_size_greater_than = 128 * 1024 # bytes; smaller ones are charged as if they had this size
+      }
+    }
+
+    transition {
+      days          = local.days.bronze_to_glacier
+      storage_class = "GLACIER_IR"
+    }
+
+    noncurrent_version_transition {
+      noncurrent_days = local.days.bronze_to_glacier
+      storage_class   = "GLACIER_IR"
+    }
+  }
+
+  rule {
+    id     = "leftovers"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7 # an upload that was broken off costs, and nobody sees it
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(keys(var.topology.notifications), keys(local.expiry))) == 0
+      error_message = "Every prefix of the topology must say how long its objects live."
+    }
+  }
+}

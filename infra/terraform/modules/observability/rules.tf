@@ -1,0 +1,115 @@
+# The alert rules, once, as data: alarms.tf makes an alarm of each, dashboard.tf draws its line. What only the database knows
+# (freshness, quarantine, conservation) is asked for by scheduled tasks, whose failure is an alert: failed_tasks.tf.
+
+locals {
+  # Metric math, where a rule needs more than one metric.
+  progress = "IF(FILL(visible, 0) > 0 AND FILL(deleted, 0) < 1, 1, 0)"
+
+  queue_rules = merge([
+    for service, queue in var.queues : {
+      "${queue.name}-dead-letters" = {
+        title     = "${queue.dead_letter_name} is not empty"
+        runbook   = "dead-letters"
+        namespace = "AWS/SQS"
+        metrics   = { visible = { name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", of = { QueueName = queue.dead_letter_name } } }
+        signal    = "FILL(visible, 0)"
+        compare   = "GreaterThanThreshold"
+        threshold = 0 # each is a message that needs a person
+        minutes   = 1
+        missing   = "notBreaching" # SQS sends nothing for a queue that is not used
+      }
+      "${queue.name}-oldest" = {
+        title     = "a message of ${queue.name} waits for longer than ${var.slo[service]} s"
+        runbook   = "backlog"
+        namespace = "AWS/SQS"
+        metrics   = { age = { name = "ApproximateAgeOfOldestMessage", stat = "Maximum", of = { QueueName = queue.name } } }
+        signal    = "FILL(age, 0)"
+        compare   = "GreaterThanThreshold"
+        threshold = var.slo[service]
+        minutes   = 5 # a restart of the service is over by then
+        missing   = "notBreaching"
+      }
+      "${queue.name}-no-progress" = {
+        title     = "messages wait on ${queue.name} and none is done"
+        runbook   = "backlog"
+        namespace = "AWS/SQS"
+        metrics = {
+          visible = { name = "ApproximateNumberOfMessagesVisible", stat = "Minimum", of = { QueueName = queue.name } }
+          deleted = { name = "NumberOfMessagesDeleted", stat = "Sum", of = { QueueName = queue.name } }
+        }
+        signal    = local.progress
+        compare   = "GreaterThanThreshold"
+        threshold = 0
+        minutes   = ceil(queue.time_limit / 60) + 10 # longer than the longest task, and a start from no task at all
+        missing   = "notBreaching"
+      }
+    }
+  ]...)
+
+  database_rules = {
+    for name, rule in {
+      storage = {
+        title     = "the database's disk is nearly full"
+        metric    = "FreeStorageSpace"
+        compare   = "LessThanThreshold"
+        threshold = var.postgres.storage * 0.1 * pow(1024, 3) # bytes; RDS itself makes it larger at 10 % free, once in six hours
+        minutes   = 15
+      }
+      cpu = {
+        title     = "the database's processors are busy"
+        metric    = "CPUUtilization"
+        compare   = "GreaterThanThreshold"
+        threshold = 80 # %
+        minutes   = 30 # a large run may keep them busy for as long
+      }
+      connections = {
+        title     = "the database's connections run out"
+        metric    = "DatabaseConnections"
+        compare   = "GreaterThanThreshold"
+        threshold = floor(var.postgres.max_connections * 0.8)
+        minutes   = 5
+      }
+    } :
+    "database-${name}" => {
+      title     = rule.title
+      runbook   = "database-down"
+      namespace = "AWS/RDS"
+      metrics   = { value = { name = rule.metric, stat = "Average", of = { DBInstanceIdentifier = var.postgres.identifier } } }
+      signal    = "value * 1"
+      compare   = rule.compare
+      threshold = rule.threshold
+      minutes   = rule.minutes
+      missing   = "breaching" # a database that says nothing is down
+    }
+  }
+
+  cache_rules = {
+    for node in ["001", "002"] : "cache-memory-${node}" => {
+      title     = "Valkey's memory is nearly full"
+      runbook   = "backlog"
+      namespace = "AWS/ElastiCache"
+      metrics   = { value = { name = "DatabaseMemoryUsagePercentage", stat = "Maximum", of = { CacheClusterId = "${var.cache_id}-${node}" } } }
+      signal    = "value * 1"
+      compare   = "GreaterThanThreshold"
+      threshold = 80 # %; it holds a few kilobytes, so that anything near is a fault
+      minutes   = 15
+      missing   = "notBreaching" # without it nothing is lost
+    }
+  }
+
+  schedule_rules = {
+    schedules-dropped = {
+      title     = "a schedule could not put its command on the queue"
+      runbook   = "stale-data"
+      namespace = "AWS/Scheduler"
+      metrics   = { value = { name = "InvocationDroppedCount", stat = "Sum", of = { ScheduleGroup = var.cluster.name } } }
+      signal    = "FILL(value, 0)"
+      compare   = "GreaterThanThreshold"
+      threshold = 0
+      minutes   = 1
+      missing   = "notBreaching"
+    }
+  }
+
+  rules = merge(local.queue_rules, local.database_rules, local.cache_rules, local.schedule_rules)
+}

@@ -1,0 +1,55 @@
+# The whole deployment, applied to a mock of AWS: what the real provider's schema allows, without an account.
+# tests/infra/ reads the state of the first run.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+# Secrets that must be told apart.
+override_resource {
+  target = module.database.aws_secretsmanager_secret.cache_url
+  values = { arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:smelt/cache-url" }
+}
+
+override_resource {
+  target = module.compute.aws_secretsmanager_secret.source
+  values = { arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:smelt/source" }
+}
+
+variables {
+  account               = "111122223333"
+  region                = "us-east-1"
+  availability_zones    = ["us-east-1a", "us-east-1b"]
+  image_tag             = "1.2.3"
+  postgres_certificates = "-----BEGIN CERTIFICATE-----"
+  usajobs_user_agent    = "data@agency.example"
+  alert_emails          = ["oncall@agency.example"]
+  monthly_budget        = 500
+}
+
+run "everything_by_default" {
+  assert {
+    condition     = output.bucket == "smelt-111122223333-us-east-1"
+    error_message = "The bucket's name must be of this account and region: names are global."
+  }
+}
+
+run "an_account_is_twelve_digits" {
+  command = plan
+
+  variables {
+    account = "my-account"
+  }
+
+  expect_failures = [var.account]
+}
+
+run "a_zone_of_another_region_is_refused" {
+  command = plan
+
+  variables {
+    availability_zones = ["us-east-1a", "us-west-2b"]
+  }
+
+  expect_failures = [var.availability_zones]
+}

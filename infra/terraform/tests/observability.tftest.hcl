@@ -1,0 +1,85 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  deployment = { name = "smelt", partition = "aws", region = "us-east-1", account = "111122223333" }
+  queues = {
+    for service, queue in jsondecode(file("./topology.json")).queues : service => {
+      name = queue.name, dead_letter_name = queue.dead_letter_name, time_limit = queue.time_limit
+    }
+  }
+  postgres          = { identifier = "smelt", storage = 50, max_connections = 200 }
+  cache_id          = "smelt"
+  cluster           = { name = "smelt", arn = "arn:aws:ecs:us-east-1:111122223333:cluster/smelt" }
+  slo               = { extractor = 1800, transformer = 600, loader = 600 }
+  telemetry_key_arn = "arn:aws:kms:us-east-1:111122223333:key/66666666-7777-8888-9999-000000000000"
+  alert_emails      = ["oncall@agency.example"]
+  monthly_budget    = 500
+  runbooks          = "docs/runbooks"
+}
+
+run "every_queue_is_watched" {
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for queue in var.queues : [
+        for what in ["dead-letters", "oldest", "no-progress"] : contains(keys(aws_cloudwatch_metric_alarm.rule), "${queue.name}-${what}")
+      ]
+    ]))
+    error_message = "Dead letters, age and progress of every queue."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.rule :
+      alarm.alarm_actions == toset([aws_sns_topic.alerts.arn]) && strcontains(alarm.alarm_description, "docs/runbooks/")
+    ])
+    error_message = "Every alarm tells somebody, and what to do."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.rule : startswith(alarm.alarm_name, "smelt-") && !startswith(alarm.alarm_name, "smelt-smelt")])
+    error_message = "Alarms are named after the deployment, once."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.treat_missing_data == "breaching" if startswith(name, "database-")
+    ])
+    error_message = "A database that says nothing is down."
+  }
+}
+
+run "the_dashboard_shows_every_queue_in_a_row_of_its_own" {
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition     = alltrue([for queue in var.queues : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, queue.dead_letter_name)])
+    error_message = "A queue is missing."
+  }
+
+  assert {
+    condition     = length(distinct([for one in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${one.x}/${one.y}"])) == length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets)
+    error_message = "Two widgets lie on each other."
+  }
+}
+
+run "alarms_that_nobody_hears_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    alert_emails = []
+  }
+
+  expect_failures = [var.alert_emails]
+}

@@ -1,0 +1,96 @@
+"""What tasks and schedules are told fits the code that reads it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from shared.datasets import contract
+from shared.datasets.usajobs_search.source import ApiSettings
+from shared.events import RunCommand, command
+from shared.settings import Settings
+from tests.infra.conftest import Deployment
+
+pytestmark = pytest.mark.integration
+
+SERVICES = ("extractor", "transformer", "loader", "ops")
+OTHERS = {"AWS_DEFAULT_REGION", "PGPASSWORD"}  # boto3's and libpq's
+
+
+def told(deployment: Deployment, service: str) -> dict[str, str]:
+    """The variables of a task, secrets with where they come from."""
+    container = deployment.container(service, service)
+    secrets = {secret["name"]: secret["valueFrom"] for secret in container["secrets"]}
+    return {one["name"]: one["value"] for one in container["environment"]} | secrets
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_variable_is_one_that_the_code_reads(deployment: Deployment, service: str) -> None:
+    known = {f"SMELT_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"SMELT_USAJOBS_{name.upper()}" for name in ApiSettings.model_fields}
+    assert told(deployment, service).keys() - known - OTHERS == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_settings_of_a_service_are_complete(
+    deployment: Deployment, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in told(deployment, service).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.database_url is not None) == (service in {"loader", "ops"})
+
+
+def test_the_extractor_is_told_who_asks(deployment: Deployment) -> None:
+    variables = told(deployment, "extractor")
+    assert variables["SMELT_USAJOBS_USER_AGENT"] == "data@agency.example"
+    assert variables["SMELT_USAJOBS_API_KEY"].startswith("arn:aws:secretsmanager:")
+
+
+@pytest.mark.parametrize("service", ["loader", "ops"])
+def test_the_database_is_verified_and_its_url_holds_no_password(deployment: Deployment, service: str) -> None:
+    variables = told(deployment, service)
+    url = make_url(variables["SMELT_DATABASE_URL"])
+    assert url.password is None
+    assert url.query["sslmode"] == "verify-full"
+    assert variables["PGPASSWORD"].endswith(":password::")
+
+
+def test_the_first_container_opens_the_scratch_disk_and_leaves_the_certificates(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    prepare = deployment.container("loader", "prepare")
+    assert {"containerName": "prepare", "condition": "SUCCESS"} in deployment.container("loader", "loader")["dependsOn"]
+    (script,), scratch = prepare["command"], prepare["mountPoints"][0]["containerPath"]
+    certificates = "-----BEGIN CERTIFICATE-----\n%s\\n\n-----END CERTIFICATE-----\n"
+    environment = {"CERTIFICATES": certificates, "PATH": "/usr/bin:/bin"}
+    subprocess.run([*prepare["entryPoint"], script.replace(scratch, str(tmp_path))], env=environment, check=True)
+    named = make_url(told(deployment, "loader")["SMELT_DATABASE_URL"]).query["sslrootcert"]
+    assert (tmp_path / Path(str(named)).relative_to(scratch)).read_text() == certificates
+    assert tmp_path.stat().st_mode & 0o7777 == 0o1777
+
+
+@pytest.mark.parametrize("service", ["extractor", "transformer", "loader"])
+def test_a_worker_runs_the_module_of_its_service(deployment: Deployment, service: str) -> None:
+    assert deployment.container(service, service)["command"] == ["python", "-m", f"services.{service}.worker"]
+
+
+def test_a_schedule_s_command_is_one_that_the_extractor_takes(deployment: Deployment) -> None:
+    schedules = dict(deployment.all("aws_scheduler_schedule"))
+    runs = {address: one for address, one in schedules.items() if ".run[" in address}
+    assert runs
+    for schedule in runs.values():
+        body = schedule["target"][0]["input"]
+        assert body.count("<aws.scheduler.scheduled-time>") == 1  # as Scheduler spells it
+        run = command(body.replace("<aws.scheduler.scheduled-time>", "2026-11-23T07:00:00Z"))
+        assert isinstance(run, RunCommand)
+        assert run.slot == "2026-11-23T07:00:00Z"
+        assert contract.source(run.dataset).checked(run.params) == dict(run.params)
+
+
+def test_a_scheduled_task_names_a_command_of_smelt(deployment: Deployment) -> None:
+    audit = deployment.one('module.compute.aws_scheduler_schedule.task["audit"]')
+    (override,) = json.loads(audit["target"][0]["input"])["containerOverrides"]
+    assert override == {"name": "ops", "command": ["smelt", "audit", "--repair"]}
