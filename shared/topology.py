@@ -35,7 +35,7 @@ DEAD_LETTER_RETENTION: Final = 14 * DAY  # SQS's maximum: the clock runs from th
 EXTRACT: Final = Queue(
     "smelt-extract",
     service="extractor",
-    time_limit=300,  # a page is one request of at most 60 s plus waiting for the shared rate limit
+    time_limit=900,  # a page takes a minute at most; planning an archive, some hundred requests one after another
     max_receives=8,  # an API outage of about ten minutes is waited out by back-off before the DLQ
     visibility=90,
 )
@@ -63,6 +63,8 @@ NOTIFICATIONS: Final = {
     "plans/": SILVER,
 }
 BRONZE_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX, PLANS_PREFIX = NOTIFICATIONS
+DISCARDED_PREFIX: Final = "discarded/"  # dead letters that an operator took away; no event, nobody consumes it
+GOLD_PREFIX: Final = "gold/"  # what analysts read with tools of their own; no event either
 
 
 def queue_of(service: str) -> Queue:

@@ -3,20 +3,19 @@
 A sweeper behind every hand-off: an event that was lost, a message that was dropped, a page that was never fetched.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, func, select
 
 from services.ops import dead_letters
 from services.ops.connections import Connections
 from shared import objects
-from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
+from shared.database.ops_tables import OBJECT, QUARANTINE, RUN, whole_objects
 from shared.datasets import contract
 from shared.errors import PermanentError
-from shared.events import PageCommand, created_objects
+from shared.events import PageCommand, created_event, created_objects
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
 from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, SILVER_PREFIX
@@ -40,17 +39,21 @@ def audit(connections: Connections) -> Missing:
     """
     s3, bucket = connections.s3, connections.settings.bucket
     dead = {letter.body for letter in dead_letters.look(connections)}
-    dead_keys = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
-    dead_keys |= {(key, "") for key, _ in dead_keys if key.startswith(SILVER_PREFIX)}
+    dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
+    dead_stems = {key.rpartition("-")[0] + "-" for key, _ in dead_objects if key.startswith(SILVER_PREFIX)}
     with connections.database.connect() as connection:
         missing = [
             *(stored for page in _stored(s3, bucket, BRONZE_PREFIX) for stored in _not_loaded(connection, page)),
             *(stored for page in _stored(s3, bucket, PLANS_PREFIX) for stored in _not_planned(connection, page)),
             *_quarantine_not_loaded(connection),
         ]
-        pages = [page for page in _pages_not_loaded(connection) if not _is_stored(s3, bucket, page)]
+        pages = list(_pages_not_fetched(connection, s3, bucket))
     return Missing(
-        objects=tuple(stored for stored in missing if not dead_keys.intersection(_ways_of(stored))),
+        objects=tuple(
+            stored
+            for stored in missing
+            if (stored.key, stored.version) not in dead_objects and _silver_stem(stored) not in dead_stems
+        ),
         pages=tuple(page for page in pages if page.model_dump_json() not in dead),
     )
 
@@ -60,32 +63,21 @@ def repair(connections: Connections, missing: Missing) -> int:
     settings = connections.settings
     for stored in missing.objects:
         queue = next(queue for prefix, queue in NOTIFICATIONS.items() if stored.key.startswith(prefix))
-        connections.sqs.send_message(QueueUrl=settings.queue_url(queue), MessageBody=event_of(stored))
+        connections.sqs.send_message(QueueUrl=settings.queue_url(queue), MessageBody=created_event(stored))
     for page in missing.pages:
         connections.sqs.send_message(QueueUrl=settings.extract_queue_url, MessageBody=page.model_dump_json())
     return len(missing.objects) + len(missing.pages)
 
 
-def event_of(stored: ObjectId) -> str:
-    """The EventBridge form of the event that S3 sent for an object; without a sequencer, which only S3 knows."""
-    described = {"key": stored.key, "etag": stored.etag, "version-id": stored.version_id}
-    detail = {
-        "bucket": {"name": stored.bucket},
-        "object": {name: value for name, value in described.items() if value is not None},
-    }
-    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
-
-
-def _ways_of(stored: ObjectId) -> set[tuple[str, str]]:
-    """Under which names a dead letter may stand for an object: its own, or that of what was made of it."""
-    own = {(stored.key, stored.version)}
+def _silver_stem(stored: ObjectId) -> str | None:
+    """What is made of a bronze object may be a dead letter in its place."""
     if not stored.key.startswith(BRONZE_PREFIX):
-        return own
+        return None
     try:
         version = contract.normalise(objects.dataset_of(stored.key)).VERSION
     except PermanentError:  # no such dataset
-        return own
-    return own | {(objects.silver_key(stored, version), "")}
+        return None
+    return objects.silver_stem(stored, version)
 
 
 def _objects_in(body: str) -> list[ObjectId]:
@@ -106,9 +98,8 @@ def _stored(s3: "S3Client", bucket: str, prefix: str) -> Iterator[list[ObjectId]
 
 
 def _not_loaded(connection: Connection, page: list[ObjectId]) -> Iterator[ObjectId]:
-    keys = [stored.key for stored in page]
-    loaded = connection.execute(select(OBJECT.c.key, OBJECT.c.version).where(OBJECT.c.key.in_(keys)))
-    known = {(key, version) for key, version in loaded}
+    whole = whole_objects().where(OBJECT.c.key.in_([stored.key for stored in page]))
+    known = {(row.key, row.version) for row in connection.execute(whole)}
     return (stored for stored in page if (stored.key, stored.version) not in known)
 
 
@@ -120,22 +111,25 @@ def _not_planned(connection: Connection, page: list[ObjectId]) -> Iterator[Objec
 
 
 def _quarantine_not_loaded(connection: Connection) -> Iterator[ObjectId]:
-    """Quarantine objects that the ledger counts records of, while nobody has seen them."""
-    arrived = exists().where(
-        *(QUARANTINE.c[name] == OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version"))
-    )
-    for row in connection.execute(select(OBJECT).where(OBJECT.c.quarantined > 0, ~arrived)):
+    """Quarantine objects that the ledger counts records of, while not all of them have been seen."""
+    identity = ("bucket", "key", "version", "transform_version")
+    counted = OBJECT.alias()
+    arrived = select(func.count()).where(*(QUARANTINE.c[name] == OBJECT.c[name] for name in identity)).scalar_subquery()
+    rejected = select(func.sum(counted.c.quarantined)).where(*(counted.c[name] == OBJECT.c[name] for name in identity))
+    unseen = select(OBJECT).where(OBJECT.c.quarantined > 0, arrived < rejected.scalar_subquery())
+    for row in connection.execute(unseen):
         # Whether the ledger's version is S3's or an eTag makes no difference to the key.
         bronze = ObjectId(row.bucket, row.key, version_id=row.version)
-        yield ObjectId(row.bucket, objects.quarantine_key(bronze, row.transform_version))
+        yield ObjectId(row.bucket, objects.quarantine_key(bronze, row.transform_version, row.batch))
 
 
-def _pages_not_loaded(connection: Connection) -> Iterator[PageCommand]:
+def _pages_not_fetched(connection: Connection, s3: "S3Client", bucket: str) -> Iterator[PageCommand]:
     for row in connection.execute(select(RUN).where(RUN.c.completed_at.is_(None))):
-        loaded = select(OBJECT.c.part, OBJECT.c.page).where(OBJECT.c.run_id == row.run_id)
-        done = {(part, page) for part, page in connection.execute(loaded)}
+        whole = whole_objects().where(OBJECT.c.run_id == row.run_id).subquery()
+        pages = select(whole.c.part, whole.c.page, whole.c.part_pages)
+        loaded = {(part, page): part_pages for part, page, part_pages in connection.execute(pages)}
         plan = RunPlan.model_validate(row._asdict())
-        yield from (command for command in plan.commands() if (command.part, command.page) not in done)
+        yield from plan.sendable(page for page in plan.missing(loaded) if not _is_stored(s3, bucket, page))
 
 
 def _is_stored(s3: "S3Client", bucket: str, page: PageCommand) -> bool:

@@ -6,10 +6,11 @@ from typing import Annotated, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from infra.embedded.errors import StackError
-from services.ops.commands import audit, database, run, stack, upload
+from services.ops.commands import audit, database, dlq, drift, quarantine, queues, run, stack, upload
 from shared import telemetry
 from shared.errors import PermanentError
 from shared.topology import QUEUES
@@ -27,6 +28,12 @@ app.command()(stack.env)
 app.command()(run.run)
 app.command()(upload.upload)
 app.command()(audit.audit)
+app.command()(queues.queues)
+app.command()(queues.workers)
+app.command()(queues.top)
+app.add_typer(dlq.app, name="dlq")
+app.add_typer(quarantine.app, name="quarantine")
+app.command()(drift.drift)
 app.add_typer(database.app, name="db")
 
 
@@ -52,6 +59,8 @@ def main() -> NoReturn:
         _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         _fail(f"AWS: {error}")
+    except RedisError as error:
+        _fail(f"Redis: {error}")
     except DBAPIError as error:
         _fail(f"Postgres: {str(error.orig).strip().splitlines()[0]}")
     sys.exit(0)

@@ -9,6 +9,7 @@ import boto3
 from sqlalchemy import Engine
 
 from shared.database.engine import connect as connect_database
+from shared.engine.presence import Roster
 from shared.engine.trouble import TroubleBoard
 from shared.errors import PermanentError
 from shared.settings import Settings, load_settings
@@ -27,6 +28,7 @@ class Connections:
     sqs: "SQSClient"
     database: Engine
     trouble: TroubleBoard
+    roster: Roster
 
 
 def connect() -> Connections:
@@ -40,12 +42,14 @@ def connect() -> Connections:
     if settings.database_url is None:
         message = "SMELT_DATABASE_URL is not set"
         raise PermanentError(message)
+    redis_url = settings.redis_url.get_secret_value()
     return Connections(
         settings=settings,
         s3=boto3.client("s3"),
         sqs=boto3.client("sqs"),
         database=connect_database(settings.database_url, "ops"),
-        trouble=TroubleBoard(settings.redis_url.get_secret_value()),
+        trouble=TroubleBoard(redis_url),
+        roster=Roster(redis_url),
     )
 
 

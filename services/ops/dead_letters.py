@@ -1,27 +1,33 @@
-"""Looking at dead letters without consuming them."""
+"""Dead letters: messages that could not be handled, and how to look at them without consuming them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.ops.connections import Connections
+from services.ops.hold import Hold
 from shared.engine.message import dead_letter_url
 from shared.errors import PermanentError
 from shared.events import created_objects
-from shared.topology import QUEUES
+from shared.objects import ObjectId
+from shared.topology import NOTIFICATIONS, QUEUES, Queue
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-LOOK = 20  # s that a message is hidden while we look at the others; given back at once afterwards
 SHORT = 160  # characters of a body in a line
-MOST = 1_000  # messages of one queue that a look takes in
+MOST = 1_000  # messages of one queue that a passing look takes in
+REPLAYS = "replays"  # the attribute that counts how often a message was sent again
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message that could not be handled, and why. Without a word from its worker the error is `worker died`."""
+    """A message that could not be handled, and why. Without a word from its worker the error is `worker died`.
+
+    `sent` is when it came onto the dead-letter queue, in epoch seconds; where SQS itself moved it, when it was first
+    sent. `attributes` are the texts among its attributes.
+    """
 
     queue: str
     id: str
@@ -29,6 +35,8 @@ class DeadLetter:
     error_type: str
     error_message: str
     attempts: str
+    sent: float | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -43,50 +51,83 @@ class DeadLetter:
         except PermanentError:
             return self.body[:SHORT]
 
+    @property
+    def objects(self) -> list[ObjectId]:
+        """The objects that the message names; none where it is a command, or not to be understood."""
+        try:
+            return created_objects(self.body)
+        except PermanentError:
+            return []
+
+    @property
+    def datasets(self) -> set[str]:
+        """The datasets it is about, as far as the message tells."""
+        if objects := self.objects:
+            parts = [stored.key.split("/") for stored in objects if stored.key.startswith(tuple(NOTIFICATIONS))]
+            return {name for _, name, *_ in parts}
+        return {str(self._command["dataset"])} if "dataset" in self._command else set()
+
+    @property
+    def replays(self) -> int:
+        """How often it was sent again already."""
+        count = self.attributes.get(REPLAYS, "")
+        return int(count) if count.isascii() and count.isdigit() else 0
+
+    @property
+    def trace_id(self) -> str:
+        """The trace it belongs to; empty where nothing says so."""
+        _, _, after = self.attributes.get("traceparent", "").partition("-")
+        return self.attributes.get("trace_id") or after.partition("-")[0]
+
+    @property
+    def _command(self) -> dict[str, object]:
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The dead letters seen, and how many more there are: held by somebody else, or too many to look at."""
+
+    letters: list[DeadLetter]
+    unseen: int
+
 
 def look(connections: Connections) -> list[DeadLetter]:
     """The dead letters of all queues. A message that somebody else holds at the moment is not seen."""
-    return [
-        _dead_letter(queue.name, message)
-        for queue in QUEUES
-        for message in _peek(connections.sqs, dead_letter_url(connections.settings.queue_url(queue)))
-    ]
+    return survey(connections, QUEUES, most=MOST, patience=1).letters
 
 
-def _peek(sqs: "SQSClient", url: str) -> list["MessageTypeDef"]:
-    messages = list(_receive(sqs, url))
-    for start in range(0, len(messages), 10):
-        sqs.change_message_visibility_batch(
-            QueueUrl=url,
-            Entries=[
-                {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
-                for n, message in enumerate(messages[start : start + 10])
-            ],
-        )
-    return messages
+def survey(connections: Connections, queues: Sequence[Queue], most: int, patience: int) -> Survey:
+    """Up to `most` dead letters of each queue; waits `patience` seconds for those that somebody else holds."""
+    letters: list[DeadLetter] = []
+    unseen = 0
+    for queue in queues:
+        with Hold(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
+            letters += (dead_letter(queue.name, message) for message in hold.receive(most, patience))
+            unseen += hold.unseen()
+    return Survey(letters, unseen)
 
 
-def _receive(sqs: "SQSClient", url: str) -> Iterator["MessageTypeDef"]:
-    for _ in range(MOST // 10):
-        answer = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=LOOK,
-            WaitTimeSeconds=0,
-            MessageAttributeNames=["All"],
-        )
-        if not answer.get("Messages"):
-            return
-        yield from answer["Messages"]
-
-
-def _dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
-    reason = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
+def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
+    """A message as received from the dead-letter queue of `queue`, with all its attributes."""
+    attributes = dict(_texts(message))
     return DeadLetter(
         queue=queue,
         id=message["MessageId"],
         body=message["Body"],
-        error_type=reason.get("error_type", "worker died"),
-        error_message=reason.get("error_message", "no reason recorded"),
-        attempts=reason.get("attempts", "unknown"),
+        error_type=attributes.get("error_type", "worker died"),
+        error_message=attributes.get("error_message", "no reason recorded"),
+        attempts=attributes.get("attempts", "unknown"),
+        sent=int(message["Attributes"]["SentTimestamp"]) / 1000,
+        attributes=attributes,
     )
+
+
+def _texts(message: "MessageTypeDef") -> Iterator[tuple[str, str]]:
+    for name, value in message.get("MessageAttributes", {}).items():
+        if "StringValue" in value:
+            yield name, value["StringValue"]

@@ -1,5 +1,6 @@
 """Migrations: `ops` has its own, each dataset those of its tables in its folder; Alembic runs them all."""
 
+from argparse import Namespace
 from pathlib import Path
 
 from alembic import command
@@ -9,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url
 
 from shared.datasets import contract
+from shared.errors import PermanentError
 
 HERE = Path(__file__).parent
 VERSION_TABLE = {"version_table": "migration", "version_table_schema": "ops"}
@@ -20,6 +22,7 @@ def configuration(url: str = "") -> Config:
     folders = [HERE / "migrations" / "versions", *(_folder(name) for name in contract.names())]
     config.set_main_option("script_location", str(HERE / "migrations"))
     config.set_main_option("path_separator", "newline")
+    config.set_main_option("file_template", "%%(rev)s")
     config.set_main_option("version_locations", "\n".join(str(folder) for folder in folders))
     config.attributes["url"] = url
     return config
@@ -28,6 +31,34 @@ def configuration(url: str = "") -> Config:
 def upgrade(url: str) -> None:
     """Bring the database to the newest schema. Safe to run twice, and at once from two places."""
     command.upgrade(configuration(url), "heads")
+
+
+def generate(url: str, dataset: str) -> Path:
+    """Write the migration that brings the tables of a dataset from what the database has to what `tables.py` says.
+
+    Read what was written before keeping it. Raises PermanentError where the database is not at the newest schema.
+    """
+    folder = _folder(dataset)
+    folder.mkdir(exist_ok=True)
+    config, first = configuration(url), not any(folder.glob("*.py"))
+    config.cmd_opts = Namespace(quiet=True)
+    tables = contract.tables(dataset)
+    config.attributes["tables"] = {table.name for table in (tables.ROOT, *tables.CHILDREN, tables.LAST_SEEN)}
+    if absent := missing(engine_of(url)):
+        message = f"the database lacks migrations {', '.join(sorted(absent))}: run `smelt db upgrade` first"
+        raise PermanentError(message)
+    command.revision(
+        config,
+        message=f"Tables of {dataset}",
+        autogenerate=True,
+        head="base" if first else f"{dataset}@head",
+        branch_label=dataset if first else None,
+        depends_on="ops_0001" if first else None,
+        splice=first,
+        version_path=str(folder),
+        rev_id=f"{dataset}_{len(list(folder.glob('*.py'))) + 1:04d}",
+    )
+    return max(folder.glob("*.py"))
 
 
 def missing(engine: Engine) -> set[str]:

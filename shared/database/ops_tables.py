@@ -1,18 +1,27 @@
-"""Schema `ops`: runs, the ledger of loaded objects, and rejected records."""
+"""Schema `ops`: runs, the ledger of loaded objects, rejected records, what data looks like, and operators' replays."""
+
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     Identity,
+    Index,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     UniqueConstraint,
     func,
+    select,
+    text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -46,10 +55,11 @@ RUN = Table(
     Column("planned_at", MOMENT, nullable=False, comment="S3's time of the plan"),
     Column("completed_at", MOMENT, comment="when the last planned page was in the ledger"),
     Column("covered", Integer, comment="distinct records in the pages, counted at completion"),
+    Column("warnings", JSONB, nullable=False, server_default="[]", comment="rules about the whole run that it failed"),
 )
 
-# The ledger: one row for each bronze object and transform version that was loaded, written in the transaction of its
-# rows. The check holds the conservation law in the database itself.
+# The ledger: one row for each batch of a bronze object and transform version that was loaded, written in the
+# transaction of its rows. The check holds the conservation law in the database itself.
 OBJECT = Table(
     "object",
     METADATA,
@@ -57,10 +67,13 @@ OBJECT = Table(
     Column("dataset", Text, nullable=False),
     *_bronze_identity(),
     Column("sequencer", Text),
+    Column("batch", Integer, nullable=False, server_default="1"),
+    Column("last", Boolean, nullable=False, server_default=true(), comment="whether it is the object's last batch"),
     Column("silver_key", Text, nullable=False),
     Column("run_id", Text, index=True),
     Column("part", Integer),
     Column("page", Integer),
+    Column("part_pages", Integer, comment="pages that its part was known to have when this one was fetched"),
     Column("observed_at", MOMENT, nullable=False),
     Column("read", Integer, nullable=False),
     Column("inserted", Integer, nullable=False, server_default="0"),
@@ -69,10 +82,27 @@ OBJECT = Table(
     Column("stale", Integer, nullable=False, server_default="0"),
     Column("quarantined", Integer, nullable=False),
     Column("keys", ARRAY(Text), comment="natural keys on the page, kept until its run is complete"),
+    Column("shape", JSONB, comment="{field: {JSON type: records}}, kept until its run is complete"),
+    Column(
+        "warnings",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="rules that it failed and was loaded for all that",
+    ),
     Column("loaded_at", MOMENT, nullable=False, server_default=func.now()),
-    UniqueConstraint("bucket", "key", "version", "transform_version"),
+    UniqueConstraint("bucket", "key", "version", "transform_version", "batch"),
     CheckConstraint("read = inserted + updated + unchanged + stale + quarantined", name="conservation"),
 )
+
+
+def whole_objects() -> Select[Any]:
+    """Bronze objects all of whose batches are in the ledger: their identity, transform version, run, part and page."""
+    identity = [OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version")]
+    page = [func.max(OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages")]
+    all_there = func.count() == func.max(OBJECT.c.batch).filter(OBJECT.c.last)
+    return select(*identity, *page).group_by(*identity).having(all_there)
+
 
 QUARANTINE = Table(
     "quarantine",
@@ -87,6 +117,52 @@ QUARANTINE = Table(
     Column("message", Text, nullable=False),
     Column("problems", JSONB, nullable=False),  # every rule it failed: [{"rule", "field", "message"}]
     Column("raw", Text, nullable=False),  # JSON text, not jsonb: what is rejected may be what jsonb cannot hold
+    Column("natural_key", Text, comment="where the record is whole enough to tell"),
+    Column("observed_at", MOMENT, nullable=False),
     Column("quarantined_at", MOMENT, nullable=False, server_default=func.now()),
+    Column("closed_at", MOMENT, comment="when nobody had to care any more"),
+    Column("closed_as", Text, comment="replayed or superseded"),
     UniqueConstraint("bucket", "key", "version", "transform_version", "record_index"),
+    Index("quarantine_open", "dataset", "natural_key", postgresql_where=text("closed_at is null")),
+)
+
+# What the records of a dataset have looked like so far: the baseline that drift is measured against.
+FIELD = Table(
+    "field",
+    METADATA,
+    Column("dataset", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("type", Text, primary_key=True, comment="JSON type, or =value of a field with known values"),
+    Column("share", Double, nullable=False, comment="of the records, when last seen"),
+    Column("first_seen_at", MOMENT, nullable=False),
+    Column("last_seen_at", MOMENT, nullable=False),
+)
+
+DRIFT = Table(
+    "drift",
+    METADATA,
+    _identity(),
+    Column("dataset", Text, nullable=False),
+    Column("source", Text, nullable=False, comment="run id, or the key of an upload"),
+    Column("kind", Text, nullable=False, comment="unknown_field, vanished_field, type_change or new_value"),
+    Column("path", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("seen_at", MOMENT, nullable=False, server_default=func.now()),
+    UniqueConstraint("source", "kind", "path", "detail"),
+)
+
+# What operators sent on its way again, and what came of sending it.
+REPLAY = Table(
+    "replay",
+    METADATA,
+    _identity(),
+    Column("kind", Text, nullable=False, comment="dead_letter, quarantine or reprocess"),
+    Column("who", Text, nullable=False),
+    Column("filter", JSONB, nullable=False),
+    Column("started_at", MOMENT, nullable=False, server_default=func.now()),
+    Column("finished_at", MOMENT),
+    Column("found", Integer, nullable=False),
+    Column("sent", Integer, nullable=False, server_default="0"),
+    Column("outcome", Text, nullable=False, server_default="under way"),
 )

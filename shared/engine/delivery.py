@@ -12,6 +12,7 @@ from shared import telemetry
 from shared.engine import message as messages
 from shared.engine.heartbeat import Heartbeat
 from shared.engine.message import Message
+from shared.engine.presence import Presence
 from shared.engine.retry import Again, DeadLetter, plan_retry
 from shared.engine.trouble import Trouble, TroubleBoard
 from shared.failpoint import failpoint
@@ -23,17 +24,19 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LONGEST_NOTE = 4_096  # characters of a body kept in a note
+STILL_QUEUED = {"again", "not settled"}  # outcomes of which the message comes back
 
 Handler = Callable[[Message], str]  # the outcome in one word, for logs and metrics; raises what `plan_retry` decides on
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What settling a message takes: the broker, the queue's limits, and where to note what is tried again."""
+    """What settling a message takes: the broker, the queue's limits, and where to note what happens to it."""
 
     sqs: "SQSClient"
     queue: Queue
     trouble: TroubleBoard
+    presence: Presence
 
 
 def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
@@ -48,7 +51,9 @@ def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
         telemetry.tracer.start_as_current_span(f"{service}.message", context=context),
         structlog.contextvars.bound_contextvars(message_id=message.id, receives=message.receives),
     ):
+        delivery.presence.begins(message)
         outcome = _settle(delivery, message, handle)
+        delivery.presence.ends(message, settled=outcome not in STILL_QUEUED)
         seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
         log.info("message.settled", outcome=outcome, seconds=round(seconds, 3), cpu_seconds=round(cpu_seconds, 3))
 

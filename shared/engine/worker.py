@@ -13,11 +13,19 @@ import boto3
 import celery
 from botocore.config import Config
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 from shared import telemetry
 from shared.engine.delivery import Delivery, Handler, deliver
 from shared.engine.message import Message
+from shared.engine.presence import Presence
 from shared.engine.startup import check_queue
 from shared.engine.transport import TASK, Transport
 from shared.engine.trouble import TroubleBoard
@@ -115,13 +123,25 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap) -> celer
 
     @functools.cache
     def composed() -> tuple[Delivery, Handler]:
-        board = TroubleBoard(settings.redis_url.get_secret_value())
-        return Delivery(sqs_client(settings.receive_wait), queue, board), bootstrap(settings)
+        redis_url = settings.redis_url.get_secret_value()
+        board, presence = TroubleBoard(redis_url), Presence(redis_url, queue.service)
+        delivery, handle = Delivery(sqs_client(settings.receive_wait), queue, board, presence), bootstrap(settings)
+        presence.start()
+        return delivery, handle
 
     @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def _(**_: Any) -> None:
         telemetry.configure(queue.service, settings.log_level)
         composed()
+
+    def leave(**_: Any) -> None:
+        if composed.cache_info().currsize:
+            composed()[0].presence.leaves()
+
+    worker_process_shutdown.connect(leave, weak=False)
+    if settings.pool == "threads":  # the work is done in this very process
+        worker_ready.connect(lambda **_: composed(), weak=False)
+        worker_shutdown.connect(leave, weak=False)
 
     @app.task(name=TASK, **limits)  # type: ignore[untyped-decorator]
     def _(message: dict[str, Any]) -> None:

@@ -1,10 +1,14 @@
 """`smelt db`: the database's schema."""
 
+from typing import Annotated
+
 import typer
 
-from services.ops.commands.terminal import say
+from services.ops.commands.terminal import plain, say
 from services.ops.connections import connect
 from shared.database import migrate
+from shared.datasets import contract
+from shared.errors import PermanentError
 
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -15,10 +19,8 @@ def upgrade() -> None:
 
     Example: smelt db upgrade
     """
-    settings = connect().settings
-    if settings.database_url:
-        migrate.upgrade(settings.database_url.get_secret_value())
-        say("the schema is up to date")
+    migrate.upgrade(_url())
+    say("the schema is up to date")
 
 
 @app.command()
@@ -32,3 +34,23 @@ def check() -> None:
         say(f"missing: {', '.join(sorted(needed))}")
         raise typer.Exit(1)
     say("the schema is up to date")
+
+
+@app.command()
+def revision(
+    dataset: Annotated[str, typer.Argument(help="the dataset whose tables.py has changed, or is new")],
+) -> None:
+    """Write the migration for a dataset's tables into its folder, for developers; read it before you keep it.
+
+    Example: smelt db revision DATASET
+    """
+    contract.check_name(dataset)
+    say(plain(str(migrate.generate(_url(), dataset))))
+
+
+def _url() -> str:
+    url = connect().settings.database_url
+    if url is None:
+        message = "SMELT_DATABASE_URL is not set"
+        raise PermanentError(message)
+    return url.get_secret_value()

@@ -18,7 +18,6 @@ from services.ops.commands.narration import Narrator
 from services.ops.commands.terminal import out, plain, say, say_json, say_outcome, table_of_rows, watch_run
 from services.ops.connections import Connections, connect, home, use_embedded_stack
 from shared.datasets import contract
-from shared.errors import PermanentError
 
 if TYPE_CHECKING:
     from infra.embedded.stack import Running
@@ -103,8 +102,8 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
     """Make whole what a crash took, extract once if nothing was ever extracted, and say what is there."""
     if running.queues_lost:
         _repair(connections)
-    for dataset in contract.names() if first_run else ():
-        _first_run(connections, dataset)
+    for dataset, params in contract.first_runs().items() if first_run else ():
+        _first_run(connections, dataset, params)
     with connections.database.connect() as connection:
         out.print(table_of_rows(landed.rows(connection)))
     say(f"console   {running.environment['SMELT_CONSOLE_URL']}")
@@ -113,7 +112,7 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
 
 def _say_what_next() -> None:
     smelt = _program()
-    dataset = contract.names()[0]
+    *_, dataset = contract.first_runs()
     say(f"""database  eval "$({smelt} env)" && psql "$SMELT_DATABASE_URL"
 
 Try next
@@ -131,11 +130,7 @@ def _program() -> str:
     return name if shutil.which(name) == path else min(path, os.path.relpath(path), key=len)
 
 
-def _first_run(connections: Connections, dataset: str) -> None:
-    try:
-        params = dict(contract.source(dataset).first_run)
-    except PermanentError:  # it is loaded from files
-        return
+def _first_run(connections: Connections, dataset: str, params: dict[str, str]) -> None:
     with connections.database.connect() as connection:
         if any(run.dataset == dataset and run.completed_at for run in runs.latest(connection, most=1_000)):
             return

@@ -1,6 +1,7 @@
 """What a person sees: one console for results, and runs drawn while they go on."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -14,7 +15,9 @@ from services.ops import runs
 from services.ops.runs import Run
 from shared.engine.trouble import Trouble
 
-out = Console(highlight=False)
+PIPE_WIDTH = 200  # characters of a line for a program or a file, where nobody counts columns
+_width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+out = Console(highlight=False, width=_width)
 
 
 def say(line: str = "") -> None:

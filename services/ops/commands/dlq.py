@@ -1,0 +1,116 @@
+"""`smelt dlq`: look at dead letters; sending them again and discarding them is next door."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.ops import selection
+from services.ops.commands import dlq_actions, letter_options, letters, words
+from services.ops.commands.letter_options import (
+    Contains,
+    Dataset,
+    Error,
+    Ids,
+    Json,
+    OlderThan,
+    QueueName,
+    Run,
+)
+from services.ops.commands.terminal import plain, say, say_json
+from services.ops.connections import Connections, connect
+from services.ops.dead_letters import DeadLetter
+from services.ops.selection import Filter
+from shared import objects
+from shared.errors import PermanentError
+from shared.objects import ObjectId
+
+app = typer.Typer(help="Dead letters: messages that could not be handled, and why.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(  # noqa: PLR0913, PLR0917 - the options of a command
+    ids: Ids = None,
+    queue: QueueName = None,
+    error: Error = None,
+    dataset: Dataset = None,
+    run: Run = None,
+    older_than: OlderThan = None,
+    contains: Contains = None,
+    every: Annotated[bool, typer.Option("--all", help="every letter of a reason, not only the oldest")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show the dead letters, grouped by reason. Looking changes nothing.
+
+    Exit 0, whether there are any or not; 1 if nobody could look.
+
+    Example: smelt dlq list --queue bronze --error "no such object" --older-than 1h
+    """
+    asked = letter_options.chosen(ids, queue, error, dataset, run, older_than, contains)
+    found, survey = letter_options.find(connect(), asked)
+    groups, now = selection.grouped(found), time.time()
+    if as_json:
+        described = [letters.described(letter, now) for letter in found]
+        by_reason = [letters.described_group(group, now) for group in groups]
+        say_json({"dead_letters": described, "groups": by_reason, "unseen": survey.unseen})
+        return
+    say(words.letters(len(found)) + (f", {words.counted(len(groups), 'reason')}" if found else ""))
+    for group in groups:
+        letters.say_group(group, now, every=every)
+    if found:
+        say(f"\n[dim]look closer  smelt dlq show {found[0].id[: letters.SHORT_ID]}[/dim]")
+        say("[dim]send again   smelt dlq replay --dry-run, with the same options as here[/dim]")
+    letter_options.say_unseen(survey)
+
+
+@app.command()
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="a dead letter's id, or the beginning of it")],
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show one dead letter: why, how often it was tried, its object, trace and body.
+
+    Exit 1 if there is no such one.
+
+    Example: smelt dlq show 5f2a91c0
+    """
+    connections = connect()
+    letter = _only(connections, identity)
+    now, stored = time.time(), {object_id: _state(connections, object_id) for object_id in letter.objects}
+    if as_json:
+        states = {f"s3://{object_id.bucket}/{object_id.key}": state for object_id, state in stored.items()}
+        say_json({**letters.described(letter, now), "stored": states})
+        return
+    letters.say_letter(letter, now, stored)
+    say(f"\n[dim]send again   smelt dlq replay --id {letter.id[: letters.SHORT_ID]}[/dim]")
+
+
+app.command()(dlq_actions.replay)
+app.command()(dlq_actions.discard)
+
+
+def _only(connections: Connections, identity: str) -> DeadLetter:
+    """The letter of that id. Raises PermanentError where there is none, or more than one."""
+    found, survey = letter_options.find(connections, Filter(ids=(identity,)))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        message = f"{len(found)} dead letters begin with {plain(identity)}: {', '.join(letter.id for letter in found)}"
+    else:
+        elsewhere = f"; {words.letters(survey.unseen)} could not be seen" if survey.unseen else ""
+        message = f"no dead letter {plain(identity)}{elsewhere}"
+    raise PermanentError(message)
+
+
+def _state(connections: Connections, object_id: ObjectId) -> str:
+    """Whether the bucket has it."""
+    pinned: dict[str, Any] = {"VersionId": object_id.version_id} if object_id.version_id else {}
+    try:
+        head = connections.s3.head_object(Bucket=object_id.bucket, Key=object_id.key, **pinned)
+    except ClientError as error:
+        gone = error.response["Error"]["Code"] in objects.MISSING
+        return "gone" if gone else f"unknown ({error.response['Error']['Code']})"
+    except BotoCoreError as error:
+        return f"unknown ({type(error).__name__})"
+    return f"stored, {head['ContentLength']:,} bytes"

@@ -1,0 +1,216 @@
+"""`smelt dlq replay` and `smelt dlq discard`: what changes something, asked for, announced and recorded."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from services.ops import discard as discards
+from services.ops import patch as patches
+from services.ops import replay as replaying
+from services.ops import selection
+from services.ops.commands import asking, letter_options, letters, words
+from services.ops.commands.letter_options import (
+    Contains,
+    Dataset,
+    DryRun,
+    Error,
+    Ids,
+    Json,
+    Limit,
+    OlderThan,
+    QueueName,
+    Run,
+    Yes,
+)
+from services.ops.commands.terminal import out, plain, say, say_json
+from services.ops.connections import connect
+from services.ops.dead_letters import DeadLetter
+from services.ops.replay import Step
+from services.ops.replays import Tally
+
+Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="messages a second at most")]
+Patch = Annotated[
+    str | None,
+    typer.Option("--patch", metavar="FILE_OR_JSON", help="change each body by this JSON patch (RFC 6902)"),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", help="another queue than it came from", autocompletion=letter_options.queue_names),
+]
+Force = Annotated[bool, typer.Option("--force", help=f"also what was replayed {replaying.MOST_REPLAYS} times already")]
+Reason = Annotated[str, typer.Option("--reason", help="why nobody needs them; kept with the copies and on record")]
+
+
+def replay(  # noqa: PLR0913, PLR0917 - the options of a command
+    ids: Ids = None,
+    queue: QueueName = None,
+    error: Error = None,
+    dataset: Dataset = None,
+    run: Run = None,
+    older_than: OlderThan = None,
+    contains: Contains = None,
+    limit: Limit = None,
+    rate: Rate = None,
+    patch: Patch = None,
+    to: To = None,
+    force: Force = False,  # noqa: FBT002
+    dry_run: DryRun = False,  # noqa: FBT002
+    yes: Yes = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Send dead letters on their way again, to the queue they came from.
+
+    Each is sent, then deleted: stopped in between, a message may be there twice, which has no effect, never lost.
+    Who did it, what was meant and how many were sent is in ops.replay.
+
+    Exit 0 if all were sent (or there were none), 1 if something stays, 2 if nobody could be asked, 130 if interrupted.
+
+    Example: smelt dlq replay --error TransientError --rate 5/s --dry-run
+    """
+    asked = letter_options.chosen(ids, queue, error, dataset, run, older_than, contains)
+    mend = patches.read(patch) if patch else None
+    speed = selection.per_second(rate) if rate else None
+    target = selection.queue_called(to) if to else None
+    connections = connect()
+    found, survey = letter_options.find(connections, asked)
+    steps = replaying.plan(found[:limit], replaying.sources(connections), mend, target, force=force)
+    todo = [step for step in steps if not step.refused]
+    if not as_json:
+        _say_plan(steps)
+        letter_options.say_unseen(survey)
+    if dry_run:
+        if as_json:
+            say_json({"dry_run": True, "found": len(steps), "steps": [_described(step) for step in steps]})
+        _exit_unless(len(todo) == len(steps))
+        return
+    if not steps:
+        _say_tally(None, 0, "sent", as_json=as_json)
+        return
+    asking.confirm(f"Send {words.letters(len(todo))} again?", yes=yes or not todo)
+    options = {"limit": limit, "rate": speed, "patch": mend.patch if mend else None, "to": target and target.name}
+    options |= {"force": force or None}
+    record = asked.described() | {name: value for name, value in options.items() if value is not None}
+    with _progress("sent", len(todo), shown=not as_json) as advance:
+        tally = replaying.replay(connections, steps, record, speed, advance)
+    _say_tally(tally, len(steps), "sent", as_json=as_json)
+
+
+def discard(  # noqa: PLR0913, PLR0917 - the options of a command
+    reason: Reason,
+    ids: Ids = None,
+    queue: QueueName = None,
+    error: Error = None,
+    dataset: Dataset = None,
+    run: Run = None,
+    older_than: OlderThan = None,
+    contains: Contains = None,
+    limit: Limit = None,
+    dry_run: DryRun = False,  # noqa: FBT002
+    yes: Yes = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Delete dead letters that nobody needs, keeping copies.
+
+    The copies are in the bucket, below discarded/, before anything is deleted; the record is in ops.replay.
+
+    Exit 0 if all are gone (or there were none), 1 if some stay, 2 if nobody could be asked, 130 if interrupted.
+
+    Example: smelt dlq discard --contains uploads/test.json --reason "a test of ours"
+    """
+    asked = letter_options.chosen(ids, queue, error, dataset, run, older_than, contains)
+    connections = connect()
+    found, survey = letter_options.find(connections, asked)
+    found = found[:limit]
+    if not as_json:
+        _say_groups(found)
+        letter_options.say_unseen(survey)
+    if dry_run or not found:
+        if as_json:
+            say_json({"dry_run": dry_run, "found": len(found), "ids": [letter.id for letter in found]})
+        return
+    asking.confirm(f"Delete {words.letters(len(found))}, keeping a copy?", yes=yes)
+    record = asked.described() | ({"limit": limit} if limit else {})
+    kept: list[str] = []
+    with _progress("deleted", len(found), shown=not as_json) as advance:
+        tally = discards.discard(connections, found, reason, record, advance, kept.append)
+    _say_tally(tally, len(found), "deleted", as_json=as_json, copies=kept)
+
+
+@contextmanager
+def _progress(done: str, total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """A bar; interrupted, it says how far it came and exits with 130."""
+    count = 0
+    columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=out, transient=True, disable=not shown) as progress:
+        bar = progress.add_task(done, total=total)
+
+        def advance() -> None:
+            nonlocal count
+            count += 1
+            progress.advance(bar)
+
+        try:
+            yield advance
+        except KeyboardInterrupt:
+            progress.stop()
+            typer.echo(f"smelt: interrupted: {count} of {total} {done}, the others are where they were", err=True)
+            raise typer.Exit(asking.INTERRUPTED) from None
+
+
+def _say_plan(steps: list[Step]) -> None:
+    """What would be sent where, what would not and why, and the first body that a patch changes."""
+    _say_groups([step.letter for step in steps])
+    targets = dict.fromkeys(step.to.name for step in steps if not step.refused)
+    for target in targets:
+        going = sum(step.to.name == target and not step.refused for step in steps)
+        say(f"to [bold]{target}[/bold]: {words.letters(going)}")
+    _say_stays(step.refused for step in steps if step.refused)
+    patched = [step for step in steps if step.patched and not step.refused]
+    if patched:
+        say(f"patched: {len(patched):,}, the first one becomes")
+        for line in letters.readable(patched[0].body).split("\n"):
+            say(f"  {plain(line)}")
+
+
+def _say_groups(found: list[DeadLetter]) -> None:
+    say(words.letters(len(found)))
+    now = time.time()
+    for group in selection.grouped(found):
+        letters.say_group(group, now, every=False)
+    say()
+
+
+def _say_tally(tally: Tally | None, found: int, done: str, *, as_json: bool, copies: list[str] | None = None) -> None:
+    failed = tally.failed if tally else {}
+    count = tally.done if tally else 0
+    if as_json:
+        copied = {} if copies is None else {"copies": copies}
+        replay = tally.identity if tally else None
+        say_json({"dry_run": False, "found": found, done: count, "stays": failed, "replay": replay} | copied)
+    elif tally:
+        say(f"{done}: {count:,} of {found:,} (ops.replay {tally.identity})")
+        for key in copies or ():
+            say(f"copies: {plain(key)}")
+        _say_stays(failed.values())
+    _exit_unless(not failed)
+
+
+def _say_stays(reasons: Iterable[str]) -> None:
+    for why, count in Counter(reasons).most_common():
+        say(f"[yellow]stays[/yellow]: {words.letters(count)}: {plain(why)}")
+
+
+def _described(step: Step) -> dict[str, object]:
+    body = json.loads(step.body) if step.patched else None
+    return {"id": step.letter.id, "to": step.to.name, "refused": step.refused, "patched": body}
+
+
+def _exit_unless(all_well: bool) -> None:  # noqa: FBT001
+    if not all_well:
+        raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""Queues and workers as tables, and workers as JSON."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.ops.commands import letters, words
+from services.ops.commands.terminal import out, plain
+from services.ops.dead_letters import DeadLetter
+from services.ops.flow import Flow
+from services.ops.measure import Look
+from shared.engine.presence import Seen, Work
+from shared.topology import QUEUES
+
+SILENT = 8.0  # s without a note of a worker: more than one beat was missed
+WIDEST_HOST = 20  # columns
+OTHERS = 72  # columns that a worker's line takes besides what it works on
+SHORTEST = 12  # columns for what it works on
+
+
+def whole_picture(look: Look, found: list[Flow]) -> RenderableType:
+    """Queues above workers."""
+    return Group(queue_picture(look, found), "", worker_table(look.workers))
+
+
+def queue_picture(look: Look, found: list[Flow]) -> RenderableType:
+    """The queues, when they were looked at, and why something is unknown."""
+    problems = [Text.from_markup(f"[yellow]unknown[/yellow]: {plain(problem)}") for problem in look.problems]
+    return Group(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC", "", queue_table(found), *problems)
+
+
+def queue_table(found: list[Flow]) -> Table:
+    """A line for each queue."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("queue", no_wrap=True)
+    for title in ("waiting", "in flight", "delayed", "oldest", "in/s", "out/s", "empty in", "dead letters"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for flow in found:
+        table.add_row(
+            flow.queue,
+            *map(words.count, (flow.visible, flow.in_flight, flow.delayed)),
+            words.waited(flow),
+            words.rate(flow.rate_in),
+            words.rate(flow.rate_out),
+            words.empty_in(flow),
+            words.alarming(flow.dead),
+        )
+    return table
+
+
+def worker_table(workers: list[Seen] | None) -> RenderableType:
+    """A line for each process, and for each service without one."""
+    if workers is None:
+        return Text.from_markup(f"workers {words.UNKNOWN}")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("service", no_wrap=True)
+    table.add_column("host", no_wrap=True, overflow="ellipsis", max_width=WIDEST_HOST)
+    for title in ("pid", "up", "settled", "last"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("now", no_wrap=True, overflow="ellipsis")
+    room = max(SHORTEST, out.width - OTHERS)
+    for queue in QUEUES:
+        processes = [seen for seen in workers if seen.note.service == queue.service]
+        for seen in processes:
+            table.add_row(*_worker(seen, room))
+        if not processes:
+            table.add_row(queue.service, "", "", "", "", "", "[red]no worker lives[/red]")
+    return table
+
+
+def worker_json(seen: Seen) -> dict[str, object]:
+    """A process for programs: durations in seconds."""
+    note = seen.note
+    working = [
+        {**asdict(work), "about": _letter(work).about, "seconds": round(seen.seconds_since(work.since), 3)}
+        for work in note.working
+    ]
+    last = None if note.last_settled is None else round(seen.seconds_since(note.last_settled), 3)
+    return {
+        **asdict(note),
+        "working": working,
+        "heard_seconds_ago": round(seen.ago, 3),
+        "up_seconds": round(seen.seconds_since(note.since), 3),
+        "last_settled_seconds_ago": last,
+    }
+
+
+def _worker(seen: Seen, room: int) -> tuple[str, ...]:
+    note = seen.note
+    last = "never" if note.last_settled is None else words.duration(seen.seconds_since(note.last_settled))
+    up = words.duration(seen.seconds_since(note.since))
+    return (note.service, plain(note.host), str(note.pid), up, f"{note.settled:,}", last, _now(seen, room))
+
+
+def _now(seen: Seen, room: int) -> str:
+    if seen.ago > SILENT:
+        return f"[yellow]silent for {words.duration(seen.ago)}[/yellow]"
+    return "\n".join(_work(seen, work, room) for work in seen.note.working) or "[dim]waits[/dim]"
+
+
+def _work(seen: Seen, work: Work, room: int) -> str:
+    took = words.duration(seen.seconds_since(work.since))
+    attempt = f", attempt {work.receives}" if work.receives > 1 else ""
+    return f"{took}{attempt}: {letters.about(_letter(work), room - len(attempt))}"
+
+
+def _letter(work: Work) -> DeadLetter:
+    """A message in work, to be named as a dead letter would be."""
+    return DeadLetter("", work.message_id, work.body, "", "", "")

@@ -1,0 +1,103 @@
+"""`smelt queues`, `smelt workers` and `smelt top`: what waits, who works, and how fast."""
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from services.ops.commands import live, pictures
+from services.ops.commands.terminal import out, say_json
+from services.ops.connections import connect
+from services.ops.flow import Flow
+from services.ops.measure import Look
+from shared.topology import QUEUES
+
+Json = Annotated[bool, typer.Option("--json", help="print JSON; null is unknown")]
+Every = Annotated[float, typer.Option(min=0.5, help="seconds between two looks")]
+
+
+def queues(
+    watch: Annotated[bool, typer.Option("--watch", help="go on until Ctrl-C; with --json a line a look")] = False,  # noqa: FBT002
+    every: Every = 2.0,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show what waits on each queue, how fast it comes and goes, and the dead letters.
+
+    Rates are measured between looks, a second apart at first. The age of the oldest message is CloudWatch's, and
+    unknown where there is none, as in the embedded stack.
+
+    Exit 0 if every queue could be measured, else 1.
+
+    Example: smelt queues --watch
+    """
+    looks = live.Watch()
+    if watch and as_json:
+        _say_looks(looks, every)
+    elif watch:
+        live.need_terminal("--json")
+        live.draw(looks, every, pictures.queue_picture, full=False)
+    else:
+        look, found = next(looks.looks(every))
+        say_json(_described(look, found)) if as_json else out.print(pictures.queue_picture(look, found))
+        _exit_by(look)
+
+
+def workers(as_json: Json = False) -> None:  # noqa: FBT002
+    """Show which worker processes live and what they do now.
+
+    A process is forgotten 17 s after its last word.
+
+    Exit 0 if every service has one, else 1.
+
+    Example: smelt workers
+    """
+    seen = connect().roster.current()
+    if as_json:
+        say_json({"workers": [pictures.worker_json(one) for one in seen]})
+    else:
+        out.print(pictures.worker_table(seen))
+    if {queue.service for queue in QUEUES} - {one.note.service for one in seen}:
+        raise typer.Exit(1)
+
+
+def top(
+    once: Annotated[bool, typer.Option("--once", help="one picture, then exit")] = False,  # noqa: FBT002
+    every: Every = 2.0,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show queues and workers together, live until Ctrl-C.
+
+    With --once, exit 1 if a queue could not be measured.
+
+    Example: smelt top
+    """
+    looks = live.Watch()
+    if not once and not as_json:
+        live.need_terminal("--once")
+        live.draw(looks, every, pictures.whole_picture, full=True)
+        return
+    look, found = next(looks.looks(every))
+    say_json(_described(look, found) | _workers(look)) if as_json else out.print(pictures.whole_picture(look, found))
+    _exit_by(look)
+
+
+def _say_looks(looks: live.Watch, every: float) -> None:
+    try:
+        for look, found in looks.looks(every):
+            say_json(_described(look, found))
+    except KeyboardInterrupt:
+        return
+
+
+def _described(look: Look, found: list[Flow]) -> dict[str, object]:
+    return {"at": time.time(), "queues": [asdict(flow) for flow in found], "problems": look.problems}
+
+
+def _workers(look: Look) -> dict[str, object]:
+    return {"workers": None if look.workers is None else [pictures.worker_json(seen) for seen in look.workers]}
+
+
+def _exit_by(look: Look) -> None:
+    if None in {*look.work.values(), *look.dead.values()}:
+        raise typer.Exit(1)

@@ -1,0 +1,93 @@
+"""Dead letters that nobody needs: kept in the bucket, then deleted, with a row in `ops.replay`."""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from services.ops import replays
+from services.ops.connections import Connections
+from services.ops.dead_letters import DeadLetter
+from services.ops.hold import Hold
+from services.ops.replays import Tally
+from shared import objects
+from shared.engine.message import dead_letter_url
+from shared.topology import DISCARDED_PREFIX, QUEUES, Queue
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+TOGETHER = 500  # messages in an object
+
+
+def discard(  # noqa: PLR0913, PLR0917 - two of them only tell how it goes
+    connections: Connections,
+    letters: list[DeadLetter],
+    reason: str,
+    asked: Mapping[str, object],
+    on_done: Callable[[], None] = lambda: None,
+    on_kept: Callable[[str], None] = lambda _: None,
+) -> Tally:
+    """Delete them, each only once a copy is in the bucket; `on_kept` is told the key of every object of copies."""
+    what = {"action": "discard", "reason": reason, **asked}
+    with replays.recorded(connections.database, "dead_letter", "discarded", what, len(letters)) as tally:
+        for queue in QUEUES:
+            ids = {letter.id for letter in letters if letter.queue == queue.name}
+            with Hold(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
+                for together in _chunks(hold.among(ids)):
+                    on_kept(_keep(connections, queue, together, reason, tally))
+                    ids.difference_update(message["MessageId"] for message in together)
+                    for message in together:
+                        _delete(hold, message, tally)
+                        on_done()
+            tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
+    return tally
+
+
+def _keep(connections: Connections, queue: Queue, messages: list["MessageTypeDef"], reason: str, tally: Tally) -> str:
+    now = datetime.now(UTC)
+    name = f"{now:%H%M%S}-{tally.identity}-{queue.name}-{tally.done + 1}"
+    key = f"{DISCARDED_PREFIX}{now:%Y-%m-%d}/{name}.jsonl.gz"
+    about = {
+        "queue": queue.dead_letter_name,
+        "reason": reason,
+        "who": replays.operator(),
+        "discarded_at": f"{now:%FT%TZ}",
+    }
+    lines = [json.dumps({**about, **_copy(message)}, default=_text) for message in messages]
+    body = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+    objects.put(connections.s3, connections.settings.bucket, key, body, "application/x-ndjson")
+    return key
+
+
+def _delete(hold: Hold, message: "MessageTypeDef", tally: Tally) -> None:
+    try:
+        hold.delete(message)
+        tally.done += 1
+    except ClientError as error:
+        tally.failed[message["MessageId"]] = f"copied, but still there: {error.response['Error']['Message']}"
+
+
+def _copy(message: "MessageTypeDef") -> dict[str, object]:
+    return {
+        "message_id": message["MessageId"],
+        "body": message["Body"],
+        "attributes": message.get("MessageAttributes", {}),
+        "sqs": message.get("Attributes", {}),
+    }
+
+
+def _text(value: object) -> str:
+    """Binary attributes are the only part that JSON cannot hold."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def _chunks(messages: Iterable["MessageTypeDef"]) -> Iterator[list["MessageTypeDef"]]:
+    remaining = iter(messages)
+    while chunk := list(islice(remaining, TOGETHER)):
+        yield chunk
