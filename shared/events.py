@@ -10,6 +10,9 @@ from shared.errors import PermanentError
 from shared.fields import Ordinal, Params, RunId, Word
 from shared.objects import ObjectId
 
+# The message attribute by which an object is asked for once more, without leaving out what is known.
+IN_FULL = "smelt_in_full"
+
 
 class RunCommand(BaseModel):
     """Start a run: plan what to fetch from a dataset's source. `slot` is the scheduled time, where a schedule asks."""
@@ -71,6 +74,18 @@ def created_objects(body: str) -> list[ObjectId]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"not an S3 event: {type(error).__name__}: {error}"
         raise PermanentError(message) from None
+
+
+def created_event(stored: ObjectId) -> str:
+    """The event of an object in EventBridge's form, to send it on its way once more."""
+    described = {
+        "key": stored.key, "etag": stored.etag, "version-id": stored.version_id, "sequencer": stored.sequencer
+    }  # fmt: skip
+    detail = {
+        "bucket": {"name": stored.bucket},
+        "object": {name: value for name, value in described.items() if value is not None},
+    }
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
 
 
 def _created(event: dict[str, Any]) -> list[ObjectId]:

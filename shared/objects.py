@@ -1,10 +1,13 @@
 """Objects in the bucket: their identity, their keys, and how they are read and written."""
 
+import io
 import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError, ParamValidationError
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
+CHUNK = 1 << 18  # bytes of a stream read at a time
 UNANSWERABLE = {400, 404, 405}  # a malformed version, nothing there, a delete marker
 RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
 
@@ -51,11 +55,36 @@ class Content:
     metadata: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Stream:
+    """The same with bytes still to be read; `size` of them."""
+
+    body: "io.BufferedReader[Any]"
+    size: int
+    last_modified: datetime
+    metadata: dict[str, str]
+
+
 def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     """The object's content, pinned to the version or eTag that its event named.
 
+    Raises what `opened` raises, and TransientError if the bytes are not those of the checksum stored with them.
+    """
+    with opened(s3, object_id, limit) as stream:
+        body = stream.body.read()
+    expected = stream.metadata.get("sha256")
+    if expected and sha256(body).hexdigest() != expected:
+        message = f"{object_id.key}: the bytes received are not those that were stored"
+        raise TransientError(message)
+    return Content(body, stream.last_modified, stream.metadata)
+
+
+@contextmanager
+def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
+    """The object's content as a stream, pinned to the version or eTag that its event named.
+
     Raises PermanentError if it is gone or larger than `limit` bytes, SupersededError if a newer one took its place,
-    TransientError if S3 stumbles or the bytes are not those of the checksum that `put` stored with them.
+    TransientError if S3 stumbles.
     """
     try:
         answer = s3.get_object(Bucket=object_id.bucket, Key=object_id.key, **_pin(object_id))
@@ -64,16 +93,14 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     except ParamValidationError as error:
         message = f"{object_id.key}: {str(error).splitlines()[-1]}"
         raise PermanentError(message) from error
-    if answer["ContentLength"] > limit:
-        message = f"{object_id.key}: {answer['ContentLength']} bytes, more than the limit of {limit}"
-        raise PermanentError(message)
-    body = answer["Body"].read()
-    expected = answer["Metadata"].get("sha256")
-    if expected and not _dropped(object_id.key) and sha256(body).hexdigest() != expected:
-        message = f"{object_id.key}: the bytes received are not those that were stored"
-        raise TransientError(message)
-    failpoint("object.got")
-    return Content(body, answer["LastModified"], answer["Metadata"])
+    size = answer["ContentLength"]
+    with closing(answer["Body"]):
+        if size > limit:
+            message = f"{object_id.key}: {size} bytes, more than the limit of {limit}"
+            raise PermanentError(message)
+        failpoint("object.got")
+        body = io.BufferedReader(cast("Any", answer["Body"]), CHUNK)
+        yield Stream(body, size, answer["LastModified"], answer["Metadata"])
 
 
 def put(s3: "S3Client", bucket: str, key: str, body: bytes, content_type: str) -> None:
@@ -99,9 +126,10 @@ def exists(s3: "S3Client", bucket: str, key: str) -> bool:
     return True
 
 
-def _dropped(key: str) -> bool:
-    """Whether the object is somebody's upload, whose metadata is theirs."""
-    return key.startswith(BRONZE_PREFIX) and is_upload(key)
+def keys(s3: "S3Client", bucket: str, prefix: str) -> frozenset[str]:
+    """All keys that begin so."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return frozenset(stored["Key"] for page in pages for stored in page.get("Contents", []))
 
 
 def _pin(object_id: ObjectId) -> dict[str, Any]:
@@ -120,9 +148,9 @@ def _explained(error: ClientError, object_id: ObjectId) -> Exception:
     return TransientError(f"{object_id.key}: S3 answered {code}")
 
 
-def is_folder(object_id: ObjectId, content: Content) -> bool:
+def is_folder(object_id: ObjectId, size: int) -> bool:
     """Whether it is the empty object that the S3 console calls a folder."""
-    return object_id.key.endswith("/") and not content.body
+    return object_id.key.endswith("/") and not size
 
 
 def refuse_strangers(object_id: ObjectId, bucket: str) -> None:
@@ -168,23 +196,44 @@ def dataset_of(bronze_key: str) -> str:
     return name
 
 
+def replay_key(dataset: str, run_id: str, number: int) -> str:
+    """Where records go that come back out of quarantine."""
+    return f"{BRONZE_PREFIX}{dataset}/replays/{run_id}/{number:05d}.json"
+
+
+def is_replay(bronze_key: str) -> bool:
+    """Whether the object repeats records out of quarantine."""
+    return _lies_in("replays", bronze_key)
+
+
 def is_upload(bronze_key: str) -> bool:
     """Whether the key is of a file that somebody dropped, rather than of a page that the extractor fetched."""
-    return bronze_key.startswith(upload_key(dataset_of(bronze_key), ""))
+    return _lies_in("uploads", bronze_key)
 
 
-def silver_key(bronze: ObjectId, transform_version: int) -> str:
-    """Where the rows of a bronze object go: doing it again with the same code overwrites the same object."""
-    return _derived(SILVER_PREFIX, bronze, transform_version, "parquet")
+def _lies_in(folder: str, bronze_key: str) -> bool:
+    """Whether the key goes on below bronze/<dataset>/<folder>/."""
+    _, _, path = bronze_key.removeprefix(BRONZE_PREFIX).partition("/")
+    return path.startswith(f"{folder}/")
 
 
-def quarantine_key(bronze: ObjectId, transform_version: int) -> str:
-    """Where the rejected records of a bronze object go."""
-    return _derived(QUARANTINE_PREFIX, bronze, transform_version, "jsonl.gz")
+def silver_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
+    """Where the rows of a bronze object's batch go: doing it again with the same code overwrites the same object."""
+    return f"{silver_stem(bronze, transform_version)}{batch:05d}.parquet"
 
 
-def _derived(prefix: str, bronze: ObjectId, transform_version: int, extension: str) -> str:
+def quarantine_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
+    """Where the rejected records of a bronze object's batch go."""
+    return f"{_stem(QUARANTINE_PREFIX, bronze, transform_version)}{batch:05d}.jsonl.gz"
+
+
+def silver_stem(bronze: ObjectId, transform_version: int) -> str:
+    """What the silver keys of all batches of a bronze object begin with."""
+    return _stem(SILVER_PREFIX, bronze, transform_version)
+
+
+def _stem(prefix: str, bronze: ObjectId, transform_version: int) -> str:
     identity = sha256(f"{bronze.bucket}\n{bronze.key}\n{bronze.version}".encode()).hexdigest()[:16]
     path = bronze.key.removeprefix(BRONZE_PREFIX)
     folder = path if len(path.encode()) < LONGEST_PATH else f"{dataset_of(bronze.key)}/long-keys"
-    return f"{prefix}{folder}/{identity}-v{transform_version}.{extension}"
+    return f"{prefix}{folder}/{identity}-v{transform_version}-"

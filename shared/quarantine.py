@@ -4,13 +4,14 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable
+from datetime import datetime
 from io import BytesIO
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.errors import PermanentError
-from shared.fields import Count, RunId
+from shared.fields import Count, RunId, Word
 from shared.objects import ObjectId
 
 LARGEST = 1 << 30  # bytes of a quarantine object, expanded
@@ -37,6 +38,8 @@ class Rejected(BaseModel):
     transform_version: int
     run_id: RunId | None
     record_index: Count
+    natural_key: Word | None  # where the record is whole enough to tell
+    observed_at: datetime
     problems: Annotated[tuple[Problem, ...], Field(min_length=1)]
     raw: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 

@@ -1,11 +1,14 @@
 """The plan of a run, an object of its own in the bucket: what the ledger is compared with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from shared.datasets.contract import Part
+from shared.datasets import contract
+from shared.datasets.contract import Part, SequentialSource
 from shared.errors import PermanentError
 from shared.events import PageCommand
 from shared.fields import Count, Params, RunId, Word
@@ -32,12 +35,27 @@ class RunPlan(BaseModel):
         return self
 
     def commands(self) -> Iterator[PageCommand]:
-        """One command for each page of each part."""
+        """What to send at the start."""
+        return self.sendable(self.missing({}))
+
+    def missing(self, loaded: Mapping[tuple[int, int], int | None]) -> Iterator[PageCommand]:
+        """A command for each page that is not among `loaded`: {(part, page): the part's pages, as the page knew it}."""
         for number, part in enumerate(self.parts, start=1):
-            for page in range(1, part.pages + 1):
-                yield PageCommand(
-                    dataset=self.dataset, run_id=self.run_id, params=part.params, part=number, page=page, of=part.pages
-                )
+            known = max(((page, of) for (owner, page), of in loaded.items() if owner == number), default=(0, None))
+            of = known[1] or part.pages
+            for page in range(1, of + 1):
+                if (number, page) not in loaded:
+                    yield PageCommand(
+                        dataset=self.dataset, run_id=self.run_id, params=part.params, part=number, page=page, of=of
+                    )
+
+    def sendable(self, pages: Iterable[PageCommand]) -> Iterator[PageCommand]:
+        """Of missing pages, in order, those that can be asked for now: all, or the first of each part."""
+        if not isinstance(contract.source(self.dataset), SequentialSource):
+            yield from pages
+            return
+        for _, of_part in groupby(pages, key=attrgetter("part")):
+            yield next(of_part)
 
     @property
     def pages(self) -> int:

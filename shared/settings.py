@@ -33,9 +33,11 @@ class Settings(BaseSettings):
     memory_per_child: int = Field(default=1_024, ge=64)  # MiB of resident memory after which a child is replaced
     # Seconds that a stop waits for work under way before giving it back; with a poll of 20 s below ECS's 120 s.
     stop_timeout: int = Field(default=80, ge=1)
-    # Bounds on input: MiB of an object as stored and expanded, MiB of a record, levels of nesting in a record.
-    largest_object: int = Field(default=256, ge=1)
-    largest_expanded: int = Field(default=1_024, ge=1)
+    # Bounds on input: MiB of an object as stored and expanded, of one JSON document (which is held in memory; lines and
+    # rows are not), of a record; levels of nesting in a record.
+    largest_object: int = Field(default=5_120, ge=1)  # the most that S3 takes in one request
+    largest_expanded: int = Field(default=8_192, ge=1)  # about three minutes of a worker
+    largest_document: int = Field(default=128, ge=1)  # the largest real page seen has 70
     largest_record: int = Field(default=16, ge=1)  # the largest real posting seen has 0.24
     deepest_nesting: int = Field(default=64, ge=1, le=200)  # a posting has seven; orjson writes up to 254
     liveness_file: Path | None = None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import orjson
 
 from services.extractor.fetch import Answer
+from shared import lenient_json
 from shared.datasets.contract import Request
 from shared.events import PageCommand
 
@@ -23,3 +24,9 @@ def envelope(command: PageCommand, request: Request, answer: Answer, received_at
         "ingest": {"run_id": command.run_id, "part": command.part, "page": command.page, "of": command.of},
     }
     return gzip.compress(orjson.dumps(content), compresslevel=6, mtime=0)
+
+
+def payload(body: bytes) -> object:
+    """What the source answered, out of an envelope that we wrote."""
+    content: dict[str, dict[str, object]] = lenient_json.loads(gzip.decompress(body))
+    return content["response"]["payload"]

@@ -19,6 +19,8 @@ LARGEST_RESPONSE = 256 << 20  # bytes; the largest real page seen has 70 MB
 STORED_HEADERS = ("content-type", "date", "etag", "last-modified")  # nothing that could carry a secret
 SECONDS = re.compile(r"[0-9]{1,9}")
 TOO_MANY_REQUESTS = 429
+NOTHING = b"null"  # the body of an answer that has none: HTTP's 204, or its text
+NO_CONTENT = b"204 No Content"
 WORTH_ANOTHER_TRY = {408, 425, TOO_MANY_REQUESTS, 500, 502, 503, 504}
 
 
@@ -53,13 +55,16 @@ def fetch(http: httpx.Client, request: Request) -> Answer:
         message = f"{request.url}: {type(error).__name__}: {error}"
         raise TransientError(message) from error
     _check_status(request.url, response)
+    status = response.status_code
+    if status == httpx.codes.NO_CONTENT or body.strip() == NO_CONTENT:
+        status, body = httpx.codes.NO_CONTENT, NOTHING
     try:
         lenient_json.loads(body)
     except ValueError as error:
         message = f"{request.url}: answered 200 with something that is not JSON"
         raise TransientError(message) from error
     headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
-    return Answer(response.status_code, headers, body)
+    return Answer(int(status), headers, body)
 
 
 def _read(response: httpx.Response) -> bytes:
@@ -78,7 +83,7 @@ def _read(response: httpx.Response) -> bytes:
 
 def _check_status(url: str, response: httpx.Response) -> None:
     status = response.status_code
-    if status == httpx.codes.OK:
+    if status in {httpx.codes.OK, httpx.codes.NO_CONTENT}:
         return
     message = f"{url}: {status} {response.reason_phrase}"
     if status == httpx.codes.UNAUTHORIZED:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import boto3
 import httpx
-import orjson
 import structlog
 
-from services.extractor import bronze, plan
-from services.extractor.fetch import Answer, RateLimitedError, client, fetch
+from services.extractor import bronze, plan, sequence
+from services.extractor.cache import AnswerCache
+from services.extractor.fetch import LARGEST_RESPONSE, Answer, RateLimitedError, client, fetch
 from services.extractor.limit import RateLimit, connection_pool
-from shared import objects, run_plan, telemetry
+from shared import lenient_json, objects, run_plan, telemetry
 from shared.datasets import contract
-from shared.datasets.contract import Request
+from shared.datasets.contract import Params, Request, SequentialSource, Source
 from shared.engine import worker
 from shared.engine.delivery import Handler
 from shared.engine.message import Message
@@ -43,6 +43,7 @@ class Extractor:
     sqs: "SQSClient"
     http: httpx.Client
     limit: RateLimit
+    cache: AnswerCache
     bucket: str
     queue_url: str
 
@@ -68,20 +69,44 @@ class Extractor:
         return "planned"
 
     def page(self, page: PageCommand) -> str:
-        """Fetch a page into bronze, unless it is there: a page of a run is fetched once."""
-        key = objects.page_key(page.dataset, page.run_id, page.part, page.page)
-        if objects.exists(self.s3, self.bucket, key):
-            return "duplicate"
-        request = contract.source(page.dataset).request(page.params, page.page)
+        """Fetch a page into bronze, unless it is there: a page of a run is fetched once. Then send what it brings."""
+        source, key = contract.source(page.dataset), _key(page)
+        known = objects.exists(self.s3, self.bucket, key)
+        if not known:
+            self._capture(source, page, key)
+        if isinstance(source, SequentialSource):
+            self._send(sequence.next_pages(source, page, self._payload(key)))
+        return "duplicate" if known else "fetched"
+
+    def _capture(self, source: Source, page: PageCommand, key: str) -> None:
+        request = source.request(self._params(source, page), page.page)
         answer = self._fetch(page.dataset, request)
-        body = bronze.envelope(page, request, answer, datetime.now(UTC))
+        of = sequence.pages_known(source, page, lenient_json.loads(answer.body))
+        body = bronze.envelope(page.model_copy(update={"of": of}), request, answer, datetime.now(UTC))
         objects.put(self.s3, self.bucket, key, body, "application/gzip")
         log.info("bronze.written", dataset=page.dataset, key=key, run_id=page.run_id, bytes=len(body))
-        return "fetched"
+
+    def _params(self, source: Source, page: PageCommand) -> Params:
+        if page.page == 1 or not isinstance(source, SequentialSource):
+            return page.params
+        before = _key(page.model_copy(update={"page": page.page - 1}))
+        if not objects.exists(self.s3, self.bucket, before):
+            message = f"{before} is not there yet: it says how to ask for page {page.page}"
+            raise TransientError(message)
+        return sequence.params_after(source, page, self._payload(before))
+
+    def _payload(self, key: str) -> object:
+        """Of a page in bronze."""
+        stored = objects.get(self.s3, ObjectId(self.bucket, key), LARGEST_RESPONSE)
+        return bronze.payload(stored.body)
 
     def _made_plan(self, run: RunCommand, run_id: str) -> RunPlan:
         source = contract.source(run.dataset)
-        made = source.plan(run.params, lambda request: orjson.loads(self._fetch(run.dataset, request).body))
+
+        def look(request: Request) -> object:
+            return lenient_json.loads(self.cache.body(request, lambda: self._fetch(run.dataset, request).body))
+
+        made = source.plan(run.params, look)
         return RunPlan(
             run_id=run_id,
             dataset=run.dataset,
@@ -122,13 +147,19 @@ class Extractor:
                 raise TransientError(message)
 
 
+def _key(page: PageCommand) -> str:
+    return objects.page_key(page.dataset, page.run_id, page.part, page.page)
+
+
 def bootstrap(settings: Settings) -> Handler:
     """Compose the extractor: S3, SQS, Redis, HTTP; no database."""
+    redis = connection_pool(settings.redis_url.get_secret_value())
     return Extractor(
         s3=boto3.client("s3"),
         sqs=worker.sqs_client(settings.receive_wait),
         http=client(),
-        limit=RateLimit(connection_pool(settings.redis_url.get_secret_value())),
+        limit=RateLimit(redis),
+        cache=AnswerCache(redis),
         bucket=settings.bucket,
         queue_url=settings.extract_queue_url,
     ).handle

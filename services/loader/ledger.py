@@ -6,14 +6,26 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.ops_tables import OBJECT, RUN
-from shared.objects import silver_key
+from shared.database.ops_tables import OBJECT, RUN, whole_objects
+from shared.objects import ObjectId, silver_key
 from shared.run_plan import RunPlan
 from shared.silver import Header
 
 COVERED = text("""
     select count(distinct seen.name) from ops.object, unnest(keys) as seen (name) where run_id = :run_id
-""").bindparams(bindparam("run_id"))
+""")
+# A part has as many pages as its last one said, where its pages come one after another; else as many as were planned.
+ALL_PAGES = """
+    with page as (select part, page, max(part_pages) as part_pages from ({whole}) as whole group by part, page),
+         part as (
+             select part, count(*) as pages, (array_agg(part_pages order by page desc))[1] as needed
+             from page group by part
+         )
+    select coalesce(bool_and(coalesce(part.pages, 0) = coalesce(part.needed, (plan.part ->> 'pages')::int)), true)
+    from ops.run cross join jsonb_array_elements(run.parts) with ordinality as plan (part, number)
+         left join part on part.part = plan.number
+    where run.run_id = :run_id
+"""
 
 
 @dataclass(frozen=True)
@@ -27,9 +39,9 @@ class Effect:
 
 
 def enter(connection: Connection, header: Header) -> int | None:
-    """Claim the object in the ledger and return its id; None if it was loaded before.
+    """Claim one batch of an object in the ledger and return its id; None if it was loaded before.
 
-    A second loader with the same object waits here until the first has committed or rolled back. Until `settle` says
+    A second loader with the same batch waits here until the first has committed or rolled back. Until `settle` says
     what became of them, the valid records count as stale: the conservation check holds at any time.
     """
     source = header.source
@@ -40,14 +52,19 @@ def enter(connection: Connection, header: Header) -> int | None:
         version=source.version,
         transform_version=header.transform_version,
         sequencer=source.sequencer,
-        silver_key=silver_key(source, header.transform_version),
+        batch=header.batch,
+        last=header.last,
+        silver_key=silver_key(source, header.transform_version, header.batch),
         run_id=header.run_id,
         part=header.part,
         page=header.page,
+        part_pages=header.part_pages,
         observed_at=header.observed_at,
         read=header.counts.read,
         stale=header.counts.valid,
         quarantined=header.counts.quarantined,
+        shape=header.shape,
+        warnings=[warning.model_dump() for warning in header.warnings],
     )
     object_id: int | None = connection.scalar(statement.on_conflict_do_nothing().returning(OBJECT.c.id))
     return object_id
@@ -74,15 +91,12 @@ def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
 
 
 def complete(connection: Connection, run_id: str) -> bool:
-    """Mark the run complete if every page it planned is in the ledger; whether this call did so.
+    """Mark the run complete if every page of it is in the ledger; whether this call did so.
 
     The lock on the run makes two loaders with its last two pages come one after the other: the second sees both.
     """
-    planned = connection.scalar(
-        select(RUN.c.planned_pages).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_(None)).with_for_update()
-    )
-    pages = select(OBJECT.c.part, OBJECT.c.page).where(OBJECT.c.run_id == run_id).distinct().subquery()
-    if planned is None or connection.scalar(select(func.count()).select_from(pages)) != planned:
+    pending = select(RUN.c.run_id).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_(None)).with_for_update()
+    if connection.scalar(pending) is None or not _all_pages_loaded(connection, run_id):
         return False
     covered = connection.scalar(COVERED, {"run_id": run_id})
     connection.execute(
@@ -90,3 +104,20 @@ def complete(connection: Connection, run_id: str) -> bool:
     )
     connection.execute(update(OBJECT).where(OBJECT.c.run_id == run_id).values(keys=None))
     return True
+
+
+def _all_pages_loaded(connection: Connection, run_id: str) -> bool:
+    whole = whole_objects().where(OBJECT.c.run_id == bindparam("run_id"))
+    return bool(connection.scalar(text(ALL_PAGES.format(whole=whole)), {"run_id": run_id}))
+
+
+def is_whole(connection: Connection, source: ObjectId, transform_version: int) -> bool:
+    """Whether all batches of a bronze object are in the ledger."""
+    own = {
+        "bucket": source.bucket,
+        "key": source.key,
+        "version": source.version,
+        "transform_version": transform_version,
+    }
+    found = whole_objects().where(*(OBJECT.c[name] == value for name, value in own.items()))
+    return connection.execute(found).first() is not None

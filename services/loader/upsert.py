@@ -4,7 +4,7 @@ from dataclasses import astuple
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Table, TextClause, delete, text, tuple_
+from sqlalchemy import Connection, Table, TextClause, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from services.loader.copy import copy
@@ -15,31 +15,46 @@ from shared.datasets import contract
 from shared.datasets.contract import Tables
 from shared.failpoint import failpoint
 from shared.observation import Observation
-from shared.silver import CONTENT_HASH, RECORD_INDEX
+from shared.silver import CONTENT_HASH, RECORD_INDEX, SIGHTED
 
 DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 
 
-def upsert(connection: Connection, dataset: str, frame: pl.DataFrame, seen: Observation, object_id: int) -> Effect:
+class UnknownSightingError(Exception):
+    """The object has bare sightings of content that the database does not hold: it is needed in full."""
+
+
+def upsert(
+    connection: Connection, dataset: str, frame: pl.DataFrame, seen: Observation, object_id: int
+) -> tuple[Effect, dict[str, bytes]]:
     """Apply one object's records, all seen in the one observation.
 
     The fence comes first and locks, in key order, so that concurrent loaders neither deadlock nor overtake one another;
-    only records that pass it with new content are written.
+    only records that pass it with new content are written. Also returns {natural key: content hash} of what the
+    database is known to hold now. Raises UnknownSightingError; then nothing may be committed.
     """
     tables = contract.tables(dataset)
     keys = key_names(tables)
     newest = frame.unique(keys, keep="last").sort(keys)
     passed = _pass_fence(connection, tables, newest, seen, object_id)
     failpoint("loader.fenced")
+    _check_sightings(connection, tables, newest.join(passed, on=keys, how="anti").filter(SIGHTED), seen)
     inserted, updated = passed.filter("is_new"), passed.filter(~pl.col("is_new") & pl.col("is_changed"))
     _delete(connection, tables, updated.select(keys))
     _insert(connection, tables, newest.join(pl.concat([inserted, updated]), on=keys, how="semi"), object_id)
-    return Effect(
+    effect = Effect(
         inserted=len(inserted),
         updated=len(updated),
         unchanged=len(passed) - len(inserted) - len(updated),
         stale=len(frame) - len(passed),
     )
+    held = newest.filter(~pl.col(SIGHTED)).join(passed, on=keys, how="semi")
+    return effect, dict(zip(key_texts(held, tables), held.get_column(CONTENT_HASH), strict=True))
+
+
+def key_texts(frame: pl.DataFrame, tables: Tables) -> list[str]:
+    """The natural keys as text, their parts separated by tabs."""
+    return frame.select(pl.concat_str(key_names(tables), separator="\t")).to_series().to_list()
 
 
 def key_names(tables: Tables) -> list[str]:
@@ -52,7 +67,7 @@ def _pass_fence(
 ) -> pl.DataFrame:
     """The keys that this observation is the newest of, with `is_new` and `is_changed`; the others are stale."""
     keys = key_names(tables)
-    columns = {name: newest.get_column(name).to_list() for name in [*keys, CONTENT_HASH]}
+    columns = {name: newest.get_column(name).to_list() for name in [*keys, CONTENT_HASH, SIGHTED]}
     observed_at, source, sequencer, transform_version = astuple(seen)
     values: dict[str, Any] = {
         **columns,
@@ -68,27 +83,45 @@ def _pass_fence(
 
 
 def _fence(table: Table) -> TextClause:
-    """One statement that claims and compares at once. `old` is PostgreSQL 18's view of the row before the update."""
+    """One statement that claims and compares at once. `old` is PostgreSQL 18's view of the row before the update.
+
+    A bare sighting (marked by a first sight before all time) never makes a row, and passes only with the content held.
+    """
     keys = [f'"{column.name}"' for column in table.primary_key.columns]
-    arrays = ", ".join(
-        f"cast(:{column.name} as {column.type.compile(DIALECT)}[])"
-        for column in [*table.primary_key.columns, table.c.content_hash]
-    )
+    typed = [*((column.name, column.type.compile(DIALECT)) for column in table.primary_key.columns)]
+    typed += [(CONTENT_HASH, "bytea"), (SIGHTED, "boolean")]
+    arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in typed)
     key_list, new_keys = ", ".join(keys), ", ".join(f"new.{key}" for key in keys)
+    same_key = " and ".join(f"known.{key} = seen.{key}" for key in keys)
     return text(f"""
         insert into {table.schema}.{table.name} as held
             ({key_list}, content_hash, observed_at, source, sequencer, transform_version, object_id, first_seen_at)
-        select {key_list}, content_hash, :observed_at, :source, :sequencer, :transform_version, :object_id, :observed_at
-        from unnest({arrays}) as seen ({key_list}, content_hash)
+        select {key_list}, content_hash, :observed_at, :source, :sequencer, :transform_version, :object_id,
+               case when sighted then timestamptz '-infinity' else :observed_at end
+        from unnest({arrays}) as seen ({key_list}, content_hash, sighted)
+        where not sighted or exists (select from {table.schema}.{table.name} as known where {same_key})
         order by {key_list}
         on conflict ({key_list}) do update
             set content_hash = excluded.content_hash, observed_at = excluded.observed_at, source = excluded.source,
                 sequencer = excluded.sequencer, transform_version = excluded.transform_version,
-                object_id = excluded.object_id
+                object_id = excluded.object_id, inactive_since = null
             where (excluded.observed_at, excluded.source, excluded.sequencer, excluded.transform_version)
                >= (held.observed_at, held.source, held.sequencer, held.transform_version)
+              and (excluded.first_seen_at > '-infinity' or held.content_hash = excluded.content_hash)
         returning {new_keys}, old.content_hash is null, old.content_hash is distinct from new.content_hash
     """)  # noqa: S608 - names of our own tables only
+
+
+def _check_sightings(connection: Connection, tables: Tables, stopped: pl.DataFrame, seen: Observation) -> None:
+    """Sightings that did not pass must be older than what is held; of others the content is missing here."""
+    if stopped.is_empty():
+        return
+    held = tables.LAST_SEEN
+    order = tuple_(*(held.c[name] for name in ("observed_at", "source", "sequencer", "transform_version")))
+    mine = tuple_(*held.primary_key.columns).in_(stopped.select(key_names(tables)).rows())
+    newer = connection.scalar(select(func.count()).select_from(held).where(mine, order > tuple_(*astuple(seen))))
+    if newer != len(stopped):
+        raise UnknownSightingError
 
 
 def _delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
@@ -100,7 +133,7 @@ def _delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
 
 def _insert(connection: Connection, tables: Tables, frame: pl.DataFrame, object_id: int) -> None:
     children = [child.name for child in tables.CHILDREN]
-    root = frame.drop(RECORD_INDEX, CONTENT_HASH, *children).with_columns(pl.lit(object_id).alias(PROVENANCE))
+    root = frame.drop(RECORD_INDEX, CONTENT_HASH, SIGHTED, *children).with_columns(pl.lit(object_id).alias(PROVENANCE))
     copy(connection, root, tables.ROOT)
     for child in tables.CHILDREN:
         copy(connection, silver.child_rows(frame, child.name, key_names(tables)), child)

@@ -5,12 +5,14 @@ A sweeper behind every hand-off: an event that was lost, a message that was drop
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
-from services.ops import dead_letters
+from services.ops import dead_letters, hold, versions
 from services.ops.connections import Connections
+from services.ops.versions import Stored
 from shared import objects
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN, whole_objects
 from shared.datasets import contract
@@ -18,10 +20,13 @@ from shared.errors import PermanentError
 from shared.events import PageCommand, created_event, created_objects
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
-from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, SILVER_PREFIX
+from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, QUEUES, SILVER_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+PATIENCE = 3  # s to wait for dead letters that somebody else looks at: one not seen would count as missing
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -32,22 +37,24 @@ class Missing:
     pages: tuple[PageCommand, ...]
 
 
-def audit(connections: Connections) -> Missing:
+def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
 
-    Left out is what a dead letter stands for: it is not lost, it waits for an operator.
+    Left out is what a dead letter stands for: it is not lost, it waits for an operator. With `since` also what is
+    older: objects stored and runs planned before; the bucket is listed whole all the same.
     """
     s3, bucket = connections.s3, connections.settings.bucket
-    dead = {letter.body for letter in dead_letters.look(connections)}
+    begin = datetime.now(UTC) - since if since else EVER
+    dead = {letter.body for letter in dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE).letters}
     dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
     dead_stems = {key.rpartition("-")[0] + "-" for key, _ in dead_objects if key.startswith(SILVER_PREFIX)}
     with connections.database.connect() as connection:
         missing = [
-            *(stored for page in _stored(s3, bucket, BRONZE_PREFIX) for stored in _not_loaded(connection, page)),
-            *(stored for page in _stored(s3, bucket, PLANS_PREFIX) for stored in _not_planned(connection, page)),
-            *_quarantine_not_loaded(connection),
+            *_not_loaded(connection, s3, bucket, begin),
+            *_not_planned(connection, s3, bucket, begin),
+            *_quarantine_not_loaded(connection, begin),
         ]
-        pages = list(_pages_not_fetched(connection, s3, bucket))
+        pages = list(_pages_not_fetched(connection, s3, bucket, begin))
     return Missing(
         objects=tuple(
             stored
@@ -87,44 +94,43 @@ def _objects_in(body: str) -> list[ObjectId]:
         return []
 
 
-def _stored(s3: "S3Client", bucket: str, prefix: str) -> Iterator[list[ObjectId]]:
-    """All objects under a prefix, overwritten ones too: each was accepted. Up to a thousand at a time."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        yield [
-            ObjectId(bucket, version["Key"], version.get("VersionId"), version["ETag"].strip('"'))
-            for version in page.get("Versions", [])
-            if version["Size"] or not version["Key"].endswith("/")  # the S3 console's "folders"
-        ]
+def _not_loaded(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:
+    for together in versions.listed(s3, bucket, BRONZE_PREFIX):
+        whole = whole_objects().where(OBJECT.c.key.in_({stored.object.key for stored in together}))
+        known = {(row.key, row.version) for row in connection.execute(whole)}
+        if known.issuperset((stored.object.key, stored.object.version) for stored in together):
+            continue
+        for stored in versions.ordered(connection, together):
+            if stored.stored_at >= begin and (stored.object.key, stored.object.version) not in known:
+                yield stored.object
 
 
-def _not_loaded(connection: Connection, page: list[ObjectId]) -> Iterator[ObjectId]:
-    whole = whole_objects().where(OBJECT.c.key.in_([stored.key for stored in page]))
-    known = {(row.key, row.version) for row in connection.execute(whole)}
-    return (stored for stored in page if (stored.key, stored.version) not in known)
+def _not_planned(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:
+    runs = connection.execute(select(RUN.c.dataset, RUN.c.run_id))
+    known = {objects.plan_key(dataset, run_id) for dataset, run_id in runs}
+    for together in versions.listed(s3, bucket, PLANS_PREFIX):
+        yield from (stored.object for stored in together if _is_news(stored, begin, known))
 
 
-def _not_planned(connection: Connection, page: list[ObjectId]) -> Iterator[ObjectId]:
-    known = {
-        objects.plan_key(dataset, run_id) for dataset, run_id in connection.execute(select(RUN.c.dataset, RUN.c.run_id))
-    }
-    return (stored for stored in page if stored.key not in known)
+def _is_news(stored: Stored, begin: datetime, known: set[str]) -> bool:
+    return stored.stored_at >= begin and stored.object.key not in known
 
 
-def _quarantine_not_loaded(connection: Connection) -> Iterator[ObjectId]:
+def _quarantine_not_loaded(connection: Connection, begin: datetime) -> Iterator[ObjectId]:
     """Quarantine objects that the ledger counts records of, while not all of them have been seen."""
     identity = ("bucket", "key", "version", "transform_version")
     counted = OBJECT.alias()
     arrived = select(func.count()).where(*(QUARANTINE.c[name] == OBJECT.c[name] for name in identity)).scalar_subquery()
     rejected = select(func.sum(counted.c.quarantined)).where(*(counted.c[name] == OBJECT.c[name] for name in identity))
     unseen = select(OBJECT).where(OBJECT.c.quarantined > 0, arrived < rejected.scalar_subquery())
-    for row in connection.execute(unseen):
+    for row in connection.execute(unseen.where(OBJECT.c.loaded_at >= begin)):
         # Whether the ledger's version is S3's or an eTag makes no difference to the key.
         bronze = ObjectId(row.bucket, row.key, version_id=row.version)
         yield ObjectId(row.bucket, objects.quarantine_key(bronze, row.transform_version, row.batch))
 
 
-def _pages_not_fetched(connection: Connection, s3: "S3Client", bucket: str) -> Iterator[PageCommand]:
-    for row in connection.execute(select(RUN).where(RUN.c.completed_at.is_(None))):
+def _pages_not_fetched(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[PageCommand]:
+    for row in connection.execute(select(RUN).where(RUN.c.completed_at.is_(None), RUN.c.planned_at >= begin)):
         whole = whole_objects().where(OBJECT.c.run_id == row.run_id).subquery()
         pages = select(whole.c.part, whole.c.page, whole.c.part_pages)
         loaded = {(part, page): part_pages for part, page, part_pages in connection.execute(pages)}

@@ -10,7 +10,7 @@ from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from infra.embedded.errors import StackError
-from services.ops.commands import audit, database, dlq, drift, quarantine, queues, run, stack, upload
+from services.ops.commands import audit, database, dlq, drift, quarantine, queues, run, runs, stack, upload
 from shared import telemetry
 from shared.errors import PermanentError
 from shared.topology import QUEUES
@@ -25,7 +25,8 @@ app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.env)
-app.command()(run.run)
+app.add_typer(run.app, name="run")
+app.command()(runs.runs)
 app.command()(upload.upload)
 app.command()(audit.audit)
 app.command()(queues.queues)

@@ -4,42 +4,31 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
 from redis import RedisError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from services.ops import dead_letters, queues
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
+from services.ops.run_query import LATEST, ONE, RECENT
 from shared.datasets import contract
 from shared.engine.trouble import Trouble
 from shared.events import RunCommand
 
 POLL = 0.5  # s between two looks at a run
-
-# A page that was fetched or transformed again has several rows in the ledger; each of them adds up by itself.
-RUNS = """
-    select run.run_id, run.dataset, run.params, run.planned_at, run.completed_at, run.planned_pages, run.announced,
-           run.covered, coalesce(loaded.pages, 0) as pages, coalesce(loaded.read, 0) as read,
-           coalesce(loaded.inserted, 0) as inserted, coalesce(loaded.updated, 0) as updated,
-           coalesce(loaded.unchanged, 0) as unchanged, coalesce(loaded.stale, 0) as stale,
-           coalesce(loaded.quarantined, 0) as quarantined,
-           (select count(*) from ops.quarantine where quarantine.run_id = run.run_id) as in_quarantine
-    from ops.run left join (
-        select run_id, count(distinct (part, page)) as pages, sum(read) as read, sum(inserted) as inserted,
-               sum(updated) as updated, sum(unchanged) as unchanged, sum(stale) as stale,
-               sum(quarantined) as quarantined
-        from ops.object group by run_id
-    ) as loaded using (run_id)
-"""
-ONE = text(f"{RUNS} where run_id = :run_id")
-LATEST = text(f"{RUNS} order by run.planned_at desc limit :most")
+QUIET = 15.0  # s without a page and without a message on any queue: longer than an event takes from S3 to its queue
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the ledger knows it. Counts are records; `covered` is known once the run is complete."""
+    """A run as the ledger knows it. Counts are records; `covered` is known once the run is complete.
+
+    `planned_pages` is what is known now: a part whose pages come one after another may turn out longer or shorter.
+    `recent` is how many pages were loaded in the last RECENT seconds before `at`, all by the database's clock.
+    """
 
     run_id: str
     dataset: str
@@ -57,6 +46,10 @@ class Run:
     stale: int
     quarantined: int
     in_quarantine: int
+    warnings: int = 0
+    recent: int = 0
+    last_at: datetime | None = None
+    at: datetime | None = None
 
     @property
     def conserved(self) -> bool:
@@ -81,6 +74,37 @@ class Run:
     def missing(self) -> int:
         """How many of the records that the source announced were on no page; 0 until the run is complete."""
         return max(0, self.announced - self.covered - self.quarantined) if self.covered is not None else 0
+
+    @property
+    def seconds(self) -> float | None:
+        """From plan to last row, or to now; None where it is not known what now is."""
+        end = self.completed_at or self.at
+        return max(0.0, (end - self.planned_at).total_seconds()) if end else None
+
+    @property
+    def rate(self) -> float | None:
+        """Pages a second of late; None where the run is complete."""
+        if self.completed_at or self.seconds is None:
+            return None
+        return self.recent / max(1.0, min(RECENT, self.seconds))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last page at this rate; None where the run is complete or stands still."""
+        return (self.planned_pages - self.pages) / self.rate if self.rate else None
+
+    def state(self, *, busy: bool | None) -> str:
+        """`complete`, `running`, `incomplete` or `unknown`. `busy` is whether any queue has a message, if known.
+
+        With nothing under way for a while, what is missing does not come by itself.
+        """
+        if self.completed_at:
+            return "complete"
+        if busy is None:
+            return "unknown"
+        moved_at = max(self.planned_at, self.last_at or self.planned_at)
+        just_moved = self.at is not None and (self.at - moved_at).total_seconds() < QUIET
+        return "running" if busy or just_moved else "incomplete"
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,7 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
         run = find(connections, run_id)
         depths = queues.depths(connections)
         dead = _dead_letters_of(connections, run_id) if any(depth.dead for depth in depths) else ()
-        yield Progress(run, dead, _troubles_of(connections, run_id))
+        yield Progress(run, dead, troubles_of(connections, run_id))
         idle = 0 if any(depth.busy for depth in depths) else idle + 1
         if (dead and idle > 1) or (run and run.done) or time.monotonic() > deadline:
             return
@@ -119,22 +143,30 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
 def find(connections: Connections, run_id: str) -> Run | None:
     """The run, or None while its plan is not in the ledger."""
     with connections.database.connect() as connection:
-        row = connection.execute(ONE, {"run_id": run_id}).one_or_none()
+        row = connection.execute(ONE, {"run_id": run_id, "most": 1}).one_or_none()
     return Run(*row) if row else None
 
 
-def latest(connection: Connection, most: int) -> list[Run]:
-    """The newest runs first."""
-    return [Run(*row) for row in connection.execute(LATEST, {"most": most})]
+def latest(connection: Connection, most: int, dataset: str | None = None, since: timedelta | None = None) -> list[Run]:
+    """The newest runs first: of one dataset where it is named, and planned `since` so long."""
+    return [Run(*row) for row in connection.execute(LATEST, {"most": most, "dataset": dataset, "since": since})]
 
 
-def _dead_letters_of(connections: Connections, run_id: str) -> tuple[DeadLetter, ...]:
-    return tuple(letter for letter in dead_letters.look(connections) if run_id in letter.body)
+def under_way(connections: Connections) -> bool | None:
+    """Whether any queue has a message, of whatever run; None where that cannot be measured."""
+    try:
+        return any(depth.busy for depth in queues.depths(connections))
+    except (BotoCoreError, ClientError):
+        return None
 
 
-def _troubles_of(connections: Connections, run_id: str) -> tuple[Trouble, ...]:
+def troubles_of(connections: Connections, run_id: str) -> tuple[Trouble, ...]:
     """What of the run waits for another attempt; nothing where Redis is away, which only watching needs."""
     try:
         return tuple(trouble for trouble in connections.trouble.current() if run_id in trouble.body)
     except RedisError:
         return ()
+
+
+def _dead_letters_of(connections: Connections, run_id: str) -> tuple[DeadLetter, ...]:
+    return tuple(letter for letter in dead_letters.look(connections) if run_id in letter.body)

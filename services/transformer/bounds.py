@@ -10,10 +10,11 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bytes of an object as stored and expanded, bytes of a record as JSON, and how deep a record may be nested."""
+    """Bytes of an object as stored, as expanded, and of one JSON document; bytes of a record; how deep it may nest."""
 
     stored: int
     expanded: int
+    document: int
     record: int
     nesting: int
 
@@ -23,6 +24,7 @@ class Bounds:
         return cls(
             stored=settings.largest_object * MIB,
             expanded=settings.largest_expanded * MIB,
+            document=settings.largest_document * MIB,
             record=settings.largest_record * MIB,
             nesting=settings.deepest_nesting,
         )

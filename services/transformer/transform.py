@@ -1,9 +1,10 @@
 """From raw records to a silver frame and the records rejected on the way. Pure: no I/O."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import orjson
 import polars as pl
@@ -11,66 +12,129 @@ from pydantic import ValidationError
 
 from services.transformer import gate
 from services.transformer.bounds import Bounds, too_deep
-from shared import silver
+from services.transformer.content import Encoded, Unreadable, unreadable
+from services.transformer.gate import Problems
+from services.transformer.shape import Observer
+from shared import lenient_json, silver
 from shared.datasets import contract
 from shared.datasets.contract import Row
 from shared.failpoint import failpoint
 from shared.quarantine import Problem
+from shared.silver import Shape, Sighting, Warned
 
-Problems = dict[int, tuple[Problem, ...]]  # {record index: the rules it failed}
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 HASH_LENGTH = 16  # bytes
 MOST_PROBLEMS = 100  # kept of one record
-NESTED = Problem(rule="nesting", field="", message="nested too deep")
+LOOKED_UP_AT_ONCE = 50  # records; as many are held parsed
+LONGEST_KEY = 1_000  # characters
+
+
+LookUp = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys to the content hashes held of them
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The outcome of one object: valid records as a frame (`shared.silver.schema`), and the others' problems."""
+    """The outcome of some records: the valid ones as a frame (`shared.silver.schema`), and the others' problems."""
 
     frame: pl.DataFrame
     problems: Problems
+    warnings: tuple[Warned, ...]
+    shape: Shape
 
 
-def transform(dataset: str, records: Sequence[object], bounds: Bounds) -> Batch:
-    """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems."""
-    tables = contract.tables(dataset)
+def nothing_known(keys: Sequence[str]) -> Sequence[bytes | None]:
+    """To look at every record in full."""
+    return [None] * len(keys)
+
+
+def transform(
+    dataset: str, records: Sequence[Encoded], first: int, bounds: Bounds, look_up: LookUp = nothing_known
+) -> Batch:
+    """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems.
+
+    `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
+    a bare sighting: a row of nothing but its key and hash.
+    """
+    tables, observer = contract.tables(dataset), Observer(contract.raw(dataset).KNOWN_VALUES)
     rows: list[Row] = []
+    sightings: list[Sighting] = []
     problems: Problems = {}
-    for index, outcome in enumerate(_normalised(dataset, records, bounds)):
-        if isinstance(outcome, tuple):
-            problems[index] = outcome
-        else:
-            rows.append({silver.RECORD_INDEX: index, **outcome})
+    for index, outcome in enumerate(_outcomes(dataset, records, bounds, observer, look_up), start=first):
+        match outcome:
+            case tuple():
+                problems[index] = outcome
+            case Sighting():
+                sightings.append(replace(outcome, index=index))
+            case _:
+                rows.append({silver.RECORD_INDEX: index, **outcome})
     failpoint("transformer.parsed")
-    frame = pl.DataFrame(rows, schema=silver.schema(tables))
-    failed = gate.failures(frame, contract.gate(dataset).GATE, tables)
+    frame = silver.frame(rows, tables)
+    failed, warnings = gate.judge(frame, contract.gate(dataset).GATE, tables)
     kept = frame.filter(~pl.col(silver.RECORD_INDEX).is_in(list(failed)))
-    return Batch(kept, problems | failed)
+    return Batch(silver.with_sightings(kept, sightings, tables), problems | failed, warnings, observer.shape())
 
 
-def _normalised(dataset: str, records: Sequence[object], bounds: Bounds) -> Iterator[Row | tuple[Problem, ...]]:
+def parse(encoded: Encoded, bounds: Bounds) -> object:
+    """A record as an object. What is not JSON, or beyond the bounds, stays or becomes an Unreadable."""
+    if isinstance(encoded, Unreadable):
+        return encoded
+    if len(encoded) > bounds.record:
+        return unreadable("record_size", f"larger than {bounds.record} bytes", encoded)
+    try:
+        record = lenient_json.loads(encoded)
+    except ValueError as error:
+        return unreadable("json", f"not JSON: {error}", encoded)
+    if too_deep(record, encoded, bounds.nesting):
+        return unreadable("nesting", "nested too deep", encoded)
+    return record
+
+
+def natural_key(record: object, fields: Sequence[str]) -> str | None:
+    """A raw record's natural key as the loader writes it, as far as it can be told of a record that was rejected."""
+    values = [record.get(name) for name in fields] if isinstance(record, dict) else []
+    texts = [str(value).strip() for value in values if isinstance(value, str | int)]
+    if not texts or len(texts) < len(fields) or not all(text and text.isprintable() for text in texts):
+        return None
+    return "\t".join(texts)[:LONGEST_KEY]
+
+
+def _outcomes(
+    dataset: str, records: Sequence[Encoded], bounds: Bounds, observer: Observer, look_up: LookUp
+) -> Iterator[Row | Sighting | tuple[Problem, ...]]:
     raw, normaliser = contract.raw(dataset), contract.normalise(dataset)
-    for record in records:
-        try:
-            text = canonical(raw.content(record))
-            if problem := _out_of_bounds(record, text, bounds):
-                yield (problem,)
+    for start in range(0, len(records), LOOKED_UP_AT_ONCE):
+        parsed = [parse(encoded, bounds) for encoded in records[start : start + LOOKED_UP_AT_ONCE]]
+        keys = [natural_key(record, raw.KEY) or "" for record in parsed]
+        for record, key, known in zip(parsed, keys, look_up(keys), strict=True):
+            if isinstance(record, Unreadable):
+                yield (record.problem,)
                 continue
-            row = normaliser.normalise(raw.Record.model_validate(record))
-            yield {silver.CONTENT_HASH: content_hash(text, normaliser.VERSION), **row}
-        except RecursionError:
-            yield (NESTED,)
-        except ValidationError as error:
-            yield tuple(
-                Problem(rule=e["type"], field=".".join(map(str, e["loc"])), message=e["msg"])
-                for e in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_PROBLEMS]
-            )
+            seen_hash = content_hash(canonical(raw.content(record)), normaliser.VERSION)
+            if seen_hash == known:
+                yield Sighting(0, key, seen_hash)
+                continue
+            observer.see(record)
+            try:
+                row = normaliser.normalise(raw.Record.model_validate(record))
+            except ValidationError as error:
+                yield _problems(error)
+            else:
+                yield {silver.CONTENT_HASH: seen_hash, **row}
 
 
-def _out_of_bounds(record: object, text: bytes, bounds: Bounds) -> Problem | None:
-    if len(text) > bounds.record:
-        return Problem(rule="record_size", field="", message=f"larger than {bounds.record} bytes")
-    return NESTED if too_deep(record, text, bounds.nesting) else None
+def _problems(error: ValidationError) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(rule=e["type"], field=".".join(map(str, _place(e))), message=e["msg"])
+        for e in error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
+    )
+
+
+def _place(error: "ErrorDetails") -> Sequence[int | str]:
+    """What is wrong with a value as such is found with its object, and named in the context (`RawModel`)."""
+    field = error.get("ctx", {}).get("field")
+    return (*error["loc"], field) if field else error["loc"]
 
 
 def canonical(content: object) -> bytes:
@@ -83,4 +147,4 @@ def canonical(content: object) -> bytes:
 
 def content_hash(text: bytes, transform_version: int) -> bytes:
     """Equal for equal content under the same transform."""
-    return blake2b(transform_version.to_bytes(4, "big") + text, digest_size=HASH_LENGTH).digest()
+    return sha256(transform_version.to_bytes(4, "big") + text).digest()[:HASH_LENGTH]

@@ -1,44 +1,38 @@
-"""The transformer: bronze object in, silver batch and quarantine out."""
+"""The transformer: bronze object in, silver batches and quarantine out."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
 import structlog
-from pydantic import BaseModel, ValidationError
 
+from services.transformer import batch_rules, formats
+from services.transformer.batches import Slice, sliced
 from services.transformer.bounds import Bounds
-from services.transformer.decode import Decoded, decode
-from services.transformer.transform import Batch, transform
+from services.transformer.expand import expanded
+from services.transformer.gate import Problems
+from services.transformer.origin import Origin, origin_of
+from services.transformer.rejects import rejected
+from services.transformer.transform import LookUp, nothing_known, transform
 from shared import objects, quarantine, silver
 from shared.datasets import contract
 from shared.engine import worker
 from shared.engine.delivery import Handler
 from shared.engine.message import Message
-from shared.errors import PermanentError
-from shared.events import created_objects
+from shared.events import IN_FULL, created_objects
 from shared.failpoint import failpoint
-from shared.fields import Ordinal, RunId
-from shared.objects import ObjectId, SupersededError
-from shared.observation import observed_at
-from shared.quarantine import Rejected
+from shared.known_hashes import KnownHashes
+from shared.objects import ObjectId, Stream, SupersededError
 from shared.settings import Settings
-from shared.silver import Counts, Header
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 log = structlog.get_logger()
-
-
-class Ingest(BaseModel):
-    """Which page of a run an envelope is."""
-
-    run_id: RunId
-    part: Ordinal
-    page: Ordinal
 
 
 @dataclass(frozen=True)
@@ -48,83 +42,74 @@ class Transformer:
     s3: "S3Client"
     bucket: str
     bounds: Bounds
+    known: KnownHashes | None = None  # without it every record is looked at in full
 
     def handle(self, message: Message) -> str:
         """Refine every object that the event names."""
-        outcomes = {self.refine(bronze) for bronze in created_objects(message.body)}
+        again, in_full = message.receives > 1, IN_FULL in message.attributes
+        outcomes = {self.refine(bronze, again=again, in_full=in_full) for bronze in created_objects(message.body)}
         return ", ".join(sorted(outcomes)) or "ignored"
 
-    def refine(self, bronze: ObjectId) -> str:
-        """One bronze object: read, transform, write. Quarantine first: silver's counts promise that it is there."""
+    def refine(self, bronze: ObjectId, *, again: bool = False, in_full: bool = False) -> str:
+        """One bronze object, batch by batch. Tried `again`, it leaves out the batches that are there already.
+
+        `in_full` no record is left out because it is known.
+        """
         objects.refuse_strangers(bronze, self.bucket)
         try:
-            content = objects.get(self.s3, bronze, self.bounds.stored)
+            with self._opened(bronze) as stream:
+                if objects.is_folder(bronze, stream.size):
+                    return "ignored"
+                self._refine(bronze, stream, again=again and not in_full, in_full=in_full)
         except SupersededError:
             return "superseded"
-        if objects.is_folder(bronze, content):
-            return "ignored"
-        dataset = objects.dataset_of(bronze.key)
-        raw = contract.raw(dataset)
-        decoded = decode(content.body, self.bounds.expanded)
-        ingest = _ingest(bronze, decoded)
-        records = raw.page(decoded.payload).records
-        batch = transform(dataset, records, self.bounds)
-        failpoint("transformer.gated")
-        header = _header(dataset, bronze, observed_at(decoded.date, content.last_modified), ingest, batch)
-        if batch.problems:
-            self._quarantine(header, batch, records)
-        key = objects.silver_key(bronze, header.transform_version)
-        body = silver.write(batch.frame, header)
-        objects.put(self.s3, bronze.bucket, key, body, "application/vnd.apache.parquet")
-        log.info("silver.written", dataset=dataset, key=key, run_id=header.run_id, **header.counts.model_dump())
         return "refined"
 
-    def _quarantine(self, header: Header, batch: Batch, records: Sequence[object]) -> None:
-        rejected = [
-            Rejected(
-                dataset=header.dataset,
-                source=header.source,
-                transform_version=header.transform_version,
-                run_id=header.run_id,
-                record_index=index,
-                problems=problems,
-                raw=quarantine.raw_text(records[index], self.bounds.record),
-            )
-            for index, problems in sorted(batch.problems.items())
-        ]
-        key = objects.quarantine_key(header.source, header.transform_version)
-        objects.put(self.s3, header.source.bucket, key, quarantine.write(rejected), "application/x-ndjson")
-        log.warning("quarantine.written", dataset=header.dataset, key=key, run_id=header.run_id, records=len(rejected))
+    def _refine(self, bronze: ObjectId, stream: Stream, *, again: bool, in_full: bool) -> None:
+        dataset = objects.dataset_of(bronze.key)
+        content = formats.read(expanded(stream.body, self.bounds.expanded), contract.raw(dataset), self.bounds)
+        origin = origin_of(dataset, bronze, content, stream.last_modified)
+        stem = objects.silver_stem(bronze, origin.transform_version)
+        look_up = partial(self.known.look_up, dataset) if self.known and not in_full else nothing_known
+        done = objects.keys(self.s3, self.bucket, stem) if again else frozenset()
+        for part in sliced(content.records):
+            key = objects.silver_key(bronze, origin.transform_version, part.number)
+            if key not in done:
+                self._batch(origin, part, key, look_up)
+
+    def _batch(self, origin: Origin, part: Slice, key: str, look_up: LookUp) -> None:
+        """Quarantine first: silver's counts promise that it is there."""
+        batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up)
+        batch_rules.refuse_failed(batch.problems, len(part.records), contract.raw(origin.dataset).LIMITS)
+        failpoint("transformer.gated")
+        header = origin.header(part, batch)
+        if batch.problems:
+            self._quarantine(origin, part, batch.problems)
+        objects.put(self.s3, self.bucket, key, silver.write(batch.frame, header), "application/vnd.apache.parquet")
+        log.info("silver.written", dataset=origin.dataset, key=key, run_id=header.run_id, **header.counts.model_dump())
+
+    def _quarantine(self, origin: Origin, part: Slice, problems: Problems) -> None:
+        key = objects.quarantine_key(origin.bronze, origin.transform_version, part.number)
+        body = quarantine.write(rejected(origin, part, problems, self.bounds))
+        objects.put(self.s3, self.bucket, key, body, "application/x-ndjson")
+        log.warning("quarantine.written", dataset=origin.dataset, key=key, records=len(problems))
+
+    @contextmanager
+    def _opened(self, bronze: ObjectId) -> Iterator[Stream]:
+        """Uploads may be of any size and come as they are; what is ours is small, and its checksum is compared."""
+        if objects.is_upload(bronze.key):
+            with objects.opened(self.s3, bronze, self.bounds.stored) as stream:
+                yield stream
+        else:
+            content = objects.get(self.s3, bronze, self.bounds.document)
+            body = io.BufferedReader(io.BytesIO(content.body))
+            yield Stream(body, len(content.body), content.last_modified, content.metadata)
 
 
 def bootstrap(settings: Settings) -> Handler:
-    """Compose the transformer: it needs nothing but S3."""
-    return Transformer(boto3.client("s3"), settings.bucket, Bounds.of(settings)).handle
-
-
-def _ingest(bronze: ObjectId, decoded: Decoded) -> Ingest | None:
-    """Which page of a run this is; an upload is none, whatever its envelope says. Raises PermanentError."""
-    if objects.is_upload(bronze.key) or not decoded.ingest:
-        return None
-    try:
-        return Ingest.model_validate(decoded.ingest)
-    except ValidationError as error:
-        message = f"{bronze.key}: not the envelope of a page: {error.errors(include_url=False)[0]['msg']}"
-        raise PermanentError(message) from None
-
-
-def _header(dataset: str, bronze: ObjectId, seen_at: datetime, ingest: Ingest | None, batch: Batch) -> Header:
-    valid, quarantined = len(batch.frame), len(batch.problems)
-    return Header(
-        dataset=dataset,
-        transform_version=contract.normalise(dataset).VERSION,
-        source=bronze,
-        observed_at=seen_at,
-        run_id=ingest.run_id if ingest else None,
-        part=ingest.part if ingest else None,
-        page=ingest.page if ingest else None,
-        counts=Counts(read=valid + quarantined, valid=valid, quarantined=quarantined),
-    )
+    """Compose the transformer: S3, and Redis for what is known."""
+    known = KnownHashes(settings.redis_url.get_secret_value())
+    return Transformer(boto3.client("s3"), settings.bucket, Bounds.of(settings), known).handle
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Migrations: `ops` has its own, each dataset those of its tables in its folder; Alembic runs them all."""
+"""Migrations: `ops` has its own, datasets and services have theirs in their folders; Alembic runs them all."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -13,13 +13,15 @@ from shared.datasets import contract
 from shared.errors import PermanentError
 
 HERE = Path(__file__).parent
+SERVICES = HERE.parents[1] / "services"  # found by path: the ground floor imports no wing
 VERSION_TABLE = {"version_table": "migration", "version_table_schema": "ops"}
 
 
 def configuration(url: str = "") -> Config:
-    """Alembic's configuration, without a file: our versions and those of every dataset."""
+    """Alembic's configuration, without a file: our versions, those of every dataset and those of services."""
     config = Config()
-    folders = [HERE / "migrations" / "versions", *(_folder(name) for name in contract.names())]
+    own, of_services = HERE / "migrations" / "versions", sorted(SERVICES.glob("*/migrations"))
+    folders = [own, *(_folder(name) for name in contract.names()), *of_services]
     config.set_main_option("script_location", str(HERE / "migrations"))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("file_template", "%%(rev)s")

@@ -14,8 +14,9 @@ def provenance() -> Column[int]:
 def last_seen(root: Table) -> Table:
     """The narrow table beside a root table: the newest observation of each record, and the fence against older ones.
 
-    An unchanged record touches only this table. `content_hash` is of the content in the root table; the four columns
-    from `observed_at` to `transform_version` are a `shared.observation.Observation`.
+    An unchanged record touches only this table. `content_hash` is of the content in the root table; the columns from
+    `observed_at` to `transform_version` are a `shared.observation.Observation`; `inactive_since` is when a complete run
+    did not bring it any more.
     """
     return Table(
         f"{root.name}_last_seen",
@@ -28,4 +29,5 @@ def last_seen(root: Table) -> Table:
         Column("content_hash", LargeBinary, nullable=False),
         Column(PROVENANCE, BigInteger, nullable=False),
         Column("first_seen_at", DateTime(timezone=True), nullable=False),
+        Column("inactive_since", DateTime(timezone=True)),
     )

@@ -4,11 +4,12 @@ Each service imports only the modules it needs (`source(…)`, `normalise(…)`,
 runs.
 """
 
+import contextlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from shared import datasets, fields
 from shared.errors import PermanentError
@@ -25,11 +26,15 @@ Params = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Request:
-    """One GET to a source. `headers` may carry secrets and are never stored."""
+    """One GET to a source. `headers` may carry secrets and are never stored.
+
+    While a run is planned, an answer may be `keep_for` seconds old.
+    """
 
     url: str
     params: dict[str, str]
     headers: dict[str, str]
+    keep_for: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,17 +55,22 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Page:
-    """The records of one payload, still raw."""
+class BatchLimits:
+    """When a batch or a run as a whole is suspicious, whatever its records look like one by one."""
 
-    records: Sequence[object]
+    failed_share: float = 0.5  # a batch with a larger share of failed records is refused ...
+    smallest: int = 20  # ... unless it has fewer records than this; a run of fewer is not compared with others
+    null_share_rise: float = 0.3  # warn where so much larger a share of records than before lacks a field
+    count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
 
 
 class Source(Protocol):
-    """`source.SOURCE`: how to plan a run and ask for its pages."""
+    """`source.SOURCE`: how to plan a run and ask for its pages, each by itself."""
 
     requests_per_second: int
-    first_run: Params  # the params of the run that `smelt up` starts on an empty database
+    first_run: Params | None  # the params of the run that `smelt up` starts on an empty database, if any
+
+    lists_all: bool  # whether a run brings all active records of its scope, so that others are inactive
 
     def checked(self, params: Params) -> dict[str, str]:
         """The params as the source spells them. Raises PermanentError for one that it does not know."""
@@ -72,13 +82,27 @@ class Source(Protocol):
         """The request for one page of a part; pages count from 1."""
 
 
+@runtime_checkable
+class SequentialSource(Source, Protocol):
+    """A source whose pages can only be asked for one after another: each says how to ask for the next."""
+
+    def following(self, params: Params, payload: object) -> dict[str, str] | None:
+        """The params that the page after this payload is requested with; None if this was the part's last.
+
+        `params` are the part's own. Raises PermanentError for a payload that is none of this source's.
+        """
+
+
 class Raw(Protocol):
     """Module `raw`: the shape of what the source sends."""
 
     Record: "type[BaseModel]"
-
-    def page(self, payload: object) -> Page:
-        """The records in a payload. Raises PermanentError where it has not this dataset's shape."""
+    RECORDS: tuple[str, ...]  # where a JSON document has its list of records: names of nested fields
+    COUNT: tuple[str, ...]  # ... and the number of records it says it has; empty where it does not say
+    KEY: tuple[str, ...]  # the fields of a record that are its natural key, in the order of the root's primary key
+    KNOWN_VALUES: Mapping[str, frozenset[str]]  # {path of a field: its documented values}; others are drift
+    IGNORED: frozenset[str]  # paths of fields that are known and deliberately not kept
+    LIMITS: BatchLimits
 
     def content(self, record: object) -> object:
         """What of a record counts when asking whether it has changed (not how it was found)."""
@@ -94,7 +118,10 @@ class Normalise(Protocol):
 
 
 class Gate(Protocol):
-    """Module `gate`: {table: rules}. A row of any table that fails a rule rejects its whole record."""
+    """Module `gate`: {table: rules}. A row of any table that fails a rule rejects its whole record.
+
+    A check with `raise_warning=True` only warns: its failures are counted and the record is loaded.
+    """
 
     GATE: "Mapping[str, pa.DataFrameSchema]"
 
@@ -119,6 +146,24 @@ def source(dataset: str) -> Source:
     except ModuleNotFoundError as error:
         message = f"dataset {dataset!r} has no source: it is loaded from files"
         raise PermanentError(message) from error
+
+
+def freshness(dataset: str) -> int | None:
+    """Seconds that the newest complete run of all of it may be old: `source.FRESHNESS`. None promises nothing."""
+    try:
+        return cast("int | None", _module(dataset, "source").FRESHNESS)
+    except ModuleNotFoundError:  # it is loaded from files, whenever somebody has one
+        return None
+
+
+def first_runs() -> dict[str, dict[str, str]]:
+    """{dataset: params} of what `smelt up` extracts on an empty database."""
+    found = {}
+    for name in names():
+        with contextlib.suppress(PermanentError):  # it is loaded from files
+            if (params := source(name).first_run) is not None:
+                found[name] = dict(params)
+    return found
 
 
 def raw(dataset: str) -> Raw:

@@ -51,8 +51,9 @@ def test_a_run_of_more_than_10000_postings_is_divided_and_covers_them_all(
         for part in plan.parts:
             on_pages: list[str] = []
             for page in range(1, part.pages + 1):
-                records = contract.raw("usajobs_search").page(ask(source.request(part.params, page))).records
-                on_pages += [record["MatchedObjectId"] for record in records]  # type: ignore[index]
+                answer = ask(source.request(part.params, page))
+                items = answer["SearchResult"]["SearchResultItems"]  # type: ignore[index]
+                on_pages += [item["MatchedObjectId"] for item in items]
             assert len(on_pages) == part.rows
             seen.update(on_pages)
 

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from infra.embedded import stack
+from shared.datasets import contract
 from tests.e2e.conftest import Deployment, run_outcome
 
 pytestmark = pytest.mark.e2e
@@ -42,7 +43,8 @@ def test_a_wrong_parameter_is_refused_before_anything_is_queued(deployment: Depl
 
 def test_an_unknown_dataset_is_refused(deployment: Deployment) -> None:
     result = deployment.smelt("run", "weather")
-    assert (result.returncode, result.stderr) == (1, "smelt: no dataset 'weather'; known: usajobs_search\n")
+    known = ", ".join(contract.names())
+    assert (result.returncode, result.stderr) == (1, f"smelt: no dataset 'weather'; known: {known}\n")
 
 
 def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployment) -> None:

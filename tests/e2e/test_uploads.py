@@ -1,12 +1,14 @@
 """Files that somebody drops with any S3 client: good ones land, bad ones say why, neighbours never notice."""
 
 import gzip
+import io
 import json
 from typing import Any
 
+import polars as pl
 import pytest
 
-from services.transformer.decode import zstd
+from services.transformer.expand import zstd
 from tests.e2e.conftest import Deployment
 
 pytestmark = pytest.mark.e2e
@@ -69,10 +71,11 @@ def test_our_own_envelope_lands_too(deployment: Deployment) -> None:
 @pytest.mark.parametrize(
     ("name", "body", "dataset", "reason"),
     [
-        ("not json.txt", b"Dear Sir or Madam,", "usajobs_search", "not JSON"),
+        ("not json.txt", b"Dear Sir or Madam,", "usajobs_search", "neither JSON nor Parquet"),
         ("empty.json", b"", "usajobs_search", "empty"),
         ("half.json.gz", gzip.compress(b'{"SearchResult": {}}')[:-9], "usajobs_search", "damaged compression"),
-        ("other.json", b'{"hello": "world"}', "usajobs_search", "not a USAJOBS Search response"),
+        ("other.json", b'{"hello": "world"}', "usajobs_search", "a list of records at SearchResult.SearchResultItems"),
+        ("half.json", b'{"SearchResult": {"SearchResultItems": [', "usajobs_search", "not a JSON document"),
         ("page.json", b"{}", "no_such_dataset", "no dataset 'no_such_dataset'; known: "),
     ],
 )
@@ -86,6 +89,43 @@ def test_a_bad_file_becomes_a_dead_letter_that_says_why(
 
     good = deployment.upload(f"good after {name}.json", json.dumps(response(posting(920_000_001))).encode())
     assert deployment.ledger(good)["read"] == 1
+
+
+def test_a_file_of_many_lines_lands_batch_by_batch(deployment: Deployment) -> None:
+    lines = [json.dumps(posting(950_000_000 + n)) for n in range(12_000)]
+    lines[11_000] = "{this is no posting"
+    key = deployment.upload("many.jsonl.gz", gzip.compress("\n".join(lines).encode()))
+
+    def loaded() -> list[dict[str, Any]]:
+        rows = deployment.rows("select * from ops.object where key = %s order by batch", key)
+        return rows if any(row["last"] for row in rows) and len(rows) > 1 else []
+
+    first, second = deployment.eventually(loaded)
+    assert (first["read"], first["inserted"], first["last"]) == (10_000, 10_000, False)
+    assert (second["read"], second["inserted"], second["quarantined"], second["last"]) == (2_000, 1_999, 1, True)
+    rejected = deployment.eventually(lambda: deployment.rows("select * from ops.quarantine where key = %s", key))
+    assert [(row["record_index"], row["rule"]) for row in rejected] == [(11_000, "json")]
+    numbers = "select count(*) as n from silver.job where control_number between 950000000 and 950011999"
+    assert deployment.rows(numbers) == [{"n": 11_999}]
+
+
+def test_a_csv_and_a_parquet_file_land(deployment: Deployment) -> None:
+    table = 'usajobsControlNumber,positionTitle\n960000001,Smelter\n960000002,"Smelter, chief"\n'
+    buffer = io.BytesIO()
+    pl.read_csv(io.StringIO(table.replace("96000", "97000"))).write_parquet(buffer)
+    for name, body in (("titles.csv", table.encode()), ("titles.parquet", buffer.getvalue())):
+        loaded = deployment.ledger(deployment.upload(name, body, "usajobs_historic"))
+        assert (loaded["read"], loaded["inserted"]) == (2, 2)
+    rows = deployment.rows(
+        "select control_number, position_title from silver.historic_joa where control_number between 960000000"
+        " and 970000009 order by 1"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (960_000_001, "Smelter"),
+        (960_000_002, "Smelter, chief"),
+        (970_000_001, "Smelter"),
+        (970_000_002, "Smelter, chief"),
+    ]
 
 
 def test_bad_postings_are_quarantined_and_their_neighbours_land(deployment: Deployment) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shared.topology import QUEUES
 from tests.fault.faults import FAULTS
-from tests.fault.oracle import Oracle
+from tests.fault.oracle import VERSION, Oracle
 from tests.fault.rig import Rig
 
 
@@ -42,7 +42,7 @@ def run(rig: Rig, seed: int, number: int, name: str) -> Oracle:
 
 def check(rig: Rig, oracle: Oracle, name: str) -> list[str]:
     """What is not as it must be, after the faults have stopped."""
-    return rig.settled(oracle, versions=(1, 2) if "version" in name else (1,))
+    return rig.settled(oracle, versions=(VERSION, VERSION + 1) if "version" in name else (VERSION,))
 
 
 def main() -> int:

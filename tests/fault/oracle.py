@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from services.transformer.transform import canonical, content_hash
+from shared.datasets.usajobs_search.normalise import VERSION
 from shared.datasets.usajobs_search.raw import content
 from shared.observation import source_number
 
@@ -74,7 +75,7 @@ class Oracle:
         """Records owed."""
         return sum(len(upload.records) for upload, _ in self.accepted)
 
-    def losses(self, database: Engine, versions: tuple[int, ...] = (1,)) -> list[str]:
+    def losses(self, database: Engine, versions: tuple[int, ...] = (VERSION,)) -> list[str]:
         """Everything that is not as it must be; empty if all obligations are met."""
         with database.connect() as connection:
             scope = {"keys": f"bronze/{DATASET}/uploads/fault/{self.number}/%"}
@@ -85,13 +86,19 @@ class Oracle:
         return [*self._wrong_objects(objects), *self._wrong_rows(rows, versions), *self._wrong_sums(objects, rejected)]
 
     def _wrong_objects(self, objects: Any) -> Iterator[str]:
-        loaded = {(row.key, row.version): row for row in objects}
+        loaded: dict[tuple[str, str], dict[int, list[Any]]] = {}
+        for row in objects:
+            loaded.setdefault((row.key, row.version), {}).setdefault(row.transform_version, []).append(row)
         for upload, version in self.accepted:
-            row = loaded.get((upload.key, version))
-            if row is None:
-                yield f"lost: {upload.key} version {version} was never loaded"
-            elif (row.read, row.quarantined) != (len(upload.records), upload.bad):
-                yield f"miscounted: {upload.key}: read {row.read}, quarantined {row.quarantined}"
+            transforms = loaded.get((upload.key, version), {})
+            if not any(_is_whole(batches) for batches in transforms.values()):
+                yield f"lost: {upload.key} version {version} was never loaded completely"
+            for batches in transforms.values():
+                read, quarantined = (
+                    sum(counts) for counts in zip(*((b.read, b.quarantined) for b in batches), strict=True)
+                )
+                if _is_whole(batches) and (read, quarantined) != (len(upload.records), upload.bad):
+                    yield f"miscounted: {upload.key}: read {read}, quarantined {quarantined}"
         if extra := loaded.keys() - {(upload.key, version) for upload, version in self.accepted}:
             yield f"from nowhere: {extra}"
 
@@ -129,6 +136,12 @@ class Oracle:
                 if number != "broken" and (int(number) not in newest or newest[int(number)][0] <= rank):
                     newest[int(number)] = (rank, record)
         return {number: (rank[0], record) for number, (rank, record) in newest.items()}
+
+
+def _is_whole(batches: list[Any]) -> bool:
+    """Whether all of an object's batches are there: numbered from 1, and the last one says so."""
+    numbers = sorted(batch.batch for batch in batches)
+    return numbers == list(range(1, len(batches) + 1)) and max(batches, key=lambda batch: batch.batch).last
 
 
 ROWS = text("""

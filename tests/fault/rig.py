@@ -23,7 +23,7 @@ from services.ops import audit, queues, runs
 from services.ops.connections import Connections, connect
 from shared.database.engine import connect as connect_database
 from shared.topology import QUEUES
-from tests.fault.oracle import Oracle, Upload
+from tests.fault.oracle import VERSION, Oracle, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
 
@@ -142,7 +142,7 @@ class Rig:
                 cursor.execute(statement)
         connection.close()
 
-    def settled(self, oracle: Oracle, versions: tuple[int, ...] = (1,)) -> list[str]:
+    def settled(self, oracle: Oracle, versions: tuple[int, ...] = (VERSION,)) -> list[str]:
         """What the oracle misses once the queues are empty, or once patience is over."""
         deadline = time.monotonic() + PATIENCE
         while True:

@@ -1,4 +1,5 @@
-"""A worker as it is, but for a visibility of seconds, so that what a kill leaves behind comes back soon.
+"""A worker as it is, but for a visibility of seconds, so that what a kill leaves behind comes back soon, and batches of
+few records, so that an upload is several silver objects.
 
     python -m tests.fault.worker SERVICE [MUTANT]
 
@@ -10,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -22,6 +24,7 @@ from shared.settings import load_settings
 from shared.topology import queue_of
 
 VISIBILITY = 3  # s
+MOST_RECORDS = 5  # of a batch
 MAX_RECEIVES = 60  # a message may meet many faults; what is tested is that none of them loses it
 
 
@@ -44,8 +47,8 @@ def without_ledger() -> None:
         found = original(connection, header)
         if found is None:
             source = header.source
-            query = text("select id from ops.object where key = :key and version = :version")
-            found = connection.scalar(query, {"key": source.key, "version": source.version})
+            query = text("select id from ops.object where key = :key and version = :version and batch = :batch")
+            found = connection.scalar(query, {"key": source.key, "version": source.version, "batch": header.batch})
         return found
 
     original = ledger.enter
@@ -59,7 +62,8 @@ def without_heartbeat() -> None:
 
 def new_version() -> None:
     """The next release, whose normaliser gives other rows: it works beside the old one during a deployment."""
-    importlib.import_module("shared.datasets.usajobs_search.normalise").VERSION = 2
+    normalise = importlib.import_module("shared.datasets.usajobs_search.normalise")
+    normalise.VERSION += 1
 
 
 MUTANTS = {
@@ -75,6 +79,8 @@ def main(service: str, mutant: str = "") -> None:
     if mutant:
         MUTANTS[mutant]()
     module = importlib.import_module(f"services.{service}.worker")
+    if service == "transformer":
+        module.sliced = partial(module.sliced, most_records=MOST_RECORDS)
     queue = replace(queue_of(service), visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
     try:
         serve(load_settings(), queue, module.bootstrap, getattr(module, "check", lambda _: None))

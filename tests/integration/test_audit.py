@@ -3,21 +3,25 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from services.loader import worker as loader
+from services.loader import load as loader
 from services.ops import audit
 from services.ops.audit import Missing
 from services.ops.connections import Connections, connect
+from services.transformer import worker as transformer
+from services.transformer.batches import sliced
 from services.transformer.bounds import Bounds
 from services.transformer.worker import Transformer
 from shared import objects
+from shared.datasets import contract
 from shared.datasets.contract import Part
 from shared.engine.message import dead_letter_url
-from shared.events import created_objects
+from shared.events import created_event, created_objects
 from shared.objects import Content, ObjectId
 from shared.run_plan import RunPlan
 
@@ -25,7 +29,8 @@ pytestmark = pytest.mark.integration
 
 DATASET = "usajobs_search"
 RUN = "20260102T000000Z-0000000{}"
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, record=1 << 20, nesting=64)
+BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
+VERSION = contract.normalise(DATASET).VERSION
 GOOD = {"MatchedObjectId": "1", "MatchedObjectDescriptor": {"PositionTitle": "Smelter"}}
 BROKEN = {"MatchedObjectId": "x"}
 
@@ -64,9 +69,9 @@ def page(connections: Connections, key: str, *records: dict[str, Any]) -> Object
 def process(connections: Connections, bronze: ObjectId, *, quarantine: bool = True) -> None:
     """Everything that transformer and loader would have done."""
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
-    loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, objects.silver_key(bronze, 1)))
-    if quarantine:
-        loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, objects.quarantine_key(bronze, 1)))
+    prefixes = ("silver/", "quarantine/") if quarantine else ("silver/",)
+    for key in sorted(key for prefix in prefixes for key in objects.keys(connections.s3, bronze.bucket, prefix)):
+        loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
 
 
 def found(connections: Connections) -> set[tuple[str, str]]:
@@ -89,14 +94,96 @@ def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: C
 def test_a_deleted_silver_object_is_made_again(connections: Connections) -> None:
     bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD)
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
-    connections.s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, 1))
+    connections.s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, VERSION, 1))
     assert found(connections) == {(bronze.key, bronze.version)}
 
 
 def test_a_quarantine_object_that_never_arrived_is_found(connections: Connections) -> None:
     bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN)
     process(connections, bronze, quarantine=False)
-    assert {key for key, _ in found(connections)} == {objects.quarantine_key(bronze, 1)}
+    assert {key for key, _ in found(connections)} == {objects.quarantine_key(bronze, VERSION, 1)}
+
+
+@pytest.fixture
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two records each."""
+    monkeypatch.setattr(transformer, "sliced", partial(sliced, most_records=2))
+
+
+@pytest.mark.usefixtures("_small_batches")
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connections: Connections, lost: int) -> None:
+    lines = [json.dumps({**GOOD, "MatchedObjectId": str(n)}) for n in range(1, 6)]
+    bronze = put(connections, f"bronze/{DATASET}/uploads/a.jsonl", "\n".join(lines).encode())
+    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
+    for batch in {1, 2, 3} - {lost}:
+        key = objects.silver_key(bronze, VERSION, batch)
+        loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
+    assert found(connections) == {(bronze.key, bronze.version)}
+    process(connections, bronze)
+    assert found(connections) == set()
+    with connections.database.connect() as connection:
+        assert connection.scalar(text("select sum(inserted) from ops.object")) == 5
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_the_quarantine_of_one_batch_among_several_is_found(connections: Connections) -> None:
+    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN, BROKEN, GOOD, GOOD)
+    process(connections, bronze, quarantine=False)
+    both = [objects.quarantine_key(bronze, VERSION, batch) for batch in (1, 2)]
+    assert {key for key, _ in found(connections)} == set(both)
+    for key in both:
+        loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
+    assert found(connections) == set()
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_an_object_one_of_whose_batches_is_a_dead_letter_is_not_missing(connections: Connections) -> None:
+    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, GOOD, GOOD)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
+    second = ObjectId(bronze.bucket, objects.silver_key(bronze, VERSION, 2))
+    connections.sqs.send_message(
+        QueueUrl=dead_letter_url(connections.settings.silver_queue_url), MessageBody=created_event(second)
+    )
+    assert found(connections) == set()
+
+
+def sequential(connections: Connections, pages: int, *stored: int, of: int = 3) -> list[tuple[int, int, int]]:
+    """(part, page, of) of the pages that are missing of a run whose pages come one after another."""
+    run_id = RUN.format(2)
+    plan = RunPlan(
+        run_id=run_id,
+        dataset="usajobs_historic",
+        params={},
+        trigger="test",
+        announced=1,
+        parts=(Part({}, 1, pages), Part({}, 1, 1)),
+    )
+    with connections.database.begin() as connection:
+        loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
+    for number in stored:
+        envelope = {
+            "response": {"payload": {"data": []}},
+            "ingest": {"run_id": run_id, "part": 1, "page": number, "of": of},
+        }
+        key = objects.page_key("usajobs_historic", run_id, 1, number)
+        process(connections, put(connections, key, json.dumps(envelope).encode()))
+    return [(page.part, page.page, page.of) for page in audit.audit(connections).pages]
+
+
+@pytest.mark.parametrize(
+    ("pages", "stored", "of", "missing"),
+    [
+        pytest.param(3, (), 3, [(1, 1, 3), (2, 1, 1)], id="nothing was fetched yet"),
+        pytest.param(3, (1,), 3, [(1, 2, 3), (2, 1, 1)], id="the second command was lost"),
+        pytest.param(1, (1,), 2, [(1, 2, 2), (2, 1, 1)], id="the part is longer than planned"),
+        pytest.param(9, (1, 2), 2, [(2, 1, 1)], id="the part is shorter than planned"),
+    ],
+)
+def test_of_pages_that_come_one_after_another_the_first_missing_one_of_each_part_is_named(
+    connections: Connections, pages: int, stored: tuple[int, ...], of: int, missing: list[tuple[int, int, int]]
+) -> None:
+    assert sequential(connections, pages, *stored, of=of) == missing
 
 
 def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(connections: Connections) -> None:
@@ -117,7 +204,7 @@ def test_what_waits_as_a_dead_letter_is_not_missing(connections: Connections) ->
     poison = put(connections, f"bronze/{DATASET}/uploads/poison.json", b"not JSON")
     assert found(connections) == {(poison.key, poison.version)}
     connections.sqs.send_message(
-        QueueUrl=dead_letter_url(connections.settings.bronze_queue_url), MessageBody=audit.event_of(poison)
+        QueueUrl=dead_letter_url(connections.settings.bronze_queue_url), MessageBody=created_event(poison)
     )
     assert found(connections) == set()
 

@@ -77,6 +77,35 @@ def test_bytes_that_do_not_match_their_checksum_are_tried_again(s3: "S3Client", 
         objects.get(s3, put(s3, bucket, b"damaged", sha256="0" * 64), LIMIT)
 
 
+def test_bytes_that_are_streamed_come_as_they_are(s3: "S3Client", bucket: str) -> None:
+    stored = put(s3, bucket, b"content", sha256="0" * 64)
+    with objects.opened(s3, stored, LIMIT) as stream:
+        assert (stream.size, stream.metadata["sha256"]) == (7, "0" * 64)
+        assert stream.body.peek(3)[:3] == b"con"
+        assert stream.body.read() == b"content"
+
+
+def test_a_stream_over_the_limit_is_not_opened(s3: "S3Client", bucket: str) -> None:
+    stored = put(s3, bucket, b"x" * 1_001)
+    with pytest.raises(PermanentError, match="more than the limit"), objects.opened(s3, stored, LIMIT):
+        pytest.fail("it was opened")
+
+
+def test_a_stream_that_is_not_read_to_its_end_leaves_the_connection_usable(s3: "S3Client", bucket: str) -> None:
+    stored = put(s3, bucket, b"x" * 1_000)
+    for _ in range(20):  # more than a client has connections
+        with objects.opened(s3, stored, LIMIT) as stream:
+            assert stream.body.read(10) == b"x" * 10
+    assert objects.get(s3, stored, LIMIT).body == b"x" * 1_000
+
+
+def test_keys_are_all_those_that_begin_so(s3: "S3Client", bucket: str) -> None:
+    for name in ("a/1", "a/2", "a2", "b/1"):
+        s3.put_object(Bucket=bucket, Key=name, Body=b"")
+    assert objects.keys(s3, bucket, "a/") == {"a/1", "a/2"}
+    assert objects.keys(s3, bucket, "c") == frozenset()
+
+
 def test_put_stores_a_checksum_that_get_accepts(s3: "S3Client", bucket: str) -> None:
     objects.put(s3, bucket, "k", b"content", "text/plain")
     content = objects.get(s3, ObjectId(bucket, "k"), LIMIT)

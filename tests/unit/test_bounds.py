@@ -1,13 +1,14 @@
 """Bounds on records that anybody may drop into the bucket."""
 
+import json
 from typing import Any
 
 import pytest
 
-from services.transformer.bounds import Bounds
+from services.transformer.bounds import Bounds, too_deep
 from services.transformer.transform import Batch, transform
 
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, record=100_000, nesting=64)
+BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=100_000, nesting=64)
 
 
 def posting(number: str = "1", unknown: object = None, **fields: Any) -> dict[str, Any]:
@@ -18,21 +19,26 @@ def posting(number: str = "1", unknown: object = None, **fields: Any) -> dict[st
 
 def batch(*records: object) -> Batch:
     """What becomes of these records."""
-    return transform("usajobs_search", records, BOUNDS)
+    return transform("usajobs_search", [json.dumps(record).encode() for record in records], 0, BOUNDS)
 
 
-def nested(levels: int) -> list[Any]:
-    """Lists in lists, so many levels deep."""
-    value: list[Any] = []
-    for _ in range(levels - 1):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize(("levels", "rule"), [(40, None), (80, "nesting"), (300, "nesting"), (1_500, "nesting")])
+@pytest.mark.parametrize(
+    ("levels", "rule"), [(40, None), (80, "nesting"), (300, "nesting"), (900, "nesting"), (40_000, "json")]
+)
 def test_a_record_nested_too_deep_is_rejected_and_its_neighbours_are_not(levels: int, rule: str | None) -> None:
-    made = batch(posting("1"), posting("2", nested(levels)), posting("3"))
+    deep = b'{"MatchedObjectId": 2, "MatchedObjectDescriptor": {"PositionTitle": "x"}, "Unknown": %s}'
+    nested = deep % (b"[" * levels + b"]" * levels)
+    first, last = (json.dumps(posting(number)).encode() for number in ("1", "3"))
+    made = transform("usajobs_search", [first, nested, last], 0, BOUNDS)
     assert {index: problems[0].rule for index, problems in made.problems.items()} == ({1: rule} if rule else {})
+
+
+@pytest.mark.parametrize(("levels", "deep"), [(5, False), (6, True)])
+def test_a_record_may_be_as_deep_as_the_limit_however_wide_it_is(levels: int, *, deep: bool) -> None:
+    value: Any = {}
+    for _ in range(levels - 1):
+        value = [value, [], {}]
+    assert too_deep(value, json.dumps(value).encode(), 5) is deep
 
 
 def test_a_wide_record_is_not_a_deep_one() -> None:

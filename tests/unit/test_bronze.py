@@ -4,10 +4,13 @@ import gzip
 from datetime import UTC, datetime, timedelta, timezone
 
 import orjson
+import pytest
 
-from services.extractor.bronze import envelope
+from services.extractor.bronze import envelope, payload
 from services.extractor.fetch import Answer
-from services.transformer.decode import decode
+from services.transformer.formats import document
+from shared import lenient_json
+from shared.datasets import contract
 from shared.datasets.contract import Request
 from shared.events import PageCommand
 
@@ -55,6 +58,19 @@ def test_nothing_of_the_request_s_headers_is_kept() -> None:
 
 
 def test_the_transformer_reads_what_the_extractor_writes() -> None:
-    decoded = decode(stored(), expanded_limit=10_000)
-    assert decoded.payload == orjson.loads(PAYLOAD)
-    assert (decoded.date, decoded.ingest["page"]) == ("Wed, 03 Sep 2025 12:00:00 GMT", 3)
+    body = b'{"SearchResult": {"SearchResultItems": [{"MatchedObjectId": "1"}]}}'
+    page = envelope(COMMAND, REQUEST, Answer(200, ANSWER.headers, body), RECEIVED)
+    content = document.read(gzip.decompress(page), contract.raw("usajobs_search"))
+    assert list(content.records) == [b'{"MatchedObjectId": "1"}']
+    assert (content.date, content.ingest["page"]) == ("Wed, 03 Sep 2025 12:00:00 GMT", 3)
+
+
+def test_the_extractor_reads_the_payload_out_of_its_own_envelope() -> None:
+    assert payload(stored()) == orjson.loads(PAYLOAD)
+
+
+@pytest.mark.parametrize("body", [b"null", b'{"a": NaN, "b": "\\ud800"}'])
+def test_a_payload_that_is_none_or_not_strictly_json_is_kept_and_read(body: bytes) -> None:
+    page = envelope(COMMAND, REQUEST, Answer(200, {}, body), RECEIVED)
+    assert b'"payload":' + body in gzip.decompress(page)
+    assert repr(payload(page)) == repr(lenient_json.loads(body))

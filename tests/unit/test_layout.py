@@ -78,6 +78,7 @@ def test_no_dataset_is_named_outside_its_folder(dataset: str) -> None:
         f"{path}:{number}"
         for path in MODULES
         if path.parts[0] in {"shared", "services"} and not path.is_relative_to(home)
+        if path.parent.name != "migrations"  # where one dataset's tables may depend on another's
         for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), start=1)
         if dataset in line
     ]

@@ -10,16 +10,20 @@ from shared.errors import PermanentError
 from shared.objects import (
     ObjectId,
     dataset_of,
+    is_folder,
+    is_replay,
     is_upload,
     page_key,
     plan_key,
     quarantine_key,
+    replay_key,
     run_date,
     silver_key,
+    silver_stem,
     upload_key,
 )
 
-KeyOf = Callable[[ObjectId, int], str]
+KeyOf = Callable[[ObjectId, int, int], str]
 
 RUN = "20250903T120000Z-0badcafe"
 BRONZE = ObjectId("lake", "bronze/things/uploads/a.json", version_id="v1", etag="e1", sequencer="01")
@@ -81,6 +85,9 @@ def test_a_key_without_a_dataset_is_refused_by_name(key: str) -> None:
         ("bronze/things/uploads/deep/er/a.json", True),
         (page_key("things", RUN, 1, 1), False),
         ("bronze/things/uploads.json", False),
+        ("bronze/things/uploads", False),
+        ("bronze/", False),
+        ("", False),
         ("bronze/things/date=2025-09-03/uploads/a.json", False),
     ],
 )
@@ -99,32 +106,63 @@ def test_the_version_is_s3_s_or_else_the_etag() -> None:
 @pytest.mark.parametrize("key_of", [silver_key, quarantine_key])
 def test_the_same_object_and_transform_always_give_the_same_key(key_of: KeyOf) -> None:
     redelivered = ObjectId("lake", BRONZE.key, version_id="v1", etag=None, sequencer="02")
-    assert key_of(BRONZE, 1) == key_of(redelivered, 1)
+    assert key_of(BRONZE, 1, 1) == key_of(redelivered, 1, 1)
 
 
 @pytest.mark.parametrize("key_of", [silver_key, quarantine_key])
-def test_another_version_bucket_key_or_transform_gives_another_key(key_of: KeyOf) -> None:
+def test_another_version_bucket_key_transform_or_batch_gives_another_key(key_of: KeyOf) -> None:
     others = [
         ObjectId("lake", BRONZE.key, version_id="v2"),
         ObjectId("lake", BRONZE.key, etag="e1"),
         ObjectId("pond", BRONZE.key, version_id="v1"),
         ObjectId("lake", "bronze/things/uploads/b.json", version_id="v1"),
     ]
-    keys = [key_of(BRONZE, 1), key_of(BRONZE, 2), *(key_of(other, 1) for other in others)]
+    keys = [
+        key_of(BRONZE, 1, 1),
+        key_of(BRONZE, 2, 1),
+        key_of(BRONZE, 1, 2),
+        *(key_of(other, 1, 1) for other in others),
+    ]
     assert len(set(keys)) == len(keys)
 
 
 def test_silver_and_quarantine_keep_the_path_of_the_bronze_object() -> None:
-    assert silver_key(BRONZE, 3).startswith("silver/things/uploads/a.json/")
-    assert silver_key(BRONZE, 3).endswith("-v3.parquet")
-    assert quarantine_key(BRONZE, 3).startswith("quarantine/things/uploads/a.json/")
-    assert quarantine_key(BRONZE, 3).endswith("-v3.jsonl.gz")
+    assert silver_key(BRONZE, 3, 12).startswith("silver/things/uploads/a.json/")
+    assert silver_key(BRONZE, 3, 12).endswith("-v3-00012.parquet")
+    assert quarantine_key(BRONZE, 3, 12).startswith("quarantine/things/uploads/a.json/")
+    assert quarantine_key(BRONZE, 3, 12).endswith("-v3-00012.jsonl.gz")
+
+
+def test_the_batches_of_an_object_and_of_no_other_share_a_stem() -> None:
+    stem = silver_stem(BRONZE, 1)
+    assert all(silver_key(BRONZE, 1, batch).startswith(stem) for batch in (1, 99_999, 100_000))
+    newer = ObjectId("lake", BRONZE.key, version_id="v2")
+    assert not any(key.startswith(stem) for key in (silver_key(BRONZE, 11, 1), silver_key(newer, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (replay_key("things", RUN, 1), True),
+        ("bronze/things/uploads/replays/a.json", False),
+        ("bronze/things/replays.json", False),
+    ],
+)
+def test_only_what_lies_in_the_replays_folder_of_a_dataset_is_a_replay(key: str, *, expected: bool) -> None:
+    assert is_replay(key) is expected
+    assert not (is_replay(key) and is_upload(key))
+
+
+def test_only_an_empty_object_whose_key_ends_in_a_slash_is_a_folder() -> None:
+    assert is_folder(ObjectId("lake", "bronze/things/"), 0)
+    assert not is_folder(ObjectId("lake", "bronze/things/"), 1)
+    assert not is_folder(BRONZE, 0)
 
 
 @given(st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=["Cs"])))
 def test_no_key_leads_out_of_its_prefix(name: str) -> None:
     bronze = ObjectId("lake", f"bronze/{name}", version_id="v1")
-    assert silver_key(bronze, 1).startswith(f"silver/{name}/")
-    assert quarantine_key(bronze, 1).startswith(f"quarantine/{name}/")
+    assert silver_key(bronze, 1, 1).startswith(f"silver/{name}/")
+    assert quarantine_key(bronze, 1, 1).startswith(f"quarantine/{name}/")
     assert page_key(name, RUN, 1, 1).startswith(f"bronze/{name}/date=")
     assert plan_key(name, RUN).startswith(f"plans/{name}/date=")

@@ -1,28 +1,17 @@
-"""Which run a command asks for, and which pages its plan sends for."""
+"""Which run a command asks for."""
 
 from itertools import count
 
 import pytest
 
 from services.extractor.plan import run_id
-from shared import run_plan
-from shared.datasets.contract import Part
 from shared.errors import PermanentError
 from shared.events import RunCommand
 from shared.objects import run_date
-from shared.run_plan import RunPlan
 
 SENT = 1_756_900_800_123  # 2025-09-03 12:00:00.123 UTC
 DELIVERIES = count(1)
 SLOT = "2025-09-03T12:00:00Z"
-PLAN = RunPlan(
-    run_id="20250903T120000Z-0badcafe",
-    dataset="things",
-    params={"colour": "red"},
-    trigger="schedule",
-    announced=1100,
-    parts=(Part({"size": "s"}, rows=1001, pages=3), Part({"size": "m"}, rows=0, pages=0), Part({"size": "l"}, 99, 1)),
-)
 
 
 def scheduled(slot: object = SLOT, **fields: object) -> str:
@@ -74,25 +63,3 @@ def test_without_a_slot_the_id_is_of_the_message_and_its_time_at_sqs() -> None:
 @pytest.mark.parametrize("slot", [None, SLOT])
 def test_a_made_run_id_is_one_that_the_keys_accept(slot: str | None) -> None:
     assert run_date(run_id(RunCommand(dataset="things", slot=slot), "m1", SENT)) == "2025-09-03"
-
-
-def test_a_plan_sends_for_each_page_of_each_part_once() -> None:
-    commands = [(c.part, c.page, c.of, c.params) for c in PLAN.commands()]
-    assert commands == [
-        (1, 1, 3, {"size": "s"}),
-        (1, 2, 3, {"size": "s"}),
-        (1, 3, 3, {"size": "s"}),
-        (3, 1, 1, {"size": "l"}),
-    ]
-    assert PLAN.pages == len(commands)
-    assert {(c.dataset, c.run_id) for c in PLAN.commands()} == {("things", PLAN.run_id)}
-
-
-def test_a_plan_reads_back_as_it_was_written() -> None:
-    assert run_plan.read(PLAN.model_dump_json().encode()) == PLAN
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", PLAN.model_dump_json().replace(":1,", ":2,", 1).encode()])
-def test_what_is_not_a_plan_is_refused(body: bytes) -> None:
-    with pytest.raises(PermanentError, match="not a run plan"):
-        run_plan.read(body)

@@ -6,14 +6,17 @@ from io import BytesIO
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import JSON, Table
 
 from shared import silver
 from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
+from shared.datasets.usajobs_search.tables import JOB_LOCATION
 from shared.errors import PermanentError
 from shared.objects import ObjectId
-from shared.silver import CONTENT_HASH, RECORD_INDEX, Counts, Header
+from shared.silver import CONTENT_HASH, RECORD_INDEX, SIGHTED, Counts, Header, Replayed, Sighting, Warned
 
 DATASETS = [name for name in contract.names() if contract.tables(name)]
 HEADER = Header(
@@ -24,7 +27,12 @@ HEADER = Header(
     run_id="20250903T120000Z-0badcafe",
     part=1,
     page=2,
+    part_pages=4,
+    batch=3,
+    last=False,
     counts=Counts(read=3, valid=2, quarantined=1),
+    warnings=(Warned(rule="key_unique", field="job", message="möre", records=2),),
+    shape={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
 )
 ROWS = [
     {
@@ -63,21 +71,35 @@ def test_a_frame_with_other_columns_is_refused() -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_an_empty_frame_keeps_its_columns_and_its_header(dataset: str) -> None:
     empty = pl.DataFrame(schema=silver.schema(contract.tables(dataset)))
-    header, frame = silver.read(silver.write(empty, HEADER))
-    assert (header, len(frame)) == (HEADER, 0)
+    mine = HEADER.model_copy(update={"dataset": dataset})
+    header, frame = silver.read(silver.write(empty, mine))
+    assert (header, len(frame)) == (mine, 0)
     assert frame.schema == empty.schema
 
 
 def test_an_upload_s_header_has_no_run() -> None:
-    upload = HEADER.model_copy(update={"run_id": None, "part": None, "page": None})
+    upload = HEADER.model_copy(update={"run_id": None, "part": None, "page": None, "part_pages": None})
     assert silver.read(silver.write(FRAME, upload))[0] == upload
+
+
+def test_the_header_of_an_object_written_before_batches_says_that_it_is_the_only_one() -> None:
+    fields = {"schema_version", "dataset", "transform_version", "source", "observed_at", "run_id", "part", "page"}
+    old = HEADER.model_dump_json(include={*fields, "counts"})
+    header, _ = silver.read(_parquet({silver.HEADER: old}))
+    assert (header.batch, header.last, header.part_pages, header.shape) == (1, True, None, {})
+
+
+def test_what_a_replay_repeats_comes_back() -> None:
+    repeated = Replayed(source=HEADER.source, transform_version=1, observed_at=HEADER.observed_at, indexes=(3, 70))
+    mine = HEADER.model_copy(update={"replay": repeated})
+    assert silver.read(silver.write(FRAME, mine))[0] == mine
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_schema_has_each_column_of_each_table_and_no_other(dataset: str) -> None:
     tables = contract.tables(dataset)
     children = {child.name for child in tables.CHILDREN}
-    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH} | children
+    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, SIGHTED} | children
     assert set(silver.schema(tables)) == expected
     keys = {column.name for column in tables.ROOT.primary_key.columns}
     assert all(set(silver.child_schema(child)) == columns_of(child) - keys for child in tables.CHILDREN)
@@ -117,3 +139,44 @@ def _parquet(metadata: dict[str, str]) -> bytes:
 def test_what_is_not_a_silver_object_is_refused(body: bytes) -> None:
     with pytest.raises(PermanentError, match="not a silver object"):
         silver.read(body)
+
+
+JOBS = contract.tables("usajobs_search")
+BLANK = {name: None for name in silver.schema(JOBS) if name != SIGHTED} | {child.name: [] for child in JOBS.CHILDREN}
+TEXTS = st.none() | st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), max_size=3)
+PLACES = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=3), max_size=3)
+
+
+@given(st.lists(st.tuples(TEXTS, PLACES), max_size=5))
+def test_a_frame_holds_each_row_as_the_normaliser_made_it(
+    rows: list[tuple[list[str] | None, list[str | None]]],
+) -> None:
+    given_rows = [
+        BLANK
+        | {
+            RECORD_INDEX: 7 + n,
+            "control_number": n,
+            "apply_uri": texts,
+            "job_location": [
+                dict.fromkeys(silver.child_schema(JOB_LOCATION)) | {"ordinal": m, "city_name": city}
+                for m, city in enumerate(places, start=1)
+            ],
+        }
+        for n, (texts, places) in enumerate(rows)
+    ]
+    frame = silver.frame(given_rows, JOBS)
+    assert dict(frame.schema) == silver.schema(JOBS)
+    assert frame.to_dicts() == [row | {SIGHTED: False} for row in given_rows]
+
+
+def test_sightings_are_rows_of_nothing_but_key_and_hash_in_the_order_of_the_object() -> None:
+    rows = [BLANK | {RECORD_INDEX: n, CONTENT_HASH: b"x", "control_number": n} for n in (0, 2)]
+    frame = silver.with_sightings(silver.frame(rows, JOBS), [Sighting(1, "42", b"seen")], JOBS)
+    assert dict(frame.schema) == silver.schema(JOBS)
+    assert frame.select(RECORD_INDEX, "control_number", CONTENT_HASH, SIGHTED).rows() == [
+        (0, 0, b"x", False),
+        (1, 42, b"seen", True),
+        (2, 2, b"x", False),
+    ]
+    assert silver.read(silver.write(frame, HEADER))[1].equals(frame)
+    assert silver.child_rows(frame, "job_location", [RECORD_INDEX]).is_empty()

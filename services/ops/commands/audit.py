@@ -1,27 +1,42 @@
 """`smelt audit`: what the ledger lacks of what the bucket and the plans promise."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from services.ops import audit as audits
-from services.ops.commands.terminal import plain, say, say_json
+from services.ops import selection
+from services.ops.commands.letter_options import Json
+from services.ops.commands.terminal import out, plain, say, say_json
 from services.ops.connections import connect
+
+Repair = Annotated[bool, typer.Option("--repair", help="send exactly what is missing on its way again")]
+Since = Annotated[str | None, typer.Option("--since", help="only what was stored or planned in the last 15m, 2h or 1d")]
 
 
 def audit(
-    repair: Annotated[bool, typer.Option("--repair", help="send exactly what is missing on its way again")] = False,  # noqa: FBT002
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,  # noqa: FBT002
+    repair: Repair = False,  # noqa: FBT002
+    since: Since = None,
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Compare the bucket with the ledger. Exit 0 if nothing is missing, or all of it was sent again.
+    """Compare the bucket with the ledger.
 
-    What is under way at the moment counts as missing; sending it again is safe.
+    What is under way at the moment counts as missing; sending it again is safe. A dead letter is
+    not missing: it waits for you (smelt dlq list).
 
-    Example: smelt audit --repair
+    With --since older objects and runs are left out. The bucket is listed whole all the same: S3
+    lists by key, not by time. It shortens what is found, not the time it takes.
+
+    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing.
+
+    Example: smelt audit --since 2d --repair
     """
+    age = timedelta(seconds=selection.seconds(since)) if since else None
     connections = connect()
-    missing = audits.audit(connections)
+    with out.status("comparing the bucket with the ledger"):
+        missing = audits.audit(connections, age)
     if as_json:
         say_json(asdict(missing))
     else:
@@ -29,6 +44,8 @@ def audit(
             say(f"not loaded: {plain(stored.key)} (version {stored.version or 'newest'})")
         for page in missing.pages:
             say(f"never fetched: run {page.run_id}, part {page.part}, page {page.page} of {page.of}")
+        if not missing.objects and not missing.pages:
+            say("nothing is missing")
     if repair:
         sent = audits.repair(connections, missing)
         if not as_json:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from services.ops import runs
+from services.ops.commands import words
 from services.ops.runs import Run
 from shared.engine.trouble import Trouble
 
@@ -43,10 +44,11 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     look = runs.Progress()
     with Progress(*columns, console=out, transient=True) as progress:
-        bar = progress.add_task("planning", total=None)
+        bar = progress.add_task("planning", total=None, left="")
         for look in looks:
             for trouble in look.troubles:
                 progress.update(bar, description=plain(_waiting(trouble)))
@@ -56,6 +58,7 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
                     description=f"{look.run.read} postings read, pages",
                     total=look.run.planned_pages,
                     completed=look.run.pages,
+                    left=left(look.run),
                 )
     return look
 
@@ -77,6 +80,11 @@ def say_outcome(look: runs.Progress) -> None:
     say(run.conservation + ("" if run.conserved else "  [red]does not add up[/red]"))
     if run.missing:
         say(f"[yellow]coverage short[/yellow]: {run.missing} of {run.announced} records announced were on no page")
+
+
+def left(run: Run) -> str:
+    """When it is through if it goes on as of late; empty where nothing moves."""
+    return "" if run.seconds_left is None else f"about {words.duration(run.seconds_left)} left"
 
 
 def table_of_rows(landed: dict[str, dict[str, int]]) -> Table:

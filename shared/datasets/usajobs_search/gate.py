@@ -1,50 +1,39 @@
 """What a posting must satisfy before it may reach Postgres."""
 
 import pandera.polars as pa
-import polars as pl
-from pandera.polars import PolarsData
+
+from shared.datasets.rules import has_rows, http_address, known, not_above, not_negative, present, text, unique, within
+from shared.datasets.usajobs_search.raw import RATE_INTERVALS
 
 LONGEST_ID = 200  # characters; the column is indexed
 LONGEST_TITLE = 500  # characters; the longest real title seen has fewer than 200
 
-
-def _ordered(low: str, high: str) -> pa.Check:
-    def in_order(data: PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(pl.col(low) <= pl.col(high))
-
-    return pa.Check(in_order, name=f"{low}_not_above_{high}", error=f"{low} is above {high}")
-
-
-def _not_negative(column: str) -> pa.Column:
-    return pa.Column(checks=pa.Check.ge(0, name=f"{column}_not_negative", error=f"{column} is negative"), nullable=True)
-
-
-_ID = pa.Check.str_length(None, LONGEST_ID, name="position_id_length", error=f"more than {LONGEST_ID} characters")
-_URI = pa.Check.str_matches(r"^https?://", name="position_uri_is_http", error="not an http(s) address")
-_TITLE = pa.Check.str_length(1, LONGEST_TITLE, name="position_title_length", error=f"1 to {LONGEST_TITLE} characters")
-
 GATE = {
     "job": pa.DataFrameSchema(
         {
-            "position_id": pa.Column(str, _ID, nullable=True),
-            "position_title": pa.Column(str, _TITLE, nullable=False),
-            "position_uri": pa.Column(str, _URI, nullable=True),
-            "minimum_range": _not_negative("minimum_range"),
-            "maximum_range": _not_negative("maximum_range"),
+            "control_number": present(),
+            "position_id": text("position_id", LONGEST_ID),
+            "position_title": text("position_title", LONGEST_TITLE, required=True),
+            "position_uri": http_address("position_uri"),
+            "minimum_range": not_negative("minimum_range"),
+            "maximum_range": not_negative("maximum_range"),
         },
         checks=[
-            _ordered("minimum_range", "maximum_range"),
-            _ordered("publication_start_date", "application_close_date"),
+            not_above("minimum_range", "maximum_range"),
+            not_above("publication_start_date", "application_close_date"),
+            has_rows("job_location"),
+            unique("control_number"),
         ],
     ),
     "job_location": pa.DataFrameSchema(
+        {"latitude": within("latitude", -90, 90), "longitude": within("longitude", -180, 180)}
+    ),
+    "job_remuneration": pa.DataFrameSchema(
         {
-            "latitude": pa.Column(
-                float, pa.Check.in_range(-90, 90, name="latitude_range", error="outside -90..90"), nullable=True
-            ),
-            "longitude": pa.Column(
-                float, pa.Check.in_range(-180, 180, name="longitude_range", error="outside -180..180"), nullable=True
-            ),
-        }
+            "minimum_range": not_negative("minimum_range"),
+            "maximum_range": not_negative("maximum_range"),
+            "rate_interval_code": known("rate_interval_code", RATE_INTERVALS),
+        },
+        checks=[not_above("minimum_range", "maximum_range")],
     ),
 }

@@ -1,11 +1,11 @@
 """From a posting to rows: the descriptor's fields in `job`, the details' in `job_details`, a table a list."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
 from shared.datasets.contract import Row
+from shared.datasets.rows import numbered
 from shared.datasets.usajobs_search.raw import Record
 
 VERSION = 1
@@ -25,7 +25,8 @@ LISTS = {
 def normalise(record: Record) -> Row:
     """Rows of all tables. The pay in `job` is the first remuneration; `job_remuneration` has them all."""
     posting = record.matched_object_descriptor
-    job = {name: value for name, value in posting if name not in LISTS and name != "user_area"}
+    fields = posting.__dict__
+    job = {name: value for name, value in fields.items() if name not in LISTS and name != "user_area"}
     pay = posting.position_remuneration[0] if posting.position_remuneration else None
     return {
         "control_number": record.matched_object_id,
@@ -34,16 +35,11 @@ def normalise(record: Record) -> Row:
         "maximum_range": pay.maximum_range if pay else None,
         "rate_interval_code": pay.rate_interval_code if pay else None,
         "job_details": [_details(posting.user_area.details)],
-        **{table: _numbered(getattr(posting, field)) for field, table in LISTS.items()},
+        **{table: numbered(fields[field]) for field, table in LISTS.items()},
     }
 
 
 def _details(details: BaseModel) -> Row:
-    row: dict[str, Any] = dict(details)
+    row: dict[str, Any] = details.__dict__.copy()
     who = row.pop("who_may_apply")
     return {**row, "who_may_apply_code": who.code, "who_may_apply_name": who.name}
-
-
-def _numbered(items: Iterable[BaseModel]) -> list[Row]:
-    """As rows, in the order of the source. Repeats are kept: two vacancies in one town are two entries."""
-    return [{"ordinal": n, **dict(item)} for n, item in enumerate(items, start=1)]

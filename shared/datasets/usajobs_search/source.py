@@ -16,6 +16,8 @@ from shared.errors import PermanentError
 
 ROWS_PER_QUERY = 10_000
 ROWS_PER_PAGE = 500
+DAY = 86_400  # s
+FRESHNESS = 26 * 3_600  # s: a run a day, which may be two hours late
 # How a query is divided, {parameter: code list}: a hundred organisations cost fewer requests than 650 series.
 DIVISIONS = {"Organization": "agencysubelements", "JobCategoryCode": "occupationalseries"}
 # Parameters may be given as the API spells them or in snake case: {lower case without "_": API's spelling}.
@@ -49,6 +51,7 @@ class SearchSource:
     """Plans runs and makes requests."""
 
     requests_per_second = 5  # the API publishes no limit; this fetches all open postings in ten seconds
+    lists_all = True  # of what is open
     first_run: Params = MappingProxyType({})  # everything that is open
 
     def checked(self, params: Params) -> dict[str, str]:
@@ -95,7 +98,7 @@ class SearchSource:
             raise PermanentError(message) from error
 
     def _codes(self, code_list: str, fetch: Fetch) -> list[str]:
-        answer = fetch(_request(f"/api/codelist/{code_list}", {}))
+        answer = fetch(_request(f"/api/codelist/{code_list}", {}, keep_for=DAY))
         try:
             values = answer["CodeList"][0]["ValidValue"]  # type: ignore[index]
             codes = {value["Code"] for value in values if value.get("IsDisabled") != "Yes"}
@@ -113,8 +116,8 @@ class SearchSource:
         return _request("/api/Search", query, secrets)
 
 
-def _request(path: str, query: dict[str, str], headers: dict[str, str] | None = None) -> Request:
-    return Request(ApiSettings().base_url.rstrip("/") + path, query, headers or {})
+def _request(path: str, query: dict[str, str], headers: dict[str, str] | None = None, keep_for: int = 0) -> Request:
+    return Request(ApiSettings().base_url.rstrip("/") + path, query, headers or {}, keep_for)
 
 
 def _within_another(code: str, codes: set[str]) -> bool:

@@ -10,10 +10,12 @@ from zlib import crc32
 EXTRACT, BRONZE, SILVER = "extract", "bronze", "silver"
 UPLOAD = "upload"
 UPLOADS = "bronze/usajobs_search/uploads/"
+FLAT_UPLOADS = "bronze/usajobs_historic/uploads/"  # of a dataset whose records are flat enough for CSV
 NUMBERS = 1_000  # control numbers that belong to one case
 FIRST_NUMBER = 10**12  # far above real ones
 NEIGHBOURS = (1, 2)  # offsets of the good postings in the same object
 POISON = 10  # offset of the first bad posting
+PADDING = 500  # offset of the first good posting that is there only because most must be
 VERBATIM = re.compile(r'"<<(.*?)>>"', re.DOTALL)
 
 Posting = dict[str, Any]
@@ -110,17 +112,18 @@ def written(content: object) -> bytes:
 
 
 def beside(*make: Callable[[int], object]) -> Body:
-    """A page of the records that these make of their control numbers, between two good postings."""
+    """A page of the records that these make of their control numbers, among good ones: as many, or it is refused."""
 
     def body(first: int) -> bytes:
         poison = [one(first + POISON + n) for n, one in enumerate(make)]
-        return written(response(posting(first + NEIGHBOURS[0]), *poison, posting(first + NEIGHBOURS[1])))
+        rest = [posting(first + PADDING + n) for n in range(len(make) - len(NEIGHBOURS))]
+        return written(response(posting(first + NEIGHBOURS[0]), *poison, posting(first + NEIGHBOURS[1]), *rest))
 
     return body
 
 
 def records(name: str, rule: str, *make: Callable[[int], object]) -> Case:
-    """A page on which all records but the first and the last are rejected by `rule`."""
+    """A page on which these records, and no others, are rejected by `rule`."""
     rules = dict.fromkeys(range(1, len(make) + 1), rule)
     return Case(name, beside(*make), Quarantined(rules), neighbours=NEIGHBOURS)
 

@@ -101,7 +101,11 @@ def _look(deployment: Deployment, outcome: Outcome) -> None:
     outcome.ledger = {row["key"]: row for row in rows("select * from ops.object")}
     for row in rows("select key, record_index, rule from ops.quarantine"):
         outcome.rejected.setdefault(row["key"], {})[row["record_index"]] = row["rule"]
-    outcome.titles = {r["control_number"]: r["position_title"] for r in rows("select * from silver.job")}
+    both = (
+        "select control_number, position_title from silver.job union all"
+        " select control_number, position_title from silver.historic_joa"
+    )
+    outcome.titles = {row["control_number"]: row["position_title"] for row in rows(both)}
     outcome.dead = [letter for queue in QUEUES for letter in _drained(deployment, queue)]
     outcome.settled = {line["message_id"]: line["outcome"] for line in logged(deployment, "message.settled")}
 

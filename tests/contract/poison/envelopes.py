@@ -21,20 +21,20 @@ DATES = (
     ["Mon"],
     {"a": 1},
 )
-INGESTS = {
-    "run id is a number": {"run_id": 5, "part": 1, "page": 1},
-    "run id is a path": {"run_id": "../../x", "part": 1, "page": 1},
-    "run id holds NUL": {"run_id": f"{RUN}\0", "part": 1, "page": 1},
-    "run id holds a lone surrogate": {"run_id": "\ud800", "part": 1, "page": 1},
-    "run id is longer than an index takes": {
-        "run_id": "".join(sha256(bytes([n])).hexdigest() for n in range(200)),
-        "part": 1,
-        "page": 1,
-    },
-    "part is a text": {"run_id": RUN, "part": "x", "page": 1},
-    "page is a list": {"run_id": RUN, "part": 1, "page": [1]},
-    "page is beyond an integer": {"run_id": RUN, "part": 1, "page": 10**12},
-    "page is negative": {"run_id": RUN, "part": 1, "page": -1},
+INGEST = {"run_id": RUN, "part": 1, "page": 1, "of": 1}
+INGESTS: dict[str, dict[str, object]] = {
+    "run id is a number": {"run_id": 5},
+    "run id is a path": {"run_id": "../../x"},
+    "run id holds NUL": {"run_id": f"{RUN}\0"},
+    "run id holds a lone surrogate": {"run_id": "\ud800"},
+    "run id is longer than an index takes": {"run_id": "".join(sha256(bytes([n])).hexdigest() for n in range(200))},
+    "part is a text": {"part": "x"},
+    "page is a list": {"page": [1]},
+    "page is beyond an integer": {"page": 10**12},
+    "page is negative": {"page": -1},
+    "part has a page less than one": {"of": 0},
+    "part has pages beyond an integer": {"of": 2**31},
+    "part has nobody knows how many pages": {"of": None},
 }
 
 
@@ -72,7 +72,7 @@ CASES = (
     Case(
         "an uploaded envelope whose ingest is rubbish", _enveloped(ingest={"run_id": [], "part": "x", "page": {}}), GOOD
     ),
-    Case("an uploaded envelope that claims a run", _enveloped(ingest={"run_id": RUN, "part": 1, "page": 1}), GOOD),
+    Case("an uploaded envelope that claims a run", _enveloped(ingest=INGEST), GOOD),
     Case(
         "a page of a run without an envelope",
         good,
@@ -82,8 +82,8 @@ CASES = (
     *(
         Case(
             f"a page of a run whose {what}",
-            _enveloped(ingest=ingest),
-            DeadLetter("ingest|run.id|part|page"),
+            _enveloped(ingest=INGEST | ingest),
+            DeadLetter("not the envelope of a page or a replay|not a run id"),
             key=f"bronze/usajobs_search/date=2026-01-01/run={RUN}/{what}.json",
         )
         for what, ingest in INGESTS.items()

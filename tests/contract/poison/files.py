@@ -6,13 +6,16 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from services.transformer.decode import zstd
+from services.transformer.expand import zstd
 from tests.contract.poison.case import (
     GOOD,
+    NEIGHBOURS,
+    POISON,
     UPLOADS,
     Case,
     Ignored,
     Lands,
+    Quarantined,
     envelope,
     good,
     posting,
@@ -22,10 +25,13 @@ from tests.contract.poison.case import (
 )
 
 MIB = 1 << 20
-NOT_JSON = "^not JSON: "
+NOT_JSON = "^not a JSON document with a list of records"
+NO_FORMAT = "^neither JSON nor Parquet, and as CSV it lacks the columns MatchedObjectId"
+EMPTY = "the object is empty"
 DAMAGED = "^damaged compression: "
 TOO_LARGE = "expands to more than"
-OTHER = "not a USAJOBS Search response"
+TOO_LARGE_A_DOCUMENT = "a JSON document of more than"
+OTHER = r"a list of records at SearchResult\.SearchResultItems"
 
 
 def _always(content: bytes) -> Callable[[int], bytes]:
@@ -55,16 +61,15 @@ NOT_JSON_AT_ALL = (
     refused("trailing garbage after the JSON", NOT_JSON, lambda first: good(first) + b" and more"),
     refused("trailing NULs after the JSON", NOT_JSON, lambda first: good(first) + bytes(512)),
     refused("two JSON documents one after the other", NOT_JSON, lambda first: good(first) + good(first)),
-    refused("HTML of an error page", NOT_JSON, _always(b"<!doctype html><title>502 Bad Gateway</title>")),
-    refused("XML", NOT_JSON, _always(b'<?xml version="1.0"?><SearchResult/>')),
-    refused("a PNG", NOT_JSON, _always(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")),
-    refused("a zip archive", NOT_JSON, _zip),
-    refused("latin-1 text", NOT_JSON, lambda first: good(first).replace(b"Smelter", "Fondé".encode("latin-1"))),
-    refused("bytes that are no text", NOT_JSON, _always(bytes(range(128, 256)))),
+    refused("HTML of an error page", NO_FORMAT, _always(b"<!doctype html><title>502 Bad Gateway</title>")),
+    refused("XML", NO_FORMAT, _always(b'<?xml version="1.0"?><SearchResult/>')),
+    refused("a PNG", NO_FORMAT, _always(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")),
+    refused("a zip archive", NO_FORMAT, _zip),
+    refused("bytes that are no text", NO_FORMAT, _always(bytes(range(128, 256)))),
     refused("the whole payload nested 200,000 levels deep", "nested too deep", _always(b"[" * 200_000)),
     refused("objects nested 50,000 levels deep", "nested too deep", _always(b'{"a":' * 50_000 + b"1" + b"}" * 50_000)),
-    refused("an object without content", "the object is empty", _always(b"")),
-    refused("white space only", "the object is empty", _always(b" \r\n\t" * 100)),
+    refused("an object without content", EMPTY, _always(b"")),
+    refused("white space only", EMPTY, _always(b" \r\n\t" * 100)),
 )
 
 PACKED = (
@@ -73,25 +78,30 @@ PACKED = (
     refused("gzip with rubbish inside", DAMAGED, lambda _: gzip.compress(b"")[:10] + b"\xff" * 100),
     refused("gzip with garbage behind it", DAMAGED, lambda first: gzip.compress(good(first)) + b"garbage"),
     refused("two bytes that begin like gzip", DAMAGED, _always(b"\x1f\x8b")),
-    refused("gzip of nothing", NOT_JSON, lambda _: gzip.compress(b"")),
-    refused("gzip inside gzip", NOT_JSON, lambda first: gzip.compress(gzip.compress(good(first)))),
+    refused("gzip of nothing", EMPTY, lambda _: gzip.compress(b"")),
+    refused("gzip inside gzip", NO_FORMAT, lambda first: gzip.compress(gzip.compress(good(first)))),
     refused("zstd cut short", DAMAGED, lambda first: zstd.compress(good(first))[:-5]),
     refused("zstd with rubbish inside", DAMAGED, lambda _: b"\x28\xb5\x2f\xfd" + b"\xff" * 100),
     refused("four bytes that begin like zstd", DAMAGED, _always(b"\x28\xb5\x2f\xfd")),
-    refused("a gzip bomb", TOO_LARGE, lambda _: _zeros(gzip.open, 64)),
-    refused("a zstd bomb", TOO_LARGE, lambda _: _zeros(zstd.open, 256)),
-    refused("a gzip bomb of many members", TOO_LARGE, lambda _: _zeros(gzip.open, 1) * 64),
+    refused("a gzip bomb", NO_FORMAT, lambda _: _zeros(gzip.open, 64)),
+    refused("a zstd bomb", NO_FORMAT, lambda _: _zeros(zstd.open, 256)),
+    refused("a gzip bomb of many members", NO_FORMAT, lambda _: _zeros(gzip.open, 1) * 64),
     refused("a file larger than the bound", "more than the limit", _always(b" " * (9 * MIB) + b"{}")),
-    refused("a gzip bomb of good JSON", TOO_LARGE, lambda first: gzip.compress(good(first) + b" " * (32 * MIB), 1)),
+    refused("a gzip bomb of white space", TOO_LARGE, lambda _: gzip.compress(b" " * (32 * MIB), 1)),
+    refused(
+        "a gzip bomb of good JSON",
+        TOO_LARGE_A_DOCUMENT,
+        lambda first: gzip.compress(good(first) + b" " * (32 * MIB), 1),
+    ),
     Case("gzip of two members", lambda first: gzip.compress(good(first)[:20]) + gzip.compress(good(first)[20:]), GOOD),
 )
 
 WRONG_SHAPE = (
     refused("an empty object", OTHER, _always(b"{}")),
     refused("an empty list", OTHER, _always(b"[]")),
-    refused("null", OTHER, _always(b"null")),
-    refused("a number", OTHER, _always(b"42")),
-    refused("not a number", OTHER, _always(b"NaN")),
+    refused("null", NO_FORMAT, _always(b"null")),
+    refused("a number", NO_FORMAT, _always(b"42")),
+    refused("not a number", NO_FORMAT, _always(b"NaN")),
     refused("a payload of another dataset", OTHER, _always(b'{"paging": {}, "data": [{"usajobsControlNumber": 1}]}')),
     refused("a bare list of postings", OTHER, lambda first: written([posting(first)])),
     refused("items in an object", OTHER, _always(b'{"SearchResult": {"SearchResultItems": {"0": {}}}}')),
@@ -105,6 +115,14 @@ WRONG_SHAPE = (
 )
 
 STRANGE_BUT_GOOD = (
+    Case(
+        "latin-1 text",
+        lambda first: written(response(posting(first + 1), posting(first + POISON), posting(first + 2))).replace(
+            f'POISON-{first + POISON}"'.encode(), 'Fondé"'.encode("latin-1")
+        ),
+        Quarantined({1: "json"}),
+        neighbours=NEIGHBOURS,
+    ),
     Case("an empty page", lambda _: written(response()), Lands()),
     Case("a byte order mark at the start", lambda first: b"\xef\xbb\xbf" + good(first), GOOD),
     Case("UTF-16 with a byte order mark", lambda first: good(first).decode().encode("utf-16"), GOOD),
@@ -123,7 +141,7 @@ STRANGE_BUT_GOOD = (
     Case("a name that promises another packing", good, GOOD, key=f"{UPLOADS}poison/page.parquet.zst"),
     Case("a folder made in the S3 console", _always(b""), Ignored(), key=f"{UPLOADS}poison/a folder/"),
     Case("a folder without a dataset", _always(b""), Ignored(), key="bronze/"),
-    Case("a folder for a dataset to come", _always(b""), Ignored(), key="bronze/usajobs_historic/"),
+    Case("a folder for a dataset to come", _always(b""), Ignored(), key="bronze/a dataset to come/"),
     Case("a folder in silver", _always(b""), Ignored(), key="silver/"),
     Case("a file whose name ends like a folder's", good, GOOD, key=f"{UPLOADS}poison/page.json/"),
 )

@@ -13,10 +13,11 @@ from typing import Any
 import polars as pl
 
 from infra.embedded.aws import BUCKET
-from services.transformer.decode import zstd
+from services.transformer.expand import zstd
 from shared import silver
+from shared.datasets import contract
 from shared.objects import ObjectId
-from shared.silver import Counts, Header
+from shared.silver import Counts, Header, Warned
 from tests.contract.poison.case import BRONZE, EXTRACT, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
 
 PREPARED = f"{UPLOADS}prepared.json"  # there before the corpus is sent
@@ -211,6 +212,12 @@ def _parquet(**fields: Any) -> bytes:
     return silver.write(pl.DataFrame({"control_number": [1]}), _header(**fields))
 
 
+def _empty(**fields: Any) -> bytes:
+    """With the right columns and no row."""
+    frame = pl.DataFrame(schema=silver.schema(contract.tables("usajobs_search")))
+    return silver.write(frame, _header(**fields))
+
+
 def _damaged() -> bytes:
     """One byte of the footer is another. With polars 1.x the reader panics, which is no Exception."""
     body = bytearray(
@@ -238,6 +245,8 @@ def _rejected(**fields: object) -> bytes:
         "transform_version": 1,
         "run_id": None,
         "record_index": 0,
+        "natural_key": "1",
+        "observed_at": "2026-01-01T00:00:00Z",
         "problems": [{"rule": "x", "field": "x", "message": "x"}],
         "raw": "{}",
         **fields,
@@ -262,12 +271,23 @@ FORGED: dict[str, tuple[Callable[[], bytes], str]] = {
     "silver/of other columns.parquet": (_parquet, "silver object|column"),
     "silver/of an unknown dataset.parquet": (lambda: _parquet(dataset="no_such"), "no dataset"),
     "silver/of a page beyond an integer.parquet": (lambda: _parquet(page=10**12), "silver object|out of range"),
+    "silver/of batch zero.parquet": (lambda: _parquet(batch=0), NO_SILVER),
+    "silver/of a shape with NUL.parquet": (lambda: _empty(shape={"a\0": {"string": 1}}), "^Postgres: .*22P05"),
+    "silver/of a warning with NUL.parquet": (
+        lambda: _parquet(warnings=(Warned.model_construct(rule="a\0", field="", message="", records=1),)),
+        NO_SILVER,
+    ),
+    "silver/of records from nowhere.parquet": (_empty, "^Postgres: .*conservation"),
     "silver/of a run with NUL.parquet": (lambda: _parquet(run_id="a\0b"), "not a run id"),
     "quarantine/text.jsonl.gz": (lambda: b"not gzip", NO_QUARANTINE),
     "quarantine/empty.jsonl.gz": (lambda: gzip.compress(b"", mtime=0), NO_QUARANTINE),
     "quarantine/cut.jsonl.gz": (lambda: _rejected()[:-9], NO_QUARANTINE),
     "quarantine/other JSON.jsonl.gz": (lambda: gzip.compress(b"{}\n[]\n", mtime=0), NO_QUARANTINE),
     "quarantine/without problems.jsonl.gz": (lambda: _rejected(problems=[]), NO_QUARANTINE),
+    "quarantine/of an unknown dataset.jsonl.gz": (lambda: _rejected(dataset="no_such"), "no dataset 'no_such'"),
+    "quarantine/of no time.jsonl.gz": (lambda: _rejected(observed_at="soon"), NO_QUARANTINE),
+    "quarantine/with NUL in its key.jsonl.gz": (lambda: _rejected(natural_key="a\0"), NO_QUARANTINE),
+    "quarantine/with a lone surrogate in its key.jsonl.gz": (lambda: _rejected(natural_key="\ud800"), NO_QUARANTINE),
     "quarantine/with NUL.jsonl.gz": (lambda: _rejected(raw="a\0b"), "quarantine object|NUL"),
     "quarantine/beyond an integer.jsonl.gz": (lambda: _rejected(record_index=10**12), "quarantine object|out of range"),
     "quarantine/bomb.jsonl.gz": (lambda: gzip.compress(bytes(64 << 20), mtime=0), NO_QUARANTINE),
@@ -308,7 +328,7 @@ CASES = (
     Case(
         "an upload whose own sha256 is wrong",
         lambda _: b"{}",
-        DeadLetter("not a USAJOBS Search response"),
+        DeadLetter("a list of records at SearchResult"),
         extra={"Metadata": {"sha256": "0" * 64}},
     ),
 )

@@ -42,17 +42,17 @@ IDENTITIES = (
     ),
     records(
         "ids that are out of range",
-        "greater_than_equal|less_than",
+        "greater_than_equal|less_than|int_parsing_size",
         *map(identified, (0, -1, "-7", 2**63, 10**30, 10**400)),
     ),
     records(
         "ids that are not finite",
-        "finite|int_",
+        "finite",
         *map(identified, (verbatim("NaN"), verbatim("Infinity"), verbatim("-1e400"))),
     ),
     records("ids that are booleans", "int_|bool", *map(identified, (True, False))),
     records("ids with underscores", "int_", *map(identified, ("1_000", "1_0_0"))),
-    records("an id of 5,000 digits", "int_|less_than", identified(HUGE)),
+    records("an id of 5,000 digits", "not_finite", identified(HUGE)),
     records(
         "records that are no objects",
         "model_type",
@@ -96,7 +96,7 @@ IDENTITIES = (
 VALUES = (
     records(
         "dates that are none",
-        "datetime_",
+        "datetime_|not_finite|string_with_nul",
         *(
             with_field("PositionEndDate", date)
             for date in (
@@ -195,7 +195,7 @@ VALUES = (
     records("coordinates that are booleans", "float_|bool", *map(placed, (True, False))),
     records(
         "flags that are neither",
-        "bool_",
+        "bool_|not_finite",
         *(with_detail("Relocation", flag) for flag in ("maybe", 2, "2", [], verbatim("NaN"), 10**400)),
     ),
     records(
@@ -206,10 +206,10 @@ VALUES = (
     records("a distance that is a boolean", "int_|bool", with_detail("CommuteDistance", value=True)),
     records(
         "numbers that are none where text is expected",
-        "string_|finite",
+        "not_finite",
         *(with_field("OrganizationName", verbatim(text)) for text in ("NaN", "Infinity", "-Infinity", "1e400")),
     ),
-    records("a number of 5,000 digits where text is expected", "string_", titled(HUGE)),
+    records("a number of 5,000 digits where text is expected", "not_finite", titled(HUGE)),
     rows(
         "not a number where nobody looks",
         with_raw("Unknown", verbatim("NaN")),

@@ -130,8 +130,10 @@ def test_what_was_read_is_what_was_loaded_and_rejected(poisoned: Poisoned) -> No
 
 def test_every_row_was_inserted_once_and_has_been_seen(poisoned: Poisoned) -> None:
     counted = poisoned.deployment.rows(
-        "select (select count(*) from silver.job) as jobs, (select count(*) from silver.job_details) as details,"
-        " (select count(*) from silver.job_last_seen) as seen, (select sum(inserted)::int from ops.object) as inserted"
+        "select (select count(*) from silver.job) + (select count(*) from silver.historic_joa) as postings,"
+        " (select count(*) from silver.job_details) + (select count(*) from silver.historic_joa) as details,"
+        " (select count(*) from silver.job_last_seen) + (select count(*) from silver.historic_joa_last_seen) as seen,"
+        " (select sum(inserted)::int from ops.object) as inserted"
     )[0]
     assert len(set(counted.values())) == 1, counted
 

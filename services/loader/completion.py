@@ -1,0 +1,105 @@
+"""What there is to do once the last page of a run, or the last batch of an upload, has been loaded."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, null, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.loader import drift, inactive, ledger
+from services.loader.drift import Shares
+from shared.database.ops_tables import DRIFT, FIELD, OBJECT, RUN
+from shared.datasets import contract
+from shared.silver import Header, Shape, Warned
+
+log = structlog.get_logger()
+
+RECENT = 5  # runs that a run is compared with
+MOST = 500  # differences recorded of one run or upload
+FORGOTTEN = 0.001  # share of objects below which the baseline knows a field no longer
+
+
+def complete_run(connection: Connection, run_id: str) -> None:
+    """Mark the run complete if it is, and compare it with what came before."""
+    if not ledger.complete(connection, run_id):
+        return
+    run = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()
+    inactive.mark(connection, run)
+    warnings = [*_count_warning(connection, run), *_compare(connection, run.dataset, run_id, OBJECT.c.run_id == run_id)]
+    described = [warning.model_dump() for warning in warnings]
+    connection.execute(update(RUN).where(RUN.c.run_id == run_id).values(warnings=described))
+    log.info("run.complete", run_id=run_id, dataset=run.dataset, warnings=len(warnings))
+
+
+def complete_upload(connection: Connection, header: Header) -> None:
+    """Compare an upload with what came before, once all of it is there.
+
+    The lock makes two loaders with its last two batches come one after the other: the second sees both.
+    """
+    source = header.source
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(source.key, 0))))
+    if ledger.is_whole(connection, source, header.transform_version):
+        mine = and_(OBJECT.c.key == source.key, OBJECT.c.version == source.version)
+        _compare(connection, header.dataset, source.key, mine)
+
+
+def _compare(connection: Connection, dataset: str, source: str, objects: ColumnElement[bool]) -> list[Warned]:
+    """Record drift, bring the baseline up to date, and return what has become rarer."""
+    raw = contract.raw(dataset)
+    shape, before = _shape(connection, objects), _baseline(connection, dataset)
+    known = {*drift.declared(raw.Record), *raw.IGNORED}
+    found = [*drift.drifts(shape, before, known, raw.KNOWN_VALUES), *drift.vanished(shape, before, raw.LIMITS)]
+    _record(connection, dataset, source, found)
+    if shape.get("", {}).get("object", 0) >= raw.LIMITS.smallest:
+        _update_baseline(connection, dataset, drift.averaged(drift.shares(shape), before))
+    connection.execute(update(OBJECT).where(objects).values(shape=null()))
+    return list(drift.null_shares(shape, before, raw.LIMITS))
+
+
+def _shape(connection: Connection, objects: ColumnElement[bool]) -> Shape:
+    """Of all objects together."""
+    total: dict[str, Counter[str]] = defaultdict(Counter)
+    for (shape,) in connection.execute(select(OBJECT.c.shape).where(objects, OBJECT.c.shape.is_not(None))):
+        for path, types in shape.items():
+            total[path].update(types)
+    return {path: dict(types) for path, types in total.items()}
+
+
+def _baseline(connection: Connection, dataset: str) -> Shares:
+    before: Shares = defaultdict(dict)
+    for row in connection.execute(select(FIELD).where(FIELD.c.dataset == dataset)):
+        before[row.path][row.type] = row.share
+    return before
+
+
+def _update_baseline(connection: Connection, dataset: str, shares: Shares) -> None:
+    rows = [
+        {"dataset": dataset, "path": path, "type": kind, "share": share}
+        for path, types in sorted(shares.items())
+        for kind, share in sorted(types.items())
+        if share >= FORGOTTEN
+    ]
+    connection.execute(delete(FIELD).where(FIELD.c.dataset == dataset, FIELD.c.share < FORGOTTEN / (1 - drift.WEIGHT)))
+    statement = insert(FIELD).values(first_seen_at=func.now(), last_seen_at=func.now())
+    newer = {"share": statement.excluded.share, "last_seen_at": func.now()}
+    connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "path", "type"], set_=newer), rows)
+
+
+def _record(connection: Connection, dataset: str, source: str, found: list[drift.Drift]) -> None:
+    if found:
+        rows = [{"dataset": dataset, "source": source, **one.__dict__} for one in found[:MOST]]
+        connection.execute(insert(DRIFT).on_conflict_do_nothing(), rows)
+        log.warning("drift.found", dataset=dataset, source=source, differences=len(found))
+
+
+def _count_warning(connection: Connection, run: Row[Any]) -> Iterator[Warned]:
+    """Where a run covers far fewer records than the latest ones of the same params."""
+    alike = (RUN.c.dataset == run.dataset, RUN.c.params == run.params, RUN.c.run_id != run.run_id)
+    recent = select(RUN.c.covered).where(*alike, RUN.c.completed_at.is_not(None)).order_by(RUN.c.planned_at.desc())
+    usual = connection.scalar(select(func.avg(recent.limit(RECENT).subquery().c.covered)))
+    limits = contract.raw(run.dataset).LIMITS
+    if usual is not None and usual >= limits.smallest and run.covered < limits.count_fall * float(usual):
+        message = f"{run.covered} records, the latest runs of the same params had {usual:.0f}"
+        yield Warned(rule="row_count", field="", message=message, records=0)

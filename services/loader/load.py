@@ -1,0 +1,124 @@
+"""Loading one object: silver batch, quarantine or run plan into rows of Postgres, in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import psycopg2
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from services.loader import completion, ledger, quarantine
+from services.loader.upsert import UnknownSightingError, key_texts, upsert
+from shared import objects, run_plan, silver
+from shared import quarantine as rejects
+from shared.database.engine import explained
+from shared.datasets import contract
+from shared.errors import PermanentError
+from shared.failpoint import failpoint
+from shared.objects import Content, ObjectId, SupersededError
+from shared.observation import Observation, observation
+from shared.silver import Header
+from shared.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = structlog.get_logger()
+
+OBJECT_LIMIT = 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What loading an object came to, in one word, and {natural key: content hash} of what the database holds now."""
+
+    outcome: str
+    dataset: str = ""
+    held: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class NeededInFullError(Exception):
+    """A silver object has bare sightings of content that the database lacks; `source` is the bronze object it is of."""
+
+    def __init__(self, source: ObjectId) -> None:
+        super().__init__(source.key)
+        self.source = source
+
+
+def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> Loaded:
+    """One object, by its prefix, in one transaction. Raises NeededInFullError."""
+    for prefix, load_one in LOADERS.items():
+        if stored.key.startswith(prefix):
+            try:
+                content = objects.get(s3, stored, OBJECT_LIMIT)
+                if objects.is_folder(stored, len(content.body)):
+                    return Loaded("ignored")
+                _refuse_unsigned(stored, content)
+                with engine.begin() as connection:
+                    loaded = load_one(connection, content)
+                    failpoint("loader.upserted")
+                failpoint("loader.committed")
+            except SupersededError:
+                return Loaded("superseded")
+            except (DBAPIError, psycopg2.Error) as error:
+                raise explained(error, engine) from error
+            return loaded
+    message = f"{stored.key}: the loader knows no such prefix"
+    raise PermanentError(message)
+
+
+def load_silver(connection: Connection, content: Content) -> Loaded:
+    """A batch of rows: ledger, fence, rows, ledger; then whatever it makes complete."""
+    header, frame = silver.read(content.body)
+    object_id = ledger.enter(connection, header)
+    if object_id is None:
+        return Loaded("duplicate")
+    try:
+        effect, held = upsert(connection, header.dataset, frame, _observation(header), object_id)
+    except UnknownSightingError:
+        raise NeededInFullError(header.source) from None
+    keys = key_texts(frame, contract.tables(header.dataset))
+    ledger.settle(connection, object_id, effect, keys if header.run_id else None)
+    quarantine.close(connection, header, keys)
+    log.info("silver.loaded", dataset=header.dataset, key=header.source.key, run_id=header.run_id, **effect.__dict__)
+    if header.run_id:
+        completion.complete_run(connection, header.run_id)
+    elif not header.replay:
+        completion.complete_upload(connection, header)
+    return Loaded("loaded", header.dataset, held)
+
+
+def load_quarantine(connection: Connection, content: Content) -> Loaded:
+    """Rejected records, for people to look at; loading them again changes nothing."""
+    quarantine.admit(connection, rejects.read(content.body))
+    return Loaded("quarantined")
+
+
+def load_plan(connection: Connection, content: Content) -> Loaded:
+    """What a run set out to fetch. Its pages may be here already."""
+    plan = run_plan.read(content.body)
+    known = not ledger.plan(connection, plan, content.last_modified)
+    completion.complete_run(connection, plan.run_id)
+    return Loaded("duplicate" if known else "planned")
+
+
+LOADERS = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
+
+
+def _observation(header: Header) -> Observation:
+    """What is replayed out of quarantine was seen in the object it came from.
+
+    A record that is in two batches of an object is as the later one has it, whichever is loaded first.
+    """
+    seen = header.replay.source if header.replay else header.source
+    one = observation(header.observed_at, seen.key, seen.sequencer, header.transform_version)
+    return replace(one, sequencer=f"{one.sequencer}{header.batch:08d}")
+
+
+def _refuse_unsigned(stored: ObjectId, content: Content) -> None:
+    """What we write carries its checksum, which `objects.get` has compared. Damaged Parquet may end the process."""
+    if "sha256" not in content.metadata:
+        message = f"{stored.key}: not a {stored.key.partition('/')[0]} object of ours: it carries no checksum"
+        raise PermanentError(message)

@@ -1,0 +1,95 @@
+"""The quarantine table: entries come in, and are closed when their record was replayed or has passed since."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.database.ops_tables import QUARANTINE
+from shared.datasets import contract
+from shared.quarantine import Rejected
+from shared.silver import Header
+
+
+def admit(connection: Connection, entries: Sequence[Rejected]) -> None:
+    """Write entries of one object; those of a record that has been seen since, in good order, are closed at once."""
+    rows = [_row(entry) for entry in entries]
+    connection.execute(insert(QUARANTINE).on_conflict_do_nothing(), rows)
+    keys = [entry.natural_key for entry in entries if entry.natural_key]
+    passed = _seen_after(connection, entries[0], keys)
+    own = and_(QUARANTINE.c.key == entries[0].source.key, QUARANTINE.c.observed_at <= entries[0].observed_at)
+    _close(connection, entries[0].dataset, passed, own)
+
+
+def close(connection: Connection, header: Header, keys: Sequence[str]) -> None:
+    """Close what this batch makes pointless: earlier rejections of its records, and those that it repeats."""
+    _close(connection, header.dataset, keys, _seen_before(header))
+    if replay := header.replay:
+        source = {"key": replay.source.key, "version": replay.source.version}
+        own = [QUARANTINE.c[name] == value for name, value in source.items()]
+        repeated = and_(
+            *own,
+            QUARANTINE.c.transform_version == replay.transform_version,
+            QUARANTINE.c.record_index.in_(replay.indexes),
+        )
+        _set_closed(connection, repeated, "replayed")
+
+
+def _seen_before(header: Header) -> ColumnElement[bool]:
+    """In an older observation; or in the same one, by an older transform."""
+    seen, version = QUARANTINE.c.observed_at, QUARANTINE.c.transform_version
+    return or_(seen < header.observed_at, and_(seen == header.observed_at, version < header.transform_version))
+
+
+def _close(connection: Connection, dataset: str, keys: Sequence[str], also: Any) -> None:
+    mine = and_(QUARANTINE.c.dataset == dataset, QUARANTINE.c.natural_key == func.any(list(keys)), also)
+    if keys:
+        _set_closed(connection, mine, "superseded")
+
+
+def _set_closed(connection: Connection, which: Any, how: str) -> None:
+    statement = update(QUARANTINE).where(QUARANTINE.c.closed_at.is_(None), which)
+    connection.execute(statement.values(closed_at=func.now(), closed_as=how))
+
+
+def _seen_after(connection: Connection, entry: Rejected, keys: Sequence[str]) -> list[str]:
+    """Those of the natural keys that have a newer observation in the database."""
+    held = contract.tables(entry.dataset).LAST_SEEN
+    columns = list(held.primary_key.columns)
+    values = {key: typed for key in keys if (typed := _typed(key, columns))}
+    if not values:
+        return []
+    wanted = or_(*(and_(*(c == v for c, v in zip(columns, typed, strict=True))) for typed in values.values()))
+    newer = {
+        tuple(row) for row in connection.execute(select(*columns).where(wanted, held.c.observed_at > entry.observed_at))
+    }
+    return [key for key, typed in values.items() if typed in newer]
+
+
+def _typed(key: str, columns: Sequence[Column[Any]]) -> tuple[Any, ...] | None:
+    """A natural key's values as its columns have them; None for one that they cannot hold."""
+    try:
+        values = tuple(c.type.python_type(text) for c, text in zip(columns, key.split("\t"), strict=True))
+    except ValueError:
+        return None
+    if "\t".join(map(str, values)) != key:  # Python takes 1_000 for a number
+        return None
+    return values if all(not isinstance(value, int) or abs(value) < 2**63 for value in values) else None
+
+
+def _row(entry: Rejected) -> dict[str, Any]:
+    return {
+        "dataset": entry.dataset,
+        "bucket": entry.source.bucket,
+        "key": entry.source.key,
+        "version": entry.source.version,
+        "transform_version": entry.transform_version,
+        "record_index": entry.record_index,
+        "natural_key": entry.natural_key,
+        "observed_at": entry.observed_at,
+        "run_id": entry.run_id,
+        **entry.problems[0].model_dump(),
+        "problems": [problem.model_dump() for problem in entry.problems],
+        "raw": entry.raw,
+    }

@@ -1,0 +1,98 @@
+"""How a bronze object came to be: when it was stored, and what was asked of the source for it."""
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared import lenient_json, objects
+from shared.objects import ObjectId
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LARGEST = 128 << 20  # bytes of a page that is read to see how it was asked for
+GZIP = b"\x1f\x8b"
+REFUSED = {400, 404, 405, 412}  # no such version, or another one by now
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A bronze object: `kind` is page, upload, replay, or gone where the bucket has it no more.
+
+    `head` is what S3 says of it; `request` and `response` are the envelope's without the payload; `replayed` is the
+    object whose rejected records it repeats.
+    """
+
+    kind: str
+    head: Mapping[str, Any] | None = None
+    request: Mapping[str, Any] | None = None
+    response: Mapping[str, Any] | None = None
+    replayed: Mapping[str, Any] | None = None
+
+
+def capture(s3: "S3Client", bronze: ObjectId) -> Capture:
+    """Look at it. Raises what boto3 raises but for an object that is gone."""
+    seen = head(s3, bronze)
+    if seen is None:
+        return Capture("gone")
+    if objects.is_upload(bronze.key):
+        return Capture("upload", seen)
+    content = _content(objects.get(s3, _pinned(bronze, seen), LARGEST).body)
+    if objects.is_replay(bronze.key):
+        return Capture("replay", seen, replayed=_part(_part(content, "replay"), "source"))
+    response = _part(content, "response")
+    told = {
+        "status": response.get("status"),
+        "date": _part(response, "headers").get("date"),
+        "received_at": response.get("received_at"),
+    }
+    return Capture("page", seen, request=_part(content, "request"), response=told)
+
+
+def head(s3: "S3Client", stored: ObjectId) -> Mapping[str, Any] | None:
+    """What S3 says of a version, or of what is there now where none is given; None if it is gone.
+
+    The ledger's version is S3's own, or the eTag where there was none.
+    """
+    tries: list[dict[str, Any]] = (
+        [{"VersionId": stored.version}, {"IfMatch": stored.version}] if stored.version else [{}]
+    )
+    for pin in tries:
+        try:
+            seen = s3.head_object(Bucket=stored.bucket, Key=stored.key, **pin)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in REFUSED:
+                raise
+            continue
+        metadata = seen["Metadata"]
+        _, _, trace = metadata.get("traceparent", "").partition("-")
+        return {
+            "stored_at": seen["LastModified"],
+            "bytes": seen["ContentLength"],
+            "sha256": metadata.get("sha256"),
+            "trace_id": trace.partition("-")[0] or None,
+            "pin": pin,
+        }
+    return None
+
+
+def _pinned(stored: ObjectId, seen: Mapping[str, Any]) -> ObjectId:
+    pin = seen["pin"]
+    return ObjectId(stored.bucket, stored.key, pin.get("VersionId"), pin.get("IfMatch"))
+
+
+def _content(body: bytes) -> object:
+    """The JSON of an envelope; None for what is none."""
+    try:
+        return lenient_json.loads(gzip.decompress(body) if body.startswith(GZIP) else body)
+    except (ValueError, OSError, EOFError, zlib.error):
+        return None
+
+
+def _part(content: object, name: str) -> dict[str, Any]:
+    part = content.get(name) if isinstance(content, dict) else None
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,31 @@
+"""A bar for what takes its time, and what is said when it is interrupted."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from services.ops.commands import asking
+from services.ops.commands.terminal import out
+
+
+@contextmanager
+def advancing(done: str, total: int, rest: str, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """Gives what to call after each one that is `done`. Interrupted, it says how far it came and exits with 130."""
+    count = 0
+    columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=out, transient=True, disable=not shown) as progress:
+        task = progress.add_task(done, total=total)
+
+        def advance() -> None:
+            nonlocal count
+            count += 1
+            progress.advance(task)
+
+        try:
+            yield advance
+        except KeyboardInterrupt:
+            progress.stop()
+            typer.echo(f"smelt: interrupted: {count} of {total} {done}, {rest}", err=True)
+            raise typer.Exit(asking.INTERRUPTED) from None

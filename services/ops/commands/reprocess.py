@@ -1,0 +1,121 @@
+"""`smelt reprocess`: objects that are in the bucket already, sent on their way once more."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from services.ops import reprocess as reprocessing
+from services.ops import selection
+from services.ops.commands import asking, words
+from services.ops.commands.bar import advancing
+from services.ops.commands.letter_options import DryRun, Json, Yes
+from services.ops.commands.terminal import out, plain, say, say_json
+from services.ops.connections import connect
+from services.ops.replays import Tally
+from services.ops.reprocess import SOURCES, Filter, Found
+from shared.datasets import contract
+from shared.errors import PermanentError
+from shared.topology import NOTIFICATIONS
+
+Dataset = Annotated[str, typer.Option("--dataset", help="whose objects", autocompletion=contract.names)]
+Since = Annotated[str | None, typer.Option("--since", help="stored in the last 30s, 15m, 2h or 1d")]
+Until = Annotated[str | None, typer.Option("--until", help="stored before the last 30s, 15m, 2h or 1d")]
+Key = Annotated[str, typer.Option("--key", help="what the key begins with, below the dataset's folder, or whole")]
+From = Annotated[
+    str, typer.Option("--from", help="bronze or silver: where to begin", autocompletion=lambda: [*SOURCES])
+]
+Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="events a second at most")]
+
+
+def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
+    dataset: Dataset,
+    since: Since = None,
+    until: Until = None,
+    key: Key = "",
+    source: From = "bronze",
+    rate: Rate = None,
+    dry_run: DryRun = False,  # noqa: FBT002
+    yes: Yes = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Send the events of objects that are in the bucket once more, the oldest first.
+
+    Safe at any time, twice, and while runs go on: an older object never replaces a newer row.
+    From bronze, every version of every object is read and checked again, in full:
+    with the transform version that is loaded already the ledger calls it a duplicate, and nothing
+    changes; with a higher one (after a fix, raise VERSION in the dataset's normaliser) rows are
+    written anew, as seen when they were seen. What the ledger lacks is loaded.
+    From silver, what the ledger lacks is loaded, as after going back to an older database.
+
+    Dead letters of these objects stay; what cannot be handled dies again. Who, what and how many
+    is in ops.replay.
+
+    Exit 0 if all were sent (or there were none), 2 if nobody could be asked, 130 if interrupted.
+
+    Example: smelt reprocess --dataset DATASET --since 2d --rate 20/s --dry-run
+    """
+    contract.check_name(dataset)
+    wanted = Filter(dataset, _prefix(source), _seconds(since), _seconds(until), key)
+    speed = selection.per_second(rate) if rate else None
+    asking.stop_in_order()
+    connections = connect()
+    with out.status("listing the bucket"):
+        found = reprocessing.find(connections, wanted, datetime.now(UTC))
+    if not as_json:
+        _say_found(wanted, found)
+    if dry_run or not found:
+        if as_json:
+            say_json({"dry_run": dry_run, **_counts(found), "objects": [_described(one) for one in found]})
+        return
+    asking.confirm(f"Send {words.counted(len(found), 'event')}?", yes=yes)
+    rest = "the others were not; once more is safe"
+    with advancing("sent", len(found), rest, shown=not as_json) as advance:
+        tally = reprocessing.send(connections, found, wanted, speed, advance)
+    _say_tally(tally, found, as_json=as_json)
+
+
+def _prefix(source: str) -> str:
+    if source not in SOURCES:
+        message = f"--from takes {' or '.join(SOURCES)}, not {source!r}"
+        raise PermanentError(message)
+    return SOURCES[source]
+
+
+def _seconds(duration: str | None) -> float | None:
+    return selection.seconds(duration) if duration else None
+
+
+def _counts(found: Sequence[Found]) -> dict[str, object]:
+    return {
+        "found": len(found),
+        "loaded_by_this_version": sum(one.loaded for one in found),
+        "bytes": sum(one.stored.size for one in found),
+    }
+
+
+def _described(one: Found) -> dict[str, object]:
+    stored = one.stored
+    identity = {"key": stored.object.key, "version": stored.object.version, "sequencer": stored.object.sequencer}
+    return {**identity, "stored_at": stored.stored_at, "bytes": stored.size, "loaded_by_this_version": one.loaded}
+
+
+def _say_found(wanted: Filter, found: Sequence[Found]) -> None:
+    say(f"{words.counted(len(found), 'object')} below {plain(wanted.path)}")
+    if not found:
+        return
+    first, last = found[0].stored.stored_at, found[-1].stored.stored_at
+    say(f"stored between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC")
+    loaded = sum(one.loaded for one in found)
+    what = f"by transform version {contract.normalise(wanted.dataset).VERSION}"
+    same = what if wanted.prefix == SOURCES["bronze"] else "as they are"
+    say(f"loaded {same} already, so that nothing changes: {loaded:,}")
+    say(f"to be loaded: {len(found) - loaded:,}, through [bold]{NOTIFICATIONS[wanted.prefix].name}[/bold]")
+
+
+def _say_tally(tally: Tally, found: Sequence[Found], *, as_json: bool) -> None:
+    if as_json:
+        say_json({"dry_run": False, **_counts(found), "sent": tally.done, "replay": tally.identity})
+    else:
+        say(f"sent: {tally.done:,} of {len(found):,} (ops.replay {tally.identity})")

@@ -1,0 +1,118 @@
+"""Objects that are in the bucket already, sent through transformer or loader once more."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from services.ops import replays, versions
+from services.ops.connections import Connections
+from services.ops.pace import paced
+from services.ops.replays import Tally
+from services.ops.versions import Stored
+from shared.database.ops_tables import OBJECT, whole_objects
+from shared.datasets import contract
+from shared.events import IN_FULL, created_event
+from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, SILVER_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+SOURCES = {prefix.rstrip("/"): prefix for prefix in (BRONZE_PREFIX, SILVER_PREFIX)}
+ATTRIBUTES: "Mapping[str, Mapping[str, MessageAttributeValueTypeDef]]" = {
+    BRONZE_PREFIX: {IN_FULL: {"DataType": "String", "StringValue": "1"}},  # nothing is left out because it is known
+    SILVER_PREFIX: {},
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which objects are meant. `since` and `until` are seconds ago; `key` is what keys begin with in the dataset."""
+
+    dataset: str
+    prefix: str = BRONZE_PREFIX
+    since: float | None = None
+    until: float | None = None
+    key: str = ""
+
+    @property
+    def path(self) -> str:
+        """What the keys of all objects meant begin with; `key` may be given whole."""
+        folder = f"{self.prefix}{self.dataset}/"
+        return folder + self.key.removeprefix(folder)
+
+    def described(self) -> dict[str, object]:
+        """What was asked for, for the record."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def covers(self, stored: Stored, now: datetime) -> bool:
+        """Whether it was stored in the time that is meant."""
+        age = now - stored.stored_at
+        return (self.since is None or age <= timedelta(seconds=self.since)) and (
+            self.until is None or age >= timedelta(seconds=self.until)
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object to be sent, and whether the ledger has it already as the code at hand would make it."""
+
+    stored: Stored
+    loaded: bool
+
+
+def find(connections: Connections, wanted: Filter, now: datetime) -> list[Found]:
+    """The objects meant, oldest first. Of bronze every version; of silver the newest, which is of the same bronze."""
+    look = _bronze if wanted.prefix == BRONZE_PREFIX else _silver
+    with connections.database.connect() as connection:
+        found = [
+            one
+            for together in versions.listed(connections.s3, connections.settings.bucket, wanted.path)
+            for one in look(connection, wanted.dataset, together)
+            if wanted.covers(one.stored, now)
+        ]
+    return sorted(found, key=attrgetter("stored.stored_at"))
+
+
+def send(
+    connections: Connections,
+    found: Sequence[Found],
+    wanted: Filter,
+    rate: float | None = None,
+    on_done: Callable[[], None] = lambda: None,
+) -> Tally:
+    """Send an event for each, at most `rate` a second, with a row in `ops.replay`.
+
+    Safe at any time: what is loaded already, by the same transform, is a duplicate without effect.
+    """
+    url = connections.settings.queue_url(NOTIFICATIONS[wanted.prefix])
+    asked = wanted.described() | ({"rate": rate} if rate else {})
+    with replays.recorded(connections.database, "reprocess", "sent", asked, len(found)) as tally:
+        for one in paced(found, rate):
+            connections.sqs.send_message(
+                QueueUrl=url,
+                MessageBody=created_event(one.stored.object),
+                MessageAttributes=ATTRIBUTES[wanted.prefix],
+            )
+            tally.done += 1
+            on_done()
+    return tally
+
+
+def _bronze(connection: Connection, dataset: str, together: list[Stored]) -> Iterator[Found]:
+    same_code = OBJECT.c.transform_version == contract.normalise(dataset).VERSION
+    mine = OBJECT.c.key.in_({stored.object.key for stored in together})
+    whole = {(row.key, row.version) for row in connection.execute(whole_objects().where(mine, same_code))}
+    for stored in versions.ordered(connection, together):
+        yield Found(stored, (stored.object.key, stored.object.version) in whole)
+
+
+def _silver(connection: Connection, dataset: str, together: list[Stored]) -> Iterator[Found]:
+    newest = [[*same][-1] for _, same in groupby(together, key=attrgetter("object.key"))]
+    keys = OBJECT.c.silver_key.in_([stored.object.key for stored in newest])
+    loaded = set(connection.scalars(select(OBJECT.c.silver_key).where(OBJECT.c.dataset == dataset, keys)))
+    yield from (Found(stored, stored.object.key in loaded) for stored in newest)

@@ -1,0 +1,151 @@
+"""Everything that is known about one run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Text, cast, select, text
+
+from services.ops import dead_letters, hold, quarantined, runs, selection
+from services.ops.connections import Connections
+from services.ops.dead_letters import DeadLetter
+from services.ops.quarantined import Group
+from services.ops.runs import Run
+from shared import objects
+from shared.database.ops_tables import DRIFT, OBJECT, REPLAY, RUN, whole_objects
+from shared.engine.trouble import Trouble
+from shared.events import PageCommand
+from shared.run_plan import RunPlan
+from shared.topology import QUEUES
+
+NAMED = 20  # missing pages that are named: each takes a request to S3
+PATIENCE = 3  # s to wait for dead letters that somebody else looks at
+
+# The same rule of the same field together, of the run as a whole (on no page) and of its pages.
+WARNINGS = text("""
+    select warning ->> 'rule', warning ->> 'field', min(warning ->> 'message'),
+           sum((warning ->> 'records')::int)::bigint, count(object_id)
+    from (
+        select null::bigint as object_id, jsonb_array_elements(warnings) as warning from ops.run where run_id = :run_id
+        union all
+        select id, jsonb_array_elements(warnings) from ops.object where run_id = :run_id
+    ) as warned
+    group by 1, 2 order by 5 desc, 1, 2
+""")
+
+Loaded = Mapping[tuple[int, int], int | None]  # {(part, page): the part's pages, as the page knew it}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the plan: how many of its pages are loaded, and how many it has as far as is known now."""
+
+    number: int
+    params: Mapping[str, str]
+    rows: int
+    pages: int
+    loaded: int
+
+
+@dataclass(frozen=True)
+class MissingPage:
+    """A page that is not in the ledger, and whether bronze has it."""
+
+    part: int
+    page: int
+    of: int
+    fetched: bool
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A rule that warned, and on how many pages; 0 for a rule about the run as a whole."""
+
+    rule: str
+    field: str
+    message: str
+    records: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the ledger has of a run, and whatever names it. `missing` are the first NAMED of the missing pages."""
+
+    run: Run
+    state: str
+    parts: tuple[Part, ...]
+    missing: tuple[MissingPage, ...]
+    warnings: tuple[Warned, ...]
+    drift: tuple[Mapping[str, Any], ...]
+    quarantine: tuple[Group, ...]
+    replays: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What of a run did not get on: dead letters that name it, those nobody could see, and what is tried again."""
+
+    dead_letters: tuple[DeadLetter, ...]
+    unseen: int
+    troubles: tuple[Trouble, ...]
+
+
+def details(connections: Connections, run_id: str) -> Details | None:
+    """None while its plan is not in the ledger."""
+    run = runs.find(connections, run_id)
+    if run is None:
+        return None
+    with connections.database.connect() as connection:
+        plan = RunPlan.model_validate(connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()._asdict())
+        loaded = _loaded(connection, run_id)
+        return Details(
+            run=run,
+            state=run.state(busy=runs.under_way(connections)),
+            parts=tuple(parts(plan, loaded)),
+            missing=tuple(_missing(connections, islice(plan.missing(loaded), NAMED))),
+            warnings=tuple(Warned(*row) for row in connection.execute(WARNINGS, {"run_id": run_id})),
+            drift=_rows(connection, select(DRIFT).where(DRIFT.c.source == run_id).order_by(DRIFT.c.kind, DRIFT.c.path)),
+            quarantine=tuple(quarantined.groups(connection, quarantined.Filter(run=run_id, closed=True))),
+            replays=_rows(
+                connection,
+                select(REPLAY).where(cast(REPLAY.c.filter, Text).contains(run_id)).order_by(REPLAY.c.id),
+            ),
+        )
+
+
+def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
+    """Whether it is planned or not. `now` is in epoch seconds."""
+    survey = dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE)
+    named = selection.Filter(run=run_id).select(survey.letters, now)
+    return Waiting(tuple(named), survey.unseen, runs.troubles_of(connections, run_id))
+
+
+def parts(plan: RunPlan, loaded: Loaded) -> Iterator[Part]:
+    """The plan's parts as far as they have come. Pure."""
+    last: dict[int, tuple[int, int | None]] = {}
+    count: dict[int, int] = {}
+    for (part, page), of in loaded.items():
+        last[part] = max(last.get(part, (0, None)), (page, of))
+        count[part] = count.get(part, 0) + 1
+    for number, part_ in enumerate(plan.parts, start=1):
+        _, of = last.get(number, (0, None))
+        yield Part(number, part_.params, part_.rows, of or part_.pages, count.get(number, 0))
+
+
+def _loaded(connection: Connection, run_id: str) -> Loaded:
+    whole = whole_objects().where(OBJECT.c.run_id == run_id).subquery()
+    found = connection.execute(select(whole.c.part, whole.c.page, whole.c.part_pages))
+    return {(part, page): of for part, page, of in found}
+
+
+def _missing(connections: Connections, pages: Iterator[PageCommand]) -> Iterator[MissingPage]:
+    for page in pages:
+        key = objects.page_key(page.dataset, page.run_id, page.part, page.page)
+        fetched = objects.exists(connections.s3, connections.settings.bucket, key)
+        yield MissingPage(page.part, page.page, page.of, fetched)
+
+
+def _rows(connection: Connection, wanted: Any) -> tuple[Mapping[str, Any], ...]:
+    return tuple(row._asdict() for row in connection.execute(wanted))

@@ -1,0 +1,80 @@
+"""When a schedule's expression means its runs to begin. Pure; expressions are those of EventBridge Scheduler."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import CroniterError, croniter
+
+from shared.errors import PermanentError
+
+MOST = 1_000  # missed slots that are counted
+EXPRESSION = re.compile(r"(at|rate|cron)\((.+)\)", re.ASCII)
+RATE = re.compile(r"([1-9][0-9]{0,5}) (minute|hour|day)s?", re.ASCII)
+UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+
+
+def check(expression: str, timezone: str) -> None:
+    """Raises PermanentError for an expression or a zone that Scheduler would not take."""
+    next(slots(expression, timezone, anchor=datetime.now(UTC), after=datetime.now(UTC)), None)
+
+
+def missed(expression: str, timezone: str, anchor: datetime, after: datetime, until: datetime) -> int:
+    """How many slots there were after a moment, up to another; `MOST` at most. `anchor` is as in `slots`."""
+    times = slots(expression, timezone, anchor, after)
+    return sum(1 for _ in islice(_up_to(until, times), MOST))
+
+
+def slots(expression: str, timezone: str, anchor: datetime, after: datetime) -> Iterator[datetime]:
+    """The slots after a moment, in UTC. A rate counts from `anchor`. Raises PermanentError."""
+    found = EXPRESSION.fullmatch(expression.strip())
+    try:
+        kind, what = (found[1], found[2].strip()) if found else ("", "")
+        yield from {"at": _at, "rate": _rate, "cron": _cron}[kind](what, ZoneInfo(timezone), anchor, after)
+    except (KeyError, ValueError, ZoneInfoNotFoundError, CroniterError) as error:
+        message = (
+            f"not a schedule: {expression} in {timezone} (cron(0 7 * * ? *), rate(1 hour), at(2026-12-31T07:00:00))"
+        )
+        raise PermanentError(message) from error
+
+
+def _at(what: str, zone: ZoneInfo, _anchor: datetime, after: datetime) -> Iterator[datetime]:
+    moment = datetime.strptime(what, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
+    if moment > after:
+        yield moment
+
+
+def _rate(what: str, _zone: ZoneInfo, anchor: datetime, after: datetime) -> Iterator[datetime]:
+    found = RATE.fullmatch(what)
+    if not found:
+        raise ValueError(what)
+    step = int(found[1]) * UNITS[found[2]]
+    number = max(1, (after - anchor) // step + 1)
+    while True:
+        yield anchor + number * step
+        number += 1
+
+
+def _cron(what: str, zone: ZoneInfo, _anchor: datetime, after: datetime) -> Iterator[datetime]:
+    """AWS has the year last and counts days of the week from 1, Sunday; croniter has seconds before it, and 0."""
+    minute, hour, day, month, weekday, year = what.split()
+    theirs = " ".join((minute, hour, day, month, ",".join(map(_weekday, weekday.split(","))), "0", year))
+    for moment in croniter(theirs, after.astimezone(zone), ret_type=datetime, day_or=False):
+        yield moment.astimezone(UTC)
+
+
+def _weekday(field: str) -> str:
+    days, slash, step = field.partition("/")
+    days, hash_, nth = days.partition("#")
+    last = days.endswith("L") and days != "L"
+    days = re.sub(r"[0-9]+", lambda number: str(int(number[0]) - 1), days.removesuffix("L") if last else days)
+    return f"{'L' if last else ''}{days}{hash_}{nth}{slash}{step}"
+
+
+def _up_to(until: datetime, times: Iterator[datetime]) -> Iterator[datetime]:
+    for moment in times:
+        if moment > until:
+            return
+        yield moment

@@ -1,0 +1,26 @@
+"""Rules about a batch as a whole. Those about a run as a whole are the loader's, which knows the runs before it."""
+
+from collections import Counter
+
+from services.transformer.gate import Problems
+from shared.datasets.contract import BatchLimits
+from shared.errors import PermanentError
+from shared.silver import Warned
+
+
+def refuse_failed(problems: Problems, records: int, limits: BatchLimits) -> None:
+    """Raises PermanentError where so many records failed that something else must be wrong."""
+    if records < limits.smallest or len(problems) <= limits.failed_share * records:
+        return
+    rules = Counter(found[0].rule for found in problems.values())
+    (rule, times), *_ = rules.most_common(1)
+    message = f"{len(problems)} of {records} records failed, most often {rule} ({times}): the batch is refused"
+    raise PermanentError(message)
+
+
+def warn_of_count(announced: int | None, records: int) -> tuple[Warned, ...]:
+    """Where a document says that it holds another number of records than it does."""
+    if announced is None or announced == records:
+        return ()
+    message = f"the document says it has {announced} records, and has {records}"
+    return (Warned(rule="row_count", field="", message=message, records=0),)

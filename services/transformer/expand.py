@@ -1,0 +1,58 @@
+"""The content of an object as a stream: decompressed, and never more of it than the bounds allow."""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+from shared.errors import PermanentError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+CHUNK = 1 << 18  # bytes read at a time
+# Told by their first bytes, never by the object's name.
+COMPRESSIONS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"\x28\xb5\x2f\xfd": zstd.ZstdFile,
+}
+
+
+class _Expanded(io.RawIOBase):
+    """Passes on a stream, counting; what it raises is about the data, not about whoever reads it."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        self._stream, self._limit, self._read = stream, limit, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer)
+        try:
+            chunk = self._stream.read(len(view))
+        except (gzip.BadGzipFile, EOFError, zlib.error, zstd.ZstdError) as error:
+            message = f"damaged compression: {error}"
+            raise PermanentError(message) from error
+        self._read += len(chunk)
+        if self._read > self._limit:
+            message = f"expands to more than {self._limit} bytes"
+            raise PermanentError(message)
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def expanded(stream: "io.BufferedReader[Any]", limit: int) -> "io.BufferedReader[Any]":
+    """The content of plain, gzip or zstd bytes. Reading raises PermanentError for damage and beyond `limit` bytes."""
+    head = stream.peek(4)
+    for magic, opened in COMPRESSIONS.items():
+        if head.startswith(magic):
+            return io.BufferedReader(_Expanded(opened(stream), limit), CHUNK)
+    return io.BufferedReader(_Expanded(stream, limit), CHUNK)

@@ -1,0 +1,96 @@
+"""What raw records look like: which fields, of which JSON types, in how many of them. Drift is found by comparing.
+
+A record is a tree of objects. Objects of one place with the same fields of the same types are counted together, so that
+looking costs two tuples an object.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.silver import Shape
+
+TYPES: dict[type, str] = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}
+LONGEST = 200  # characters of a field's path or value
+NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # in jsonb
+MOST_FIELDS = 2_000  # of a batch; a source that makes up names for its fields must not fill the ledger
+
+
+Form = tuple[str, tuple[str, ...], tuple[type, ...]]  # path of an object, the names and types of its fields
+
+
+@dataclass
+class _Seen:
+    times: int
+    below: list[tuple[str, str]]  # (field, its path) of what must be looked into
+
+
+class Observer:
+    """Counts the shapes of objects. `known` is {path of a field: its documented values}."""
+
+    def __init__(self, known: Mapping[str, Iterable[str]]) -> None:
+        self._known = known
+        self._forms: dict[Form, _Seen] = {}
+        self._values: Counter[tuple[str, str]] = Counter()
+
+    def see(self, value: Any, path: str = "") -> None:
+        """Count one record, or a part of it at `path`."""
+        if isinstance(value, dict):
+            form = (path, tuple(value), tuple(map(type, value.values())))
+            seen = self._forms.get(form)
+            if seen is None:
+                seen = self._forms[form] = _Seen(0, list(self._below(form)))
+            seen.times += 1
+            for name, place in seen.below:
+                self.see(value[name], place)
+        elif isinstance(value, list):
+            known = path in self._known
+            for item in value:
+                if known or isinstance(item, dict | list):
+                    self.see(item, path)
+        elif value is not None and path in self._known:
+            self._values[path, str(value)] += 1
+
+    def _below(self, form: Form) -> Iterator[tuple[str, str]]:
+        path, names, types = form
+        for name, kind in zip(names, types, strict=True):
+            place = _place(path, name, kind)
+            if kind in (dict, list) or place in self._known:
+                yield name, place
+
+    def shape(self) -> Shape:
+        """What was seen."""
+        found: dict[str, Counter[str]] = {}
+        for (path, names, types), seen in self._forms.items():
+            if not path or path.endswith("[]"):
+                _count(found, path, "object", seen.times)
+            for name, kind in zip(names, types, strict=True):
+                _count(found, _place(path, name, kind).removesuffix("[]"), TYPES[kind], seen.times)
+        for (path, value), times in self._values.items():
+            found.setdefault(path, Counter())[f"={_storable(value)}"] += times
+        return {path: dict(counts) for path, counts in found.items()}
+
+
+def _count(found: dict[str, Counter[str]], path: str, kind: str, times: int) -> None:
+    place = _storable(path)
+    if place in found or len(found) < MOST_FIELDS:
+        found.setdefault(place, Counter())[kind] += times
+
+
+def _storable(text: str) -> str:
+    return NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", text)[:LONGEST]
+
+
+def _place(path: str, name: str, kind: type) -> str:
+    place = f"{path}.{name}" if path or not name else name  # the empty path is the record's own
+    return f"{place}[]" if kind is list else place

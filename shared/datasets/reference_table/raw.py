@@ -1,0 +1,17 @@
+"""A row of a reference table; other columns than these are counted as drift and not kept."""
+
+from shared.datasets.flat import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, content  # noqa: F401
+from shared.datasets.raw_model import RawModel
+from shared.datasets.values import Day, Text
+
+KEY = ("list", "code")
+
+
+class Record(RawModel):
+    """One code of a list, and since when and until when it holds."""
+
+    list: Text
+    code: Text
+    label: Text = None
+    valid_from: Day = None
+    valid_to: Day = None

@@ -1,0 +1,15 @@
+"""From a code list to rows: one in `code_list`, one a code in `code`."""
+
+from shared.datasets.contract import Row
+from shared.datasets.rows import numbered
+from shared.datasets.usajobs_codes.raw import Record
+
+VERSION = 1
+
+
+def normalise(record: Record) -> Row:
+    """Rows of both tables."""
+    return {
+        "list_name": record.list_name.lower(),
+        "code": numbered(record.codes),
+    }

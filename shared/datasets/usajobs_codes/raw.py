@@ -1,0 +1,42 @@
+"""A code list as the API sends it: its name and its codes."""
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
+from shared.datasets.contract import BatchLimits
+from shared.datasets.raw_model import RawModel
+from shared.datasets.values import Flag, Items, Moment, Text
+
+RECORDS = ("CodeList",)
+COUNT: tuple[str, ...] = ()
+KEY = ("id",)
+KNOWN_VALUES: dict[str, frozenset[str]] = {}
+IGNORED: frozenset[str] = frozenset()
+LIMITS = BatchLimits()
+
+
+def content(record: object) -> object:
+    """All of it."""
+    return record
+
+
+class _Model(RawModel):
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+
+class Code(_Model):
+    """One code and what it stands for; some lists add what it belongs to."""
+
+    code: Text
+    value: Text = None
+    parent_code: Text = None
+    job_family: Text = None
+    last_modified: Moment = None
+    is_disabled: Flag = None
+
+
+class Record(_Model):
+    """A list. Its name differs from the one in the address at most by capitals."""
+
+    list_name: str = Field(alias="id", min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+    codes: Items[Code] = Field(alias="ValidValue")

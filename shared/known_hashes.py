@@ -1,0 +1,46 @@
+"""Content hashes of the records in the database, told through Redis so that unchanged ones need no second look.
+
+A hint, never a source of truth: the loader compares each sighting with the database. A wrong or empty cache costs time.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import redis
+import structlog
+
+log = structlog.get_logger()
+
+KEY = "smelt:known:"
+KEPT = 7 * 86_400  # s; a record that is loaded in full once a week all the same costs little
+TIMEOUT = 1.0  # s: a Redis that is away must not hold up the work
+
+
+class KnownHashes:
+    """{dataset and natural key: content hash}."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+
+    def look_up(self, dataset: str, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """The hash of each key, None where it is not known."""
+        try:
+            found = self._redis.mget([_name(dataset, key) for key in keys]) if keys else []
+        except redis.RedisError as error:
+            log.warning("known.not_looked_up", error=str(error))
+            return [None] * len(keys)
+        return cast("Sequence[bytes | None]", found)
+
+    def publish(self, dataset: str, hashes: Mapping[str, bytes]) -> None:
+        """Tell what the database holds now."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, content_hash in hashes.items():
+            pipeline.set(_name(dataset, key), content_hash, ex=KEPT)
+        try:
+            pipeline.execute()
+        except redis.RedisError as error:
+            log.warning("known.not_published", error=str(error))
+
+
+def _name(dataset: str, key: str) -> str:
+    return f"{KEY}{dataset}:{key}"

@@ -1,0 +1,40 @@
+"""What the workers count and measure. Without a collector every call is one that does nothing."""
+
+from opentelemetry import metrics
+
+# s: from a look at an empty object to a file of a gigabyte
+DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+# s: from an idle pipeline to a backlog of days
+LATENCIES = (0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400, 345_600)
+
+_meter = metrics.get_meter("smelt")
+
+# {service, outcome}
+MESSAGES = _meter.create_counter("smelt.messages", "{message}", "Messages handled, by what came of them")
+DURATION = _meter.create_histogram(
+    "smelt.message.duration", "s", "Time to handle a message", explicit_bucket_boundaries_advisory=DURATIONS
+)
+
+# {dataset, outcome}: inserted, updated, unchanged, sighted (known by its hash, and unchanged), stale, quarantined. They
+# add up to the records read, each counted once when it is committed.
+RECORDS = _meter.create_counter("smelt.records", "{record}", "Records in the ledger, by what came of them")
+
+# {dataset}; from the source's own clock (the Date of its answer; for a file, S3's time of storing it) to the loader's
+LATENCY = _meter.create_histogram(
+    "smelt.latency",
+    "s",
+    "From when a record was observed to when its row was committed",
+    explicit_bucket_boundaries_advisory=LATENCIES,
+)
+
+# {direction: read, written; layer: bronze, silver, …}
+BYTES = _meter.create_counter("smelt.object.bytes", "By", "Bytes of objects, as stored")
+
+# {server}: requests that got no answer are the difference; answers have {status} too
+API_REQUESTS = _meter.create_counter("smelt.api.requests", "{request}", "Requests sent to a source")
+API_ANSWERS = _meter.create_counter("smelt.api.answers", "{answer}", "Answers of a source, by status")
+
+# {dataset}
+API_WAIT = _meter.create_histogram(
+    "smelt.api.wait", "s", "Time that a request waited for its turn", explicit_bucket_boundaries_advisory=DURATIONS
+)

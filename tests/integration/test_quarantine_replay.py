@@ -1,0 +1,168 @@
+"""Broken postings among good ones: the good ones land, the broken ones wait with their rule, and land after a fix."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import orjson
+import pytest
+from pydantic import model_validator
+from sqlalchemy import Engine, text
+
+from services.loader import load as loader
+from services.transformer.bounds import Bounds
+from services.transformer.worker import Transformer
+from shared import objects
+from shared.datasets import contract
+from shared.objects import ObjectId
+from shared.settings import load_settings
+from tests.integration.test_loader import DATASET, posting
+
+pytestmark = pytest.mark.integration
+
+PAY = {"MaximumRange": "10", "MinimumRange": "1", "RateIntervalCode": "PA"}
+# {rule: what is wrong with the posting}
+BROKEN: dict[str, dict[str, Any]] = {
+    "position_title_present": {"PositionTitle": " "},
+    "position_title_length": {"PositionTitle": "long " * 200},
+    "position_uri_is_http": {"PositionURI": "javascript:alert(1)"},
+    "minimum_range_not_negative": {"PositionRemuneration": [{**PAY, "MinimumRange": "-1"}]},
+    "minimum_range_not_above_maximum_range": {"PositionRemuneration": [{**PAY, "MinimumRange": "11"}]},
+    "publication_start_date_not_above_application_close_date": {
+        "PublicationStartDate": "2026-02-01",
+        "ApplicationCloseDate": "2026-01-01",
+    },
+    "latitude_range": {"PositionLocation": [{"Latitude": "91"}]},
+    "longitude_range": {"PositionLocation": [{"Longitude": "-181"}]},
+    "datetime_from_date_parsing": {"PositionStartDate": "2026-13-45"},
+    "decimal_type": {"PositionRemuneration": [{**PAY, "MaximumRange": "a lot"}]},
+}
+
+
+@pytest.fixture
+def refine(database: Engine) -> Any:
+    """Take an object of bronze through transformer and loader, as its event would."""
+    s3, bucket = boto3.client("s3"), load_settings().bucket
+    bounds = Bounds(stored=1 << 28, expanded=1 << 28, document=1 << 28, record=1 << 24, nesting=64)
+
+    def refine(key: str) -> None:
+        bronze = ObjectId(bucket, key, s3.head_object(Bucket=bucket, Key=key)["VersionId"], sequencer="0A")
+        Transformer(s3, bucket, bounds).refine(bronze)
+        for key_of in (objects.silver_key, objects.quarantine_key):
+            made = ObjectId(bucket, key_of(bronze, 1, 1))
+            if objects.exists(s3, bucket, made.key):
+                loader.load(s3, database, made)
+
+    return refine
+
+
+def smelt(*arguments: str) -> str:
+    command = [Path(sys.executable).parent / "smelt", "quarantine", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True, env=os.environ | {"COLUMNS": "200"}
+    )
+    return done.stdout
+
+
+def rows(database: Engine, query: str) -> list[Any]:
+    with database.connect() as connection:
+        return list(connection.execute(text(query)).all())
+
+
+def mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fix: a gate without rules, and a raw model that leaves out what it cannot read."""
+    raw = contract.raw(DATASET)
+
+    class Mended(raw.Record):  # type: ignore[name-defined,misc]
+        @model_validator(mode="before")
+        @classmethod
+        def _leave_out(cls, data: Any) -> Any:
+            descriptor = data["MatchedObjectDescriptor"]
+            unreadable = {"2026-13-45"}
+            kept = {name: value for name, value in descriptor.items() if str(value) not in unreadable}
+            pay = [one for one in kept.get("PositionRemuneration", []) if one["MaximumRange"] != "a lot"]
+            return {**data, "MatchedObjectDescriptor": {**kept, "PositionTitle": "Mended", "PositionRemuneration": pay}}
+
+    monkeypatch.setattr(raw, "Record", Mended)
+    monkeypatch.setattr(contract, "gate", lambda _: SimpleNamespace(GATE={}))
+
+
+def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
+    database: Engine, refine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = [posting(number) for number in range(1, 491)]
+    broken = [posting(1_000 + index) for index in range(len(BROKEN))]
+    for one, flaw in zip(broken, BROKEN.values(), strict=True):
+        one["MatchedObjectDescriptor"] |= flaw
+    mixed = [*good]
+    for index, one in enumerate(broken):
+        mixed.insert(index * 50, one)
+    key = objects.upload_key(DATASET, "mixed.json")
+    body = orjson.dumps({"SearchResult": {"SearchResultItems": mixed}})
+    boto3.client("s3").put_object(Bucket=load_settings().bucket, Key=key, Body=body)
+
+    refine(key)
+    assert rows(database, "select count(*) from silver.job") == [(490,)]
+    entries = rows(
+        database, "select natural_key, rule from ops.quarantine where closed_at is null order by natural_key"
+    )
+    assert [(int(number), rule) for number, rule in entries] == [
+        (1_000 + index, rule) for index, rule in enumerate(BROKEN)
+    ]
+    assert "decimal_type" in smelt("list")
+    assert smelt("replay", "--dry-run") == "would replay: 10\n"
+
+    assert smelt("replay", "--rule", "latitude_range", "--yes") == "replayed: 1\n"  # before the fix it fails again
+    refine(newest_replay())
+    assert rows(database, "select count(*), count(closed_at) from ops.quarantine") == [(11, 1)]
+
+    mended(monkeypatch)
+    assert smelt("replay", "--yes") == "replayed: 10\n"
+    for replayed in replays()[-2:]:
+        refine(replayed)
+    assert rows(database, "select count(*) from silver.job") == [(500,)]
+    assert rows(database, "select count(*) from ops.quarantine where closed_at is null") == [(0,)]
+    assert rows(database, "select distinct closed_as from ops.quarantine") == [("replayed",)]
+    assert rows(database, "select kind, found, sent, outcome from ops.replay order by id") == [
+        ("quarantine", 1, 1, "replayed"),
+        ("quarantine", 10, 10, "replayed"),
+    ]
+    assert rows(database, "select sum(read), sum(inserted), sum(quarantined) from ops.object") == [(511, 500, 11)]
+
+
+def replays() -> list[str]:
+    """Keys of all replay objects, the oldest first."""
+    prefix = f"bronze/{DATASET}/replays/"
+    found = boto3.client("s3").list_objects_v2(Bucket=load_settings().bucket, Prefix=prefix)["Contents"]
+    return sorted(one["Key"] for one in found)
+
+
+def newest_replay() -> str:
+    return replays()[-1]
+
+
+def test_a_replayed_record_never_makes_a_row_older(
+    database: Engine, refine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, bucket = boto3.client("s3"), load_settings().bucket
+    for name, title, date in (
+        ("old", " ", "Mon, 05 Jan 2026 00:00:00 GMT"),
+        ("new", "Newer", "Tue, 06 Jan 2026 00:00:00 GMT"),
+    ):
+        key = objects.upload_key(DATASET, f"{name}.json")
+        payload = {"SearchResult": {"SearchResultItems": [posting(1, title)]}}
+        client.put_object(
+            Bucket=bucket, Key=key, Body=orjson.dumps({"response": {"headers": {"Date": date}, "payload": payload}})
+        )
+    refine(objects.upload_key(DATASET, "old.json"))
+    assert smelt("replay", "--yes") == "replayed: 1\n"
+    refine(objects.upload_key(DATASET, "new.json"))
+    mended(monkeypatch)
+    refine(newest_replay())
+    assert rows(database, "select position_title from silver.job") == [("Newer",)]
+    assert rows(database, "select closed_as from ops.quarantine") == [("superseded",)]
+    assert rows(database, "select stale from ops.object order by id") == [(0,), (0,), (1,)]

@@ -1,0 +1,258 @@
+"""JSON documents: bare, in our envelope, strict and not quite, and how the formats are told apart."""
+
+import io
+import json
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from services.transformer import formats
+from services.transformer.bounds import Bounds
+from services.transformer.content import Content
+from services.transformer.expand import expanded
+from services.transformer.formats import document
+from services.transformer.transform import parse
+from shared.datasets.contract import Raw
+from shared.errors import PermanentError
+
+BOUNDS = Bounds(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1_000, nesting=64)
+THINGS = cast("Raw", SimpleNamespace(RECORDS=("data", "items"), COUNT=("data", "count"), KEY=("id",)))
+LIST = cast("Raw", SimpleNamespace(RECORDS=(), COUNT=(), KEY=("id",)))
+PLACE = r"a list of records at data\.items"
+
+
+def read(body: bytes | str, raw: Raw = THINGS, bounds: Bounds = BOUNDS) -> Content:
+    """The content of an object with these bytes."""
+    content = body if isinstance(body, bytes) else body.encode()
+    return formats.read(expanded(io.BufferedReader(io.BytesIO(content)), bounds.expanded), raw, bounds)
+
+
+def records(body: bytes | str, raw: Raw = THINGS) -> list[object]:
+    """Its records, parsed."""
+    return [parse(record, BOUNDS) for record in read(body, raw).records]
+
+
+def payload(*items: object, **data: object) -> dict[str, Any]:
+    """A document with these records."""
+    return {"data": {"items": list(items), **data}}
+
+
+def enveloped(**response: Any) -> str:
+    """A page as the extractor stores it, with `response` changed."""
+    answer = {"status": 200, "headers": {"date": "today"}, "payload": payload(1, 2), **response}
+    return json.dumps({"request": {}, "response": answer, "ingest": {"page": 1}})
+
+
+# Documents
+
+
+@pytest.mark.parametrize("items", [[], [1], [{"id": 1}, None, [], "x", 1.5, True], [{"items": [{"data": 1}]}]])
+def test_the_records_of_a_document_are_its_list_whatever_they_are(items: list[object]) -> None:
+    assert records(json.dumps(payload(*items))) == items
+    assert records(json.dumps({"data": {"more": [], "items": items}, "other": {}}, indent=1)) == items
+
+
+def test_records_are_kept_as_text_byte_by_byte() -> None:
+    body = b'{"data": {"items": [{ "id":1.10 }, "\\u00e9\xc3\xa9" ,{"big": 12345678901234567890123}]}}'
+    found = list(read(body).records)
+    assert found == [b'{ "id":1.10 }', '"\\u00e9é"'.encode(), b'{"big": 12345678901234567890123}']
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        " \n{doc}\r\n\t",
+        "\ufeff{doc}",
+        "\ufeff  {doc}",
+        " " * 300_000 + "{doc}",
+        "\n" * 300_000 + "{doc}" + " " * 300_000,
+    ],
+    ids=["space around", "byte order mark", "byte order mark and space", "much space before", "much space around"],
+)
+def test_space_and_a_byte_order_mark_do_not_matter(body: str) -> None:
+    assert records(body.replace("{doc}", json.dumps(payload({"id": 1})))) == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param("", "the object is empty", id="nothing"),
+        pytest.param(" \r\n\t", "the object is empty", id="space"),
+        pytest.param("\ufeff", "the object is empty", id="a byte order mark alone"),
+        pytest.param(" " * 600_000, "the object is empty", id="much space"),
+        pytest.param('{"data": ', "not a JSON document", id="cut short"),
+        pytest.param('{"data": {"items": [1, 2', "not a JSON document", id="cut short in the records"),
+        pytest.param(json.dumps(payload(1)) + " and more", "not a JSON document", id="something behind it"),
+        pytest.param(json.dumps(payload(1)) * 2, "not a JSON document", id="two in a line"),
+        pytest.param("{'data': 1}", "not a JSON document", id="single quotes"),
+        pytest.param('{"a":' * 5_000 + "1" + "}" * 5_000, "nested too deep", id="objects nested too deep"),
+        pytest.param("[" * 200_000 + "]" * 200_000, "nested too deep", id="lists nested too deep"),
+        pytest.param("{}", PLACE, id="an empty object"),
+        pytest.param("[]", PLACE, id="a list"),
+        pytest.param('{"data": null}', PLACE, id="null on the way"),
+        pytest.param('{"data": [{"items": []}]}', PLACE, id="a list on the way"),
+        pytest.param('{"data": {"items": {"0": {}}}}', PLACE, id="an object for the list"),
+        pytest.param('{"data": {"items": null}}', PLACE, id="null for the list"),
+        pytest.param('{"Data": {"Items": []}}', PLACE, id="names in capitals"),
+        pytest.param('{"response": {"payload": null}}', PLACE, id="an envelope round nothing"),
+        pytest.param('{"response": {"status": 200}}', PLACE, id="an envelope without a payload"),
+        pytest.param('{"response": 1}', PLACE, id="an envelope that is a number"),
+    ],
+)
+def test_what_has_no_records_is_refused_with_the_reason(body: str, reason: str) -> None:
+    with pytest.raises(PermanentError, match=reason):
+        records(body)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_documents_as_windows_writes_them_are_read(encoding: str) -> None:
+    assert records(json.dumps(payload({"id": "é"}), ensure_ascii=False).encode(encoding)) == [{"id": "é"}]
+
+
+def test_a_document_larger_than_the_bound_is_refused_with_a_hint() -> None:
+    body = json.dumps(payload("x" * (1 << 20)))
+    with pytest.raises(PermanentError, match="a JSON document of more than 1048576 bytes; JSON lines may be longer"):
+        read(body)
+
+
+def test_a_dataset_s_documents_may_be_plain_lists() -> None:
+    assert records('[{"id": 1}, 2]', LIST) == [{"id": 1}, 2]
+    assert records(enveloped(payload=[1, 2]), LIST) == [1, 2]
+    for other in ("{}", '{"data": []}', '{"response": {"payload": {}}}'):
+        with pytest.raises(PermanentError, match="a list of records at its top"):
+            records(other, LIST)
+
+
+@pytest.mark.parametrize(
+    ("count", "announced"),
+    [(2, 2), (0, 0), (500, 500), (-1, None), (2**31, None), ("2", None), (1.5, None), (None, None), ([], None)],
+)
+def test_the_number_of_records_that_a_document_says_it_has_is_taken_if_it_is_one(
+    count: object, announced: int | None
+) -> None:
+    assert read(json.dumps(payload(1, 2, count=count))).announced == announced
+
+
+# What is not quite JSON
+
+
+@pytest.mark.parametrize("flaw", ['"\\ud800"', "NaN", "-Infinity", '{"a": [NaN]}'])
+def test_a_flaw_in_one_record_leaves_its_neighbours_as_they_were(flaw: str) -> None:
+    found = records(f'{{"data": {{"count": 3, "items": [{{"id": 1}}, {flaw}, {{"id": 3}}]}}}}')
+    assert (found[0], len(found), found[2]) == ({"id": 1}, 3, {"id": 3})
+
+
+def test_bytes_that_are_no_text_cost_only_the_record_they_are_in() -> None:
+    found = list(read(b'{"data": {"items": [{"id": 1}, {"id": "\xff"}, {"id": 3}]}}').records)
+    assert [getattr(parse(record, BOUNDS), "problem", None) is None for record in found] == [True, False, True]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(items=st.lists(JSON_VALUES, max_size=4), escaped=st.booleans(), wrapped=st.booleans())
+def test_a_document_cut_strictly_and_leniently_gives_the_same_records(
+    *, items: list[object], escaped: bool, wrapped: bool
+) -> None:
+    inner = payload(*items)
+    body = json.dumps({"response": {"payload": inner}} if wrapped else inner, ensure_ascii=escaped).encode()
+    strictly = document.read(body, THINGS).records
+    leniently = document._read_leniently(body, THINGS).records
+    assert [parse(record, BOUNDS) for record in strictly] == [parse(record, BOUNDS) for record in leniently]
+
+
+@given(JSON_VALUES)
+def test_any_json_is_read_or_refused(value: object) -> None:
+    body = json.dumps(value).encode()
+    assume(body.strip()[:1] in b"{[")
+    with suppress(PermanentError):
+        records(body)
+
+
+# Envelopes
+
+
+def test_an_envelope_gives_its_records_date_and_page() -> None:
+    found = read(enveloped())
+    assert (found.date, found.ingest, found.replay) == ("today", {"page": 1}, {})
+    assert list(found.records) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("name", ["date", "Date", "DATE"])
+def test_the_date_header_is_found_in_any_case(name: str) -> None:
+    assert read(enveloped(headers={"etag": "x", name: "today"})).date == "today"
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"etag": "x"}, ["date"], "date", {"date": 5}, {"date": ["today"]}])
+def test_an_envelope_without_a_date_has_none(headers: object) -> None:
+    assert read(enveloped(headers=headers)).date is None
+
+
+@pytest.mark.parametrize("ingest", [None, [], "page", 5])
+def test_an_ingest_that_is_no_object_is_none(ingest: object) -> None:
+    body = json.dumps({"response": {"payload": payload(1)}, "ingest": ingest})
+    assert read(body).ingest == {}
+
+
+def test_a_bare_document_has_neither_date_nor_page() -> None:
+    found = read(json.dumps(payload(1)))
+    assert (found.date, found.ingest, found.replay, found.announced) == (None, {}, {}, None)
+
+
+def test_a_replay_gives_its_records_and_what_it_repeats() -> None:
+    found = read(json.dumps({"replay": {"indexes": [4]}, "records": [{"id": 1}]}))
+    assert (list(found.records), found.replay) == ([b'{"id": 1}'], {"indexes": [4]})
+
+
+# Which format it is
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param('{"id": 1}\n{"id": 2}', [{"id": 1}, {"id": 2}], id="two objects in two lines"),
+        pytest.param(json.dumps(payload(1), indent=2), [1], id="a document in many lines"),
+        pytest.param(json.dumps(payload(1)) + "\n\n", [1], id="a document in one line"),
+        pytest.param("id,name\n1,one\n", [{"id": "1", "name": "one"}], id="a header and a row"),
+        pytest.param("\ufeff\r\nid\r\n1", [{"id": "1"}], id="a byte order mark, an empty line, a header and a row"),
+    ],
+)
+def test_a_format_is_told_by_how_it_begins(body: str, expected: list[object]) -> None:
+    assert records(body) == expected
+
+
+@pytest.mark.parametrize("body", [b"Dear Sir or Madam,", b"\x00\x01\x02", b"<html>", b"null", b"42"])
+def test_what_is_of_no_format_is_refused_as_such(body: bytes) -> None:
+    with pytest.raises(PermanentError, match=r"^neither JSON nor Parquet, and as CSV it lacks the columns id"):
+        records(body)
+
+
+@given(
+    st.binary(max_size=200), st.sampled_from([b"", b"{", b"[", b"PAR1", b"id,name\n", b'{"id": 1}\n', b"\xef\xbb\xbf"])
+)
+def test_no_bytes_raise_anything_but_a_refusal(body: bytes, begin: bytes) -> None:
+    with suppress(PermanentError):
+        records(begin + body)
+
+
+def test_an_answer_that_says_it_has_nothing_has_no_records() -> None:
+    body = json.dumps(
+        {"response": {"status": 204, "headers": {"date": "today"}, "payload": None}, "ingest": {"page": 1}}
+    )
+    content = read(body)
+    assert list(content.records) == []
+    assert (content.date, content.ingest) == ("today", {"page": 1})
+
+
+def test_json_lines_may_begin_with_a_very_long_one() -> None:
+    lines = json.dumps({"id": "a" * (1 << 19)}) + "\n" + json.dumps({"id": 2}) + "\n"
+    bounds = Bounds(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1 << 20, nesting=64)
+    assert len(list(read(lines, bounds=bounds).records)) == 2

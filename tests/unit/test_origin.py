@@ -1,0 +1,87 @@
+"""Where the records of a bronze object come from, as far as the object may say so itself."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.transformer.content import Content
+from services.transformer.origin import Origin, origin_of
+from shared.errors import PermanentError
+from shared.objects import ObjectId
+
+DATASET = "usajobs_search"
+RUN = "20250903T120000Z-0badcafe"
+STORED = datetime(2025, 9, 3, 12, 0, 30, tzinfo=UTC)
+DATE = "Wed, 03 Sep 2025 12:00:00 GMT"
+INGEST = {"run_id": RUN, "part": 2, "page": 3, "of": 4}
+PAGE, UPLOAD, REPLAY = (
+    f"bronze/{DATASET}/{path}" for path in ("date=2025-09-03/page.json.gz", "uploads/a.json", f"replays/{RUN}/1.json")
+)
+REPEATED: dict[str, Any] = {
+    "source": {"bucket": "lake", "key": UPLOAD, "version_id": "v"},
+    "transform_version": 1,
+    "observed_at": "2025-09-01T00:00:00Z",
+    "indexes": [4],
+}
+
+
+def origin(key: str, **content: Any) -> Origin:
+    """Of an object that says this of itself."""
+    return origin_of(DATASET, ObjectId("lake", key, version_id="v"), Content(iter(()), **content), STORED)
+
+
+def test_a_page_is_of_the_run_that_it_says_and_as_old_as_its_answer() -> None:
+    found = origin(PAGE, ingest=INGEST, date=DATE)
+    assert found.ingest
+    assert found.ingest.model_dump() == INGEST
+    assert found.observed_at == STORED - timedelta(seconds=30)
+
+
+def test_an_upload_is_of_no_run_whatever_it_says() -> None:
+    assert origin(UPLOAD, ingest=INGEST, date=DATE).ingest is None
+    assert origin(UPLOAD, ingest={"run_id": "../x"}, date=DATE).ingest is None
+
+
+def test_a_bare_page_is_of_no_run_and_as_old_as_its_object() -> None:
+    found = origin(PAGE)
+    assert (found.ingest, found.replay, found.observed_at) == (None, None, STORED)
+
+
+@pytest.mark.parametrize("field", ["run_id", "part", "page", "of"])
+def test_a_page_that_does_not_say_properly_which_it_is_is_refused(field: str) -> None:
+    for ingest in ({**INGEST, field: None}, {name: value for name, value in INGEST.items() if name != field}):
+        with pytest.raises(PermanentError, match="not the envelope of a page or a replay"):
+            origin(PAGE, ingest=ingest)
+
+
+def test_a_replay_was_seen_when_what_it_repeats_was_seen() -> None:
+    found = origin(REPLAY, replay=REPEATED, date=DATE, ingest=INGEST)
+    assert found.replay
+    assert (found.replay.source.key, found.replay.indexes) == (UPLOAD, (4,))
+    assert found.observed_at == datetime(2025, 9, 1, tzinfo=UTC)
+    assert found.ingest is None
+
+
+def test_a_replay_from_the_future_does_not_freeze_what_it_repeats() -> None:
+    assert origin(REPLAY, replay=REPEATED | {"observed_at": "3025-01-01T00:00:00Z"}).observed_at == STORED
+
+
+@pytest.mark.parametrize(
+    "replay",
+    [
+        {},
+        REPEATED | {"observed_at": "2025-09-01T00:00:00"},
+        REPEATED | {"observed_at": None},
+        REPEATED | {"indexes": [-1]},
+        REPEATED | {"source": "a.json"},
+    ],
+)
+def test_what_lies_among_the_replays_and_is_none_is_refused(replay: dict[str, Any]) -> None:
+    with pytest.raises(PermanentError, match="not the envelope of a page or a replay"):
+        origin(REPLAY, replay=replay)
+
+
+def test_only_what_lies_among_the_replays_is_one() -> None:
+    assert origin(UPLOAD, replay=REPEATED).replay is None
+    assert origin(PAGE, replay=REPEATED).replay is None

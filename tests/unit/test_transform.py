@@ -1,0 +1,202 @@
+"""Every record is a row or has problems, whatever it is, and what is kept of those that have."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.transformer.batches import Slice, sliced
+from services.transformer.bounds import Bounds
+from services.transformer.content import Encoded, Unreadable, unreadable
+from services.transformer.origin import Origin
+from services.transformer.rejects import rejected
+from services.transformer.transform import Batch, natural_key, parse, transform
+from shared.datasets import contract
+from shared.datasets.usajobs_search import raw as search
+from shared.objects import ObjectId
+from shared.silver import RECORD_INDEX
+
+BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=2_000, nesting=16)
+SEARCH, HISTORIC = "usajobs_search", "usajobs_historic"
+ORIGIN = Origin(
+    dataset=SEARCH,
+    bronze=ObjectId("lake", "bronze/usajobs_search/uploads/a.jsonl", version_id="v"),
+    observed_at=datetime(2025, 9, 3, 12, tzinfo=UTC),
+    transform_version=1,
+    ingest=None,
+    replay=None,
+    announced=None,
+)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+SPECIAL = ["", " ", None, "1E5", "$1,0", "NaN", "2025-09-03T00:00:00Z", "0001-01-01", "9999-12-31", "Y", "1e400", 2**64]
+SCALARS = st.sampled_from(SPECIAL) | JSON_VALUES
+NUMBERS = st.integers(1, 9) | JSON_VALUES
+ITEMS = st.lists(
+    st.dictionaries(st.sampled_from(["Latitude", "MinimumRange", "MaximumRange", "Code"]), SCALARS, max_size=3),
+    max_size=3,
+)
+DESCRIPTOR = st.sampled_from(sorted(field.alias or "" for field in search.Descriptor.model_fields.values()))
+DETAILS = st.sampled_from(sorted(field.alias or "x" for field in search.Details.model_fields.values()))
+
+
+def posting(number: object, details: object = None, **fields: Any) -> dict[str, Any]:
+    """A posting of the Search API."""
+    descriptor = {"PositionTitle": "Engineer", **fields, "UserArea": {"Details": details or {}}}
+    return {"MatchedObjectId": number, "MatchedObjectDescriptor": descriptor, "RelevanceRank": 0}
+
+
+def encoded(*records: object) -> list[bytes]:
+    """As a document or a line would have them."""
+    return [json.dumps(record).encode() for record in records]
+
+
+def batch(dataset: str, *records: Encoded, first: int = 0) -> Batch:
+    """What becomes of these records."""
+    return transform(dataset, records, first, BOUNDS)
+
+
+SEARCH_RECORDS = JSON_VALUES | st.builds(
+    lambda number, places, pay, fields, details: posting(
+        number, details, **{"PositionLocation": places, "PositionRemuneration": pay, **fields}
+    ),
+    NUMBERS,
+    ITEMS,
+    ITEMS,
+    st.dictionaries(DESCRIPTOR.filter(lambda name: name != "UserArea"), SCALARS | ITEMS, max_size=3),
+    st.dictionaries(DETAILS, SCALARS, max_size=3),
+)
+HISTORIC_FIELDS = (
+    "positionTitle", "minimumSalary", "maximumSalary", "positionOpenDate", "positionCloseDate", "agencyLevel",
+    "supervisoryStatus", "salaryType", "hiringPaths", "HiringPaths", "jobCategories", "positionLocations",
+)  # fmt: skip
+HISTORIC_ITEMS = st.lists(
+    st.dictionaries(st.sampled_from(["hiringPath", "series", "positionLocationCity"]), SCALARS, max_size=2), max_size=3
+)
+HISTORIC_RECORDS = JSON_VALUES | st.builds(
+    lambda number, fields: {"usajobsControlNumber": number, "positionTitle": "Engineer", **fields},
+    NUMBERS,
+    st.dictionaries(st.sampled_from(HISTORIC_FIELDS), SCALARS | HISTORIC_ITEMS, max_size=4),
+)
+# What a file may have in place of a record.
+DAMAGED = st.binary(max_size=30) | st.builds(lambda text: unreadable("csv", "why", text), st.binary(max_size=30))
+
+
+def conserved(dataset: str, records: list[Encoded], first: int) -> None:
+    """Fails unless each record is one row or has problems, under its own index."""
+    outcome = batch(dataset, *records, first=first)
+    rows = outcome.frame[RECORD_INDEX].to_list()
+    assert sorted([*rows, *outcome.problems]) == list(range(first, first + len(records)))
+    assert all(problems for problems in outcome.problems.values())
+
+
+@settings(max_examples=150)
+@given(st.lists(SEARCH_RECORDS.map(lambda record: encoded(record)[0]) | DAMAGED, max_size=4), st.integers(0, 10**6))
+def test_every_search_record_is_a_row_or_has_problems(records: list[Encoded], first: int) -> None:
+    conserved(SEARCH, records, first)
+
+
+@settings(max_examples=150)
+@given(st.lists(HISTORIC_RECORDS.map(lambda record: encoded(record)[0]) | DAMAGED, max_size=4), st.integers(0, 10**6))
+def test_every_historic_record_is_a_row_or_has_problems(records: list[Encoded], first: int) -> None:
+    conserved(HISTORIC, records, first)
+
+
+@settings(max_examples=100)
+@given(st.lists(SEARCH_RECORDS.map(lambda record: encoded(record)[0]) | DAMAGED, max_size=4))
+def test_everything_that_is_rejected_can_be_kept(records: list[Encoded]) -> None:
+    (part,) = sliced(iter([*encoded(posting("\x00"), posting("\ud800")), *records]))
+    problems = batch(SEARCH, *part.records).problems
+    entries = list(rejected(ORIGIN, part, problems, BOUNDS))
+    assert [entry.record_index for entry in entries] == sorted(problems)
+
+
+def test_entries_of_a_later_batch_are_of_its_own_records() -> None:
+    part = Slice(number=2, first=70, records=[*encoded(posting(1), posting(2, PositionTitle=""))], last=True)
+    (entry,) = rejected(ORIGIN, part, batch(SEARCH, *part.records, first=70).problems, BOUNDS)
+    assert (entry.record_index, entry.natural_key) == (71, "2")
+
+
+@pytest.mark.parametrize("bad", [b"5", b"{", b"\xff", b'{"a": NaN', unreadable("csv", "why", b"x")])
+def test_a_bad_record_never_touches_its_neighbours(bad: Encoded) -> None:
+    one, three = encoded(posting(1), posting(3))
+    outcome = batch(SEARCH, one, bad, three, first=70)
+    assert outcome.frame[RECORD_INDEX].to_list() == [70, 72]
+    assert set(outcome.problems) == {71}
+
+
+def test_the_shape_is_of_all_records_that_are_json() -> None:
+    outcome = batch(SEARCH, *encoded(posting(1), posting("x"), 5), b"{")
+    assert outcome.shape[""] == {"object": 2}
+    assert outcome.shape["MatchedObjectId"] == {"number": 1, "string": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (b"{", "json"),
+        (b"", "json"),
+        (b"\xff", "json"),
+        (b'{"a": 1} {"b": 2}', "json"),
+        (b'"%s"' % (b"x" * 2_000), "record_size"),
+        (b"[" * 17 + b"]" * 17, "nesting"),
+        (b"[" * 950 + b"]" * 950, "nesting"),
+    ],
+)
+def test_what_is_not_a_record_of_ours_is_told_by_a_rule(text: bytes, rule: str) -> None:
+    found = parse(text, BOUNDS)
+    assert isinstance(found, Unreadable)
+    assert found.problem.rule == rule
+    assert found.text == text[:1_000]
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "key"),
+    [
+        ({"id": 5}, ("id",), "5"),
+        ({"id": " 5 "}, ("id",), "5"),
+        ({"list": "a", "code": 7}, ("list", "code"), "a\t7"),
+        ({"list": "a"}, ("list", "code"), None),
+        ({"id": None}, ("id",), None),
+        ({"id": 1.5}, ("id",), None),
+        ({"id": [5]}, ("id",), None),
+        ({"id": "a\tb"}, ("id",), None),
+        ({"id": "a\x00"}, ("id",), None),
+        ({"id": "\ud800"}, ("id",), None),
+        ({"id": "x" * 2_000}, ("id",), "x" * 1_000),
+        ([], ("id",), None),
+        ("id", ("id",), None),
+        (None, ("id",), None),
+    ],
+)
+def test_the_natural_key_of_a_rejected_record_is_told_where_it_has_one(
+    record: object, fields: tuple[str, ...], key: str | None
+) -> None:
+    assert natural_key(record, fields) == key
+
+
+def test_an_entry_says_what_when_and_where_it_was() -> None:
+    records: list[Encoded] = [*encoded(posting(1), posting("2 ", PositionTitle="")), b"{not json", encoded(7)[0]]
+    (part,) = sliced(records)
+    without_title, not_json, number = rejected(ORIGIN, part, batch(SEARCH, *records).problems, BOUNDS)
+    assert [entry.record_index for entry in (without_title, not_json, number)] == [1, 2, 3]
+    assert [entry.natural_key for entry in (without_title, not_json, number)] == ["2", None, None]
+    assert json.loads(without_title.raw) == posting("2 ", PositionTitle="")
+    assert [json.loads(entry.raw) for entry in (not_json, number)] == ["{not json", 7]
+    assert {entry.observed_at for entry in (without_title, not_json)} == {ORIGIN.observed_at}
+    assert without_title.problems[0].rule == "position_title_present"
+
+
+def test_the_natural_key_of_an_entry_is_the_key_that_the_record_would_have_in_the_database() -> None:
+    (record,) = encoded(posting(" 42 "))
+    outcome = batch(SEARCH, record)
+    key = natural_key(parse(record, BOUNDS), contract.raw(SEARCH).KEY)
+    assert [str(number) for number in outcome.frame["control_number"]] == [key]
