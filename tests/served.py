@@ -72,6 +72,7 @@ def api(requests: int = 1_000_000) -> Iterator[httpx.Client]:
     """A client of the API, served on a port of its own; so many requests a minute are allowed."""
     app = application(reading(), reading(), Limit(requests, None))
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as services.serving does
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     thread = Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -85,8 +85,9 @@ def ensure_database(server: Server) -> None:
     """Create the role and its database unless they exist."""
     with _administer(server) as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": OWNER}):
-            # The password is hex of our own making: DDL takes no parameters.
-            connection.execute(text(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{server.owner_password}'"))
+            # It makes the role that only reads, as the master user of RDS may. The password is hex of our own making:
+            # DDL takes no parameters.
+            connection.execute(text(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{server.owner_password}'"))
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": OWNER}):
             connection.execute(text(f"CREATE DATABASE {OWNER} OWNER {OWNER}"))
 

@@ -1,0 +1,81 @@
+"""`python -m services.serving`: serve API and page on 127.0.0.1:8430 (SMELT_SERVING_HOST, …_PORT) until SIGTERM."""
+
+import os
+import signal
+import socket
+import sys
+from threading import Event, Thread
+from typing import NoReturn
+
+import structlog
+import uvicorn
+
+from infra.embedded.errors import StackError
+from services.serving import readers
+from services.serving.app import application
+from services.serving.keeper import keep_on, keeper
+from services.serving.limit import Limit
+from services.serving.settings import ServingSettings, load_settings
+from shared import telemetry
+from shared.database.migrate import engine_of
+from shared.errors import PermanentError
+
+SOFT_STOP = 5  # s for answers under way: a statement's time limit
+EXPORTS = 2  # at a time
+
+log = structlog.get_logger()
+
+
+def main() -> NoReturn:
+    """Serve; what prevents it is one line on standard error and exit code 1."""
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))  # before uvicorn's handlers, and after: it raises the signal again
+    try:
+        settings = load_settings()
+        telemetry.configure("serving", settings.log_level)
+        readers.admit(engine_of(settings.database_url.get_secret_value()))
+        listening = _listen(settings)
+    except (PermanentError, StackError) as error:
+        sys.exit(f"smelt: {error}")
+    stopped = Event()
+    if settings.serving_refresh:
+        Thread(target=keep_on, args=(keeper(settings), settings.serving_refresh, stopped), daemon=True).start()
+    log.info("serving.started", url="http://{}:{}".format(*listening.getsockname()))
+    uvicorn.Server(_configuration(settings)).run(sockets=[listening])
+    stopped.set()
+    sys.exit(0)
+
+
+def _configuration(settings: ServingSettings) -> uvicorn.Config:
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return uvicorn.Config(
+        application(
+            readers.connect(settings.database_url),
+            readers.connect(settings.database_url, EXPORTS),
+            Limit(settings.serving_requests, redis_url),
+        ),
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=SOFT_STOP,
+        server_header=False,
+    )
+
+
+def _listen(settings: ServingSettings) -> socket.socket:
+    host, port = settings.serving_host, settings.serving_port
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        message = f"serving cannot listen on {host}:{port} ({reason}); SMELT_SERVING_PORT chooses another port"
+        raise PermanentError(message) from error
+    # asyncio does not do so for a socket it has not made; without it, an answer waits 40 ms for an acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""API and page as one web application, with what every answer has in common: headers, ETags, a limit of requests."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, Response
+from sqlalchemy import Engine
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.serving import api, export
+from services.serving.database import Refused
+from services.serving.limit import Limit
+
+HERE = Path(__file__).parent
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+FRESH = 30  # s for which an answer may be used again unasked; gold changes when a run completes
+MOST_SAID = 1_000  # characters about a request that made no sense
+ABOUT = (
+    "US federal job postings, from the gold tables: search, one posting with its history and lineage, statistics, and "
+    "export. Everything is read only. Dates are UTC."
+)
+
+
+def application(asking: Engine, exporting: Engine, limit: Limit) -> FastAPI:
+    """The whole of it. Both engines connect as readers."""
+    app = FastAPI(title="smelt", version="1", description=ABOUT, docs_url=None, redoc_url=None)
+
+    @app.exception_handler(Refused)
+    def refused(_: Request, refusal: Refused) -> JSONResponse:
+        after = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+        return JSONResponse({"detail": refusal.detail}, refusal.status, headers=after)
+
+    @app.exception_handler(RequestValidationError)
+    def nonsense(_: Request, error: RequestValidationError) -> JSONResponse:
+        said = (f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.errors())
+        return JSONResponse({"detail": "; ".join(one.removeprefix(": ") for one in said)[:MOST_SAID]}, 422)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(HERE / "static" / "index.html")
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthy() -> Response:
+        return Response("ok", media_type="text/plain")
+
+    app.include_router(api.routes(asking))
+    app.include_router(export.routes(asking, exporting))
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    app.add_middleware(_Tagged)
+    app.add_middleware(_Limited, limit=limit)
+    app.add_middleware(_Guarded)
+    return app
+
+
+class _Guarded:
+    """Security headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+class _Limited:
+    """So many requests a minute from one address."""
+
+    def __init__(self, app: ASGIApp, limit: Limit) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client") or ("",)
+        if scope["type"] == "http" and scope["path"].startswith("/v1/") and (wait := self._limit.wait(client[0])):
+            answer = JSONResponse({"detail": "too many requests"}, 429, headers={"Retry-After": str(wait)})
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Tagged:
+    """An ETag of the content on every answer but files, and 304 for a client that has that content."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            await self._app(scope, receive, send)
+            return
+        start: Message = {}
+        body = b""
+
+        async def tagged(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+            if start["status"] != 200 or "content-disposition" in Headers(raw=start["headers"]):  # noqa: PLR2004 - OK
+                await send(message)
+            elif message["type"] == "http.response.body":
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    await _send_tagged(scope, start, body, send)
+
+        await self._app(scope, receive, tagged)
+
+
+async def _send_tagged(scope: Scope, start: Message, body: bytes, send: Send) -> None:
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = MutableHeaders(scope=start)
+    headers.update({"ETag": tag, "Cache-Control": f"public, max-age={FRESH}"})
+    known = {one.strip().removeprefix("W/") for one in Headers(scope=scope).get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
+        start["status"], body = 304, b""
+        del headers["Content-Length"]
+        del headers["Content-Type"]
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,56 @@
+"""The read API keeps to its OpenAPI document, whatever it is asked."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from sqlalchemy import Engine
+
+from services.serving.refresh import refresh
+from tests import served
+from tests.served import SEARCH, hold, posting
+
+pytestmark = pytest.mark.integration
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture(scope="module")
+def filled(backends: Mapping[str, str]) -> Iterator[Engine]:  # noqa: ARG001 - it is running
+    engine = served.empty_gold()
+    hold(engine, SEARCH, [posting(n, title) for n, title in enumerate(("Nurse", "Assayer", "Data Engineer"), start=1)])
+    refresh(engine, always=True)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def document(filled: Engine) -> Iterator[schemathesis.BaseSchema]:  # noqa: ARG001 - it is filled
+    with served.api() as api:
+        yield schemathesis.openapi.from_url(f"{api.base_url}/openapi.json")
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_every_question_gets_an_answer_that_the_document_describes(
+    document: schemathesis.BaseSchema, mode: GenerationMode
+) -> None:
+    operations = [found.ok() for found in document.get_all_operations()]
+    assert len(operations) > 10
+    for operation in operations:
+        if not [*operation.iter_parameters()]:
+            continue  # nothing can be asked wrongly
+
+        @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=HealthCheck)
+        @given(operation.as_strategy(generation_mode=mode))
+        def ask(case: schemathesis.Case) -> None:
+            case.call_and_validate(checks=CHECKS)
+
+        ask()
