@@ -1,0 +1,124 @@
+"""One run of everything, in an order that disturbs little."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import backlog, latency, machine, memory, profile, requests
+from bench.comparison import Sample, Samples, Say, compare, differences
+from bench.contenders import dlt_pipeline
+from bench.contenders.contender import Contender
+from bench.contenders.dlt_pipeline import Dlt
+from bench.contenders.floor import Floor, prepared
+from bench.contenders.in_process import InProcess
+from bench.contenders.whole_stack import WholeStack
+from bench.goals import Outcome
+from bench.profile import Line
+from bench.rig import Rig
+from bench.workload import MAKER, PER_PAGE, Workload, from_folder, made, simulated
+
+BACKLOG_PAGE = 250  # postings: pages enough for two loaders to have as much to do
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. `others` are (workload, postings), loaded in one round only."""
+
+    pages: Path | None = None  # a folder of bronze pages instead of the simulator's
+    postings: int = 2_000
+    rounds: int = 3
+    others: tuple[tuple[str, int], ...] = (("wide", 500), ("captured", 200))
+    uploads: int = 30
+    backlog: int = 5_000
+    run: int = 2_000  # postings of the run whose requests are counted
+    page: bool = True  # peak memory for a captured page
+    upload: bool = False  # ... and for an upload of 1 GB, which takes minutes
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it. `differences` are contents that should be alike and are not."""
+
+    outcome: Outcome
+    workloads: tuple[Workload, ...]
+    differences: tuple[str, ...]
+    left_out: tuple[str, ...]
+    profile: tuple[Line, ...]
+    machine: str
+
+
+def run(plan: Plan, say: Say) -> Result:
+    """Measure all of the plan in a stack of its own."""
+    with Rig(plan.run) as rig:
+        main = from_folder(plan.pages, plan.postings) if plan.pages else simulated(plan.postings)
+        workloads = (main, *_others(rig, plan))
+        samples = Samples(
+            tuple(
+                sample
+                for workload in workloads
+                for sample in _compared(rig, workload, plan.rounds if workload is main else 1, say)
+            )
+        )
+        say("the gate's share, and a profile")
+        share, lines = profile.gate_share(rig, main.cold), profile.profile(rig, main.cold)
+        say("latency")
+        latencies = latency.measure(rig, plan.uploads)
+        say("a backlog, with one loader and with two")
+        drained = backlog.measure(rig, simulated(plan.backlog, per_page=BACKLOG_PAGE))
+        say("requests of a run")
+        counted = requests.measure(rig)
+        outcome = Outcome(
+            main=main.name,
+            samples=samples,
+            gate_share=share,
+            latencies=tuple(latencies),
+            drained=(median(drained[1]), median(drained[2])),
+            page=_page_peaks(rig, plan, say),
+            upload=_upload_peaks(rig, plan, say),
+            requests=counted,
+        )
+        found = tuple(line for workload in workloads for line in differences(samples, workload))
+        return Result(outcome, workloads, found, tuple(_left_out(plan)), tuple(lines), machine.description(rig))
+
+
+def _others(rig: Rig, plan: Plan) -> Iterator[Workload]:
+    if MAKER.exists():
+        yield from (made(mix, postings, rig.folder) for mix, postings in plan.others)
+
+
+def _compared(rig: Rig, workload: Workload, rounds: int, say: Say) -> Iterator[Sample]:
+    """The first to load, unmeasured, warms this process up and prepares the floor's rows."""
+    contenders: list[Contender] = [InProcess(rig), WholeStack(rig)]
+    if dlt_pipeline.installed():
+        contenders += [Dlt(rig, dlt_pipeline.DEFAULT), Dlt(rig, dlt_pipeline.BEST)]
+        for contender in contenders[2:]:
+            with contender.beginning():
+                contender.load(simulated(1).cold)
+    with contenders[0].beginning():
+        contenders[0].load(workload.cold)
+        contenders.insert(1, Floor(rig, prepared(rig)))
+    yield from compare(rig, workload, contenders, rounds, say)
+
+
+def _page_peaks(rig: Rig, plan: Plan, say: Say) -> memory.Peaks | None:
+    if not plan.page or not MAKER.exists():
+        return None
+    say("peak memory for a captured page")
+    return memory.of_page(rig, made("captured", PER_PAGE, rig.folder / "page"))
+
+
+def _upload_peaks(rig: Rig, plan: Plan, say: Say) -> memory.Peaks | None:
+    if not plan.upload:
+        return None
+    say("peak memory for an upload of 1 GB")
+    return memory.of_upload(rig)
+
+
+def _left_out(plan: Plan) -> Iterator[str]:
+    if not dlt_pipeline.installed():
+        yield "dlt, which is not installed (`pip install -r requirements/bench.txt`)"
+    if not MAKER.exists():
+        yield "wide and captured postings: only the developers have the real page that they are made from"
+    if not plan.upload:
+        yield "memory for an upload of 1 GB, which takes minutes (`python -m bench --memory`)"
