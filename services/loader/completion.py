@@ -75,16 +75,17 @@ def _baseline(connection: Connection, dataset: str) -> Shares:
 
 
 def _update_baseline(connection: Connection, dataset: str, shares: Shares) -> None:
+    seen = {"first_seen_at": func.now(), "last_seen_at": func.now()}
     rows = [
-        {"dataset": dataset, "path": path, "type": kind, "share": share}
+        {"dataset": dataset, "path": path, "type": kind, "share": share} | seen
         for path, types in sorted(shares.items())
         for kind, share in sorted(types.items())
         if share >= FORGOTTEN
     ]
     connection.execute(delete(FIELD).where(FIELD.c.dataset == dataset, FIELD.c.share < FORGOTTEN / (1 - drift.WEIGHT)))
-    statement = insert(FIELD).values(first_seen_at=func.now(), last_seen_at=func.now())
+    statement = insert(FIELD).values(rows)  # one statement: executed for each row it would take ten times as long
     newer = {"share": statement.excluded.share, "last_seen_at": func.now()}
-    connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "path", "type"], set_=newer), rows)
+    connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "path", "type"], set_=newer))
 
 
 def _record(connection: Connection, dataset: str, source: str, found: list[drift.Drift]) -> None:

@@ -76,26 +76,45 @@ def settle(connection: Connection, object_id: int, effect: Effect, keys: list[st
 
 
 def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
-    """Record what a run set out to fetch; False if it is known already."""
-    statement = insert(RUN).values(
-        run_id=plan.run_id,
-        dataset=plan.dataset,
-        params=plan.params,
-        trigger=plan.trigger,
-        parts=[part.__dict__ for part in plan.parts],
-        planned_pages=plan.pages,
-        announced=plan.announced,
-        planned_at=planned_at,
-    )
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    """Record what a run set out to fetch; False if it is known already.
+
+    One run a slot: where another run has it, this one is recorded as refused, and nothing of it is waited for.
+    """
+    run = {
+        "run_id": plan.run_id,
+        "dataset": plan.dataset,
+        "params": plan.params,
+        "trigger": plan.trigger,
+        "parts": [part.__dict__ for part in plan.parts],
+        "planned_pages": plan.pages,
+        "announced": plan.announced,
+        "planned_at": planned_at,
+        "slot": plan.slot,
+        "refused": plan.refused,
+    }
+    statement = insert(RUN).on_conflict_do_nothing()
+    if connection.execute(statement, run).rowcount == 1:
+        return True
+    holder = _holder_of_slot(connection, plan)
+    refused = run | {"parts": [], "planned_pages": 0, "refused": f"run {holder} has this slot"}
+    return holder is not None and connection.execute(statement, refused).rowcount == 1
+
+
+def _holder_of_slot(connection: Connection, plan: RunPlan) -> str | None:
+    """The other run that has the plan's slot, if there is one."""
+    own = (RUN.c.dataset == plan.dataset, RUN.c.trigger == plan.trigger, RUN.c.slot == plan.slot)
+    held = select(RUN.c.run_id).where(*own, RUN.c.refused.is_(None), RUN.c.run_id != plan.run_id)
+    run_id: str | None = connection.scalar(held)
+    return run_id
 
 
 def complete(connection: Connection, run_id: str) -> bool:
-    """Mark the run complete if every page of it is in the ledger; whether this call did so.
+    """Mark the run complete if every page of it is in the ledger; whether this call did so. A refused one never is.
 
     The lock on the run makes two loaders with its last two pages come one after the other: the second sees both.
     """
-    pending = select(RUN.c.run_id).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_(None)).with_for_update()
+    open_run = (RUN.c.run_id == run_id, RUN.c.completed_at.is_(None), RUN.c.refused.is_(None))
+    pending = select(RUN.c.run_id).where(*open_run).with_for_update()
     if connection.scalar(pending) is None or not _all_pages_loaded(connection, run_id):
         return False
     covered = connection.scalar(COVERED, {"run_id": run_id})

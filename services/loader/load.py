@@ -1,7 +1,9 @@
 """Loading one object: silver batch, quarantine or run plan into rows of Postgres, in one transaction."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -10,8 +12,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from services.loader import completion, ledger, quarantine
+from services.loader.ledger import Effect
 from services.loader.upsert import UnknownSightingError, key_texts, upsert
-from shared import objects, run_plan, silver
+from shared import objects, run_plan, silver, telemetry
 from shared import quarantine as rejects
 from shared.database.engine import explained
 from shared.datasets import contract
@@ -20,6 +23,7 @@ from shared.failpoint import failpoint
 from shared.objects import Content, ObjectId, SupersededError
 from shared.observation import Observation, observation
 from shared.silver import Header
+from shared.telemetry import metrics
 from shared.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 
 if TYPE_CHECKING:
@@ -32,11 +36,16 @@ OBJECT_LIMIT = 1 << 30  # bytes
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading an object came to, in one word, and {natural key: content hash} of what the database holds now."""
+    """What loading an object came to, in one word, and {natural key: content hash} of what the database holds now.
+
+    `records` is what became of its records, {outcome: number}; `observed_at` when they were seen, unless once more.
+    """
 
     outcome: str
     dataset: str = ""
     held: Mapping[str, bytes] = field(default_factory=dict)
+    records: Mapping[str, int] = field(default_factory=dict)
+    observed_at: datetime | None = None
 
 
 class NeededInFullError(Exception):
@@ -51,27 +60,46 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> Loaded:
     """One object, by its prefix, in one transaction. Raises NeededInFullError."""
     for prefix, load_one in LOADERS.items():
         if stored.key.startswith(prefix):
+            began = time.time_ns()
             try:
                 content = objects.get(s3, stored, OBJECT_LIMIT)
                 if objects.is_folder(stored, len(content.body)):
                     return Loaded("ignored")
-                _refuse_unsigned(stored, content)
-                with engine.begin() as connection:
-                    loaded = load_one(connection, content)
-                    failpoint("loader.upserted")
-                failpoint("loader.committed")
+                with telemetry.of_object("loader", content.metadata, began, key=stored.key, bytes=len(content.body)):
+                    _refuse_unsigned(stored, content)
+                    return _committed(engine, content, load_one)
             except SupersededError:
                 return Loaded("superseded")
             except (DBAPIError, psycopg2.Error) as error:
                 raise explained(error, engine) from error
-            return loaded
     message = f"{stored.key}: the loader knows no such prefix"
     raise PermanentError(message)
+
+
+def _committed(engine: Engine, content: Content, load_one: "LoadOne") -> Loaded:
+    with telemetry.span("loader.load"):
+        with engine.begin() as connection:
+            loaded = load_one(connection, content)
+            failpoint("loader.upserted")
+        failpoint("loader.committed")
+        _count(loaded)
+    return loaded
+
+
+def _count(loaded: Loaded) -> None:
+    """After the commit: a batch that was rolled back has not happened, and one that comes again is a duplicate."""
+    telemetry.note(outcome=loaded.outcome, **loaded.records)
+    for outcome, number in loaded.records.items():
+        metrics.RECORDS.add(number, {"dataset": loaded.dataset, "outcome": outcome})
+    if loaded.observed_at:
+        waited = (datetime.now(UTC) - loaded.observed_at).total_seconds()
+        metrics.LATENCY.record(max(0.0, waited), {"dataset": loaded.dataset})  # the two clocks may differ
 
 
 def load_silver(connection: Connection, content: Content) -> Loaded:
     """A batch of rows: ledger, fence, rows, ledger; then whatever it makes complete."""
     header, frame = silver.read(content.body)
+    telemetry.note(dataset=header.dataset, run_id=header.run_id)
     object_id = ledger.enter(connection, header)
     if object_id is None:
         return Loaded("duplicate")
@@ -87,7 +115,8 @@ def load_silver(connection: Connection, content: Content) -> Loaded:
         completion.complete_run(connection, header.run_id)
     elif not header.replay:
         completion.complete_upload(connection, header)
-    return Loaded("loaded", header.dataset, held)
+    observed_at = None if header.replay else header.observed_at
+    return Loaded("loaded", header.dataset, held, _outcomes(header, effect, len(held)), observed_at)
 
 
 def load_quarantine(connection: Connection, content: Content) -> Loaded:
@@ -104,7 +133,15 @@ def load_plan(connection: Connection, content: Content) -> Loaded:
     return Loaded("duplicate" if known else "planned")
 
 
-LOADERS = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
+LoadOne = Callable[[Connection, Content], Loaded]
+LOADERS: dict[str, LoadOne] = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
+
+
+def _outcomes(header: Header, effect: Effect, held: int) -> dict[str, int]:
+    """They add up to the records read. Of what passed the fence, `held` came in full; the rest were bare sightings."""
+    unchanged = held - effect.inserted - effect.updated
+    sighted = effect.unchanged - unchanged
+    return asdict(effect) | {"unchanged": unchanged, "sighted": sighted, "quarantined": header.counts.quarantined}
 
 
 def _observation(header: Header) -> Observation:

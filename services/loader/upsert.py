@@ -132,6 +132,8 @@ def _delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
 
 
 def _insert(connection: Connection, tables: Tables, frame: pl.DataFrame, object_id: int) -> None:
+    if frame.is_empty():
+        return
     children = [child.name for child in tables.CHILDREN]
     root = frame.drop(RECORD_INDEX, CONTENT_HASH, SIGHTED, *children).with_columns(pl.lit(object_id).alias(PROVENANCE))
     copy(connection, root, tables.ROOT)

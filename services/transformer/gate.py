@@ -27,6 +27,8 @@ def judge(
     frame: pl.DataFrame, rules: Mapping[str, pa.DataFrameSchema], tables: Tables
 ) -> tuple[Problems, tuple[Warned, ...]]:
     """The records with a row, in any table, that fails a rule; and the rules that only warn, with their failures."""
+    if frame.is_empty():
+        return {}, ()
     problems: dict[int, list[Problem]] = defaultdict(list)
     warnings = []
     for table, schema in rules.items():

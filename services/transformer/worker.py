@@ -1,6 +1,7 @@
 """The transformer: bronze object in, silver batches and quarantine out."""
 
 import io
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from services.transformer.gate import Problems
 from services.transformer.origin import Origin, origin_of
 from services.transformer.rejects import rejected
 from services.transformer.transform import LookUp, nothing_known, transform
-from shared import objects, quarantine, silver
+from shared import objects, quarantine, silver, telemetry
 from shared.datasets import contract
 from shared.engine import worker
 from shared.engine.delivery import Handler
@@ -56,11 +57,13 @@ class Transformer:
         `in_full` no record is left out because it is known.
         """
         objects.refuse_strangers(bronze, self.bucket)
+        began = time.time_ns()
         try:
             with self._opened(bronze) as stream:
                 if objects.is_folder(bronze, stream.size):
                     return "ignored"
-                self._refine(bronze, stream, again=again and not in_full, in_full=in_full)
+                with telemetry.of_object("transformer", stream.metadata, began, key=bronze.key, bytes=stream.size):
+                    self._refine(bronze, stream, again=again and not in_full, in_full=in_full)
         except SupersededError:
             return "superseded"
         return "refined"
@@ -72,15 +75,19 @@ class Transformer:
         stem = objects.silver_stem(bronze, origin.transform_version)
         look_up = partial(self.known.look_up, dataset) if self.known and not in_full else nothing_known
         done = objects.keys(self.s3, self.bucket, stem) if again else frozenset()
-        for part in sliced(content.records):
+        telemetry.note(dataset=dataset, run_id=origin.ingest.run_id if origin.ingest else None)
+        for part in telemetry.each("transformer.parse", sliced(content.records)):
             key = objects.silver_key(bronze, origin.transform_version, part.number)
             if key not in done:
                 self._batch(origin, part, key, look_up)
 
     def _batch(self, origin: Origin, part: Slice, key: str, look_up: LookUp) -> None:
         """Quarantine first: silver's counts promise that it is there."""
-        batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up)
-        batch_rules.refuse_failed(batch.problems, len(part.records), contract.raw(origin.dataset).LIMITS)
+        with telemetry.span("transformer.transform", batch=part.number):
+            batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up)
+            telemetry.note(valid=len(batch.frame), quarantined=len(batch.problems))
+        with telemetry.span("transformer.gate", batch=part.number):
+            batch_rules.refuse_failed(batch.problems, len(part.records), contract.raw(origin.dataset).LIMITS)
         failpoint("transformer.gated")
         header = origin.header(part, batch)
         if batch.problems:
