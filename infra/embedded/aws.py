@@ -2,6 +2,7 @@
 
 The emulator keeps objects as they come, but saves queues only when it is stopped in order. The saved queues are used
 once: what a later kill brought back would be old messages for new, so `take_saved_queues` deletes them after loading.
+Schedules likewise; those that `smelt schedule` made are kept in a file of ours (`schedules.py`).
 """
 
 import http.client
@@ -84,8 +85,9 @@ def command(folder: Path, port: int) -> Command:
 
 
 def take_saved_queues(folder: Path) -> None:
-    """Forget the queues that the emulator has loaded: they are right until the first message moves."""
-    (folder / "state" / "sqs.json").unlink(missing_ok=True)
+    """Forget the queues and schedules that the emulator has loaded: they are right until the first one changes."""
+    for service in ("sqs", "scheduler"):
+        (folder / "state" / f"{service}.json").unlink(missing_ok=True)
 
 
 def ensure_resources(port: int) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 from typing import Final
 
-from infra.embedded import applications, aws, ports, postgres, postgres_place, process, valkey
+from infra.embedded import applications, aws, ports, postgres, postgres_place, process, schedules, valkey
 from infra.embedded.errors import AlreadyRunning, NotRunning, StackError
 from infra.embedded.options import Options
 from infra.embedded.process import Command, Kind, Process
@@ -100,6 +100,14 @@ def environment(home: Path) -> dict[str, str]:
     return state.environment
 
 
+def remember_schedules(home: Path) -> None:
+    """Keep the schedules of the running stack, if one runs here, through a crash of its emulator."""
+    home = home.resolve()
+    state = load(home)
+    if state is not None and _is_running(home):
+        schedules.remember(home / "aws", state.ports["aws"])
+
+
 def restart_part(running: Running, command: Command) -> bool:
     """Start a part again that died. True when the emulator lost its queues. Raises StackError as `start` does."""
     process.start(command, running.home)
@@ -185,6 +193,7 @@ def _make_resources(home: Path) -> bool:
         raise StackError(message)
     aws.take_saved_queues(home / "aws")
     missing = aws.ensure_resources(state.ports["aws"])
+    schedules.restore(home / "aws", state.ports["aws"])
     save(home, replace(state, queues_made=True))
     return missing and state.queues_made
 

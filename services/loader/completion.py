@@ -24,6 +24,7 @@ FORGOTTEN = 0.001  # share of objects below which the baseline knows a field no 
 def complete_run(connection: Connection, run_id: str) -> None:
     """Mark the run complete if it is, and compare it with what came before."""
     if not ledger.complete(connection, run_id):
+        ledger.forget(connection, run_id)
         return
     run = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()
     inactive.mark(connection, run)

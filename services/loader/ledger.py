@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.ops_tables import OBJECT, RUN, whole_objects
@@ -123,6 +123,13 @@ def complete(connection: Connection, run_id: str) -> bool:
     )
     connection.execute(update(OBJECT).where(OBJECT.c.run_id == run_id).values(keys=None))
     return True
+
+
+def forget(connection: Connection, run_id: str) -> None:
+    """Clear what only a run under way needs of its pages, if it is complete: a page may be loaded once more later."""
+    over = select(RUN.c.run_id).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_not(None))
+    kept = (OBJECT.c["keys"].is_not(None) | OBJECT.c.shape.is_not(None), OBJECT.c.run_id.in_(over))
+    connection.execute(update(OBJECT).where(*kept).values(keys=None, shape=null()))
 
 
 def _all_pages_loaded(connection: Connection, run_id: str) -> bool:

@@ -82,7 +82,7 @@ def rules() -> tuple[Rule, ...]:
     return (
         Rule(
             "dead-letters", "messages could not be handled", "messages", "warning", "dead-letters",
-            nothing, minutes=dict.fromkeys(nothing, 1),
+            nothing, minutes=dict.fromkeys(nothing, 1),  # each is a message that needs a person
         ),
         Rule(
             "oldest", "a message waits for too long", "seconds", "warning", "backlog",
@@ -92,7 +92,7 @@ def rules() -> tuple[Rule, ...]:
             "no-progress", "messages wait and none is done", "seconds", "critical", "backlog",
             {name: 60.0 * minutes for name, minutes in stalled.items()}, minutes=stalled,
         ),
-        Rule("freshness", "no complete run is recent enough", "seconds", "critical", "stale-data", _freshness(datasets)),
+        Rule("freshness", "the newest complete run is old", "seconds", "critical", "stale-data", _freshness(datasets)),
         Rule(
             "quarantine-share", "many of a day's records are in quarantine", "share", "warning", "quarantine",
             dict.fromkeys(datasets, QUARANTINE_SHARE),

@@ -44,7 +44,7 @@ def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     older: objects stored and runs planned before; the bucket is listed whole all the same.
     """
     s3, bucket = connections.s3, connections.settings.bucket
-    begin = datetime.now(UTC) - since if since else EVER
+    begin = EVER if since is None else datetime.now(UTC) - since
     dead = {letter.body for letter in dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE).letters}
     dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
     dead_stems = {key.rpartition("-")[0] + "-" for key, _ in dead_objects if key.startswith(SILVER_PREFIX)}

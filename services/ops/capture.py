@@ -3,7 +3,8 @@
 import gzip
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -20,15 +21,25 @@ REFUSED = {400, 404, 405, 412}  # no such version, or another one by now
 
 
 @dataclass(frozen=True)
+class Head:
+    """What S3 says of an object: when it stored it, and what its writer noted."""
+
+    stored_at: datetime
+    bytes: int
+    sha256: str | None
+    trace_id: str | None
+
+
+@dataclass(frozen=True)
 class Capture:
     """A bronze object: `kind` is page, upload, replay, or gone where the bucket has it no more.
 
-    `head` is what S3 says of it; `request` and `response` are the envelope's without the payload; `replayed` is the
-    object whose rejected records it repeats.
+    `request` and `response` are the envelope's without the payload; `replayed` is the object whose rejected records it
+    repeats.
     """
 
     kind: str
-    head: Mapping[str, Any] | None = None
+    head: Head | None = None
     request: Mapping[str, Any] | None = None
     response: Mapping[str, Any] | None = None
     replayed: Mapping[str, Any] | None = None
@@ -36,12 +47,12 @@ class Capture:
 
 def capture(s3: "S3Client", bronze: ObjectId) -> Capture:
     """Look at it. Raises what boto3 raises but for an object that is gone."""
-    seen = head(s3, bronze)
+    pinned, seen = _found(s3, bronze)
     if seen is None:
         return Capture("gone")
     if objects.is_upload(bronze.key):
         return Capture("upload", seen)
-    content = _content(objects.get(s3, _pinned(bronze, seen), LARGEST).body)
+    content = _content(objects.get(s3, pinned, LARGEST).body)
     if objects.is_replay(bronze.key):
         return Capture("replay", seen, replayed=_part(_part(content, "replay"), "source"))
     response = _part(content, "response")
@@ -53,36 +64,34 @@ def capture(s3: "S3Client", bronze: ObjectId) -> Capture:
     return Capture("page", seen, request=_part(content, "request"), response=told)
 
 
-def head(s3: "S3Client", stored: ObjectId) -> Mapping[str, Any] | None:
-    """What S3 says of a version, or of what is there now where none is given; None if it is gone.
+def head(s3: "S3Client", stored: ObjectId) -> Head | None:
+    """What S3 says of a version, or of what is there now where none is given; None if it is gone."""
+    return _found(s3, stored)[1]
 
-    The ledger's version is S3's own, or the eTag where there was none.
-    """
-    tries: list[dict[str, Any]] = (
-        [{"VersionId": stored.version}, {"IfMatch": stored.version}] if stored.version else [{}]
-    )
-    for pin in tries:
+
+def _found(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, Head | None]:
+    """The object as it is to be read. The ledger's version is S3's own, or the eTag where there was none."""
+    either = [
+        replace(stored, version_id=stored.version, etag=None),
+        replace(stored, version_id=None, etag=stored.version),
+    ]
+    for pinned in either if stored.version else [stored]:
         try:
-            seen = s3.head_object(Bucket=stored.bucket, Key=stored.key, **pin)
+            seen = s3.head_object(Bucket=pinned.bucket, Key=pinned.key, **_pin(pinned))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] not in REFUSED:
                 raise
             continue
-        metadata = seen["Metadata"]
-        _, _, trace = metadata.get("traceparent", "").partition("-")
-        return {
-            "stored_at": seen["LastModified"],
-            "bytes": seen["ContentLength"],
-            "sha256": metadata.get("sha256"),
-            "trace_id": trace.partition("-")[0] or None,
-            "pin": pin,
-        }
-    return None
+        _, _, trace = seen["Metadata"].get("traceparent", "").partition("-")
+        trace_id = trace.partition("-")[0] or None
+        return pinned, Head(seen["LastModified"], seen["ContentLength"], seen["Metadata"].get("sha256"), trace_id)
+    return stored, None
 
 
-def _pinned(stored: ObjectId, seen: Mapping[str, Any]) -> ObjectId:
-    pin = seen["pin"]
-    return ObjectId(stored.bucket, stored.key, pin.get("VersionId"), pin.get("IfMatch"))
+def _pin(stored: ObjectId) -> dict[str, Any]:
+    if stored.version_id:
+        return {"VersionId": stored.version_id}
+    return {"IfMatch": stored.etag} if stored.etag else {}
 
 
 def _content(body: bytes) -> object:

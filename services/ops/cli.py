@@ -10,7 +10,22 @@ from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from infra.embedded.errors import StackError
-from services.ops.commands import audit, database, dlq, drift, quarantine, queues, run, runs, stack, upload
+from services.ops.commands import (
+    audit,
+    check,
+    database,
+    dlq,
+    drift,
+    quarantine,
+    queues,
+    reprocess,
+    run,
+    runs,
+    schedule,
+    stack,
+    trace,
+    upload,
+)
 from shared import telemetry
 from shared.errors import PermanentError
 from shared.topology import QUEUES
@@ -29,12 +44,16 @@ app.add_typer(run.app, name="run")
 app.command()(runs.runs)
 app.command()(upload.upload)
 app.command()(audit.audit)
+app.command()(trace.trace)
+app.command()(reprocess.reprocess)
 app.command()(queues.queues)
 app.command()(queues.workers)
 app.command()(queues.top)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(drift.drift)
+app.add_typer(schedule.app, name="schedule")
+app.command()(check.check)
 app.add_typer(database.app, name="db")
 
 

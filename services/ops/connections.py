@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 from sqlalchemy import Engine
 
 from shared.database.engine import connect as connect_database
@@ -16,7 +17,11 @@ from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
+
+# Where a network has no way to EventBridge, a command must say so soon.
+IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Connections:
     database: Engine
     trouble: TroubleBoard
     roster: Roster
+    scheduler: "EventBridgeSchedulerClient"
 
 
 def connect() -> Connections:
@@ -50,6 +56,7 @@ def connect() -> Connections:
         database=connect_database(settings.database_url, "ops"),
         trouble=TroubleBoard(redis_url),
         roster=Roster(redis_url),
+        scheduler=boto3.client("scheduler", config=IMPATIENT),
     )
 
 
@@ -63,3 +70,10 @@ def use_embedded_stack(folder: Path) -> None:
     from infra.embedded import stack
 
     os.environ.update(stack.environment(folder))
+
+
+def remember_schedules() -> None:
+    """Let the embedded stack, where one runs, keep its schedules through a crash of its emulator."""
+    from infra.embedded import stack
+
+    stack.remember_schedules(home())

@@ -1,11 +1,11 @@
 """What became of an object in the bucket: loaded, dead, perhaps under way, or its event is missing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from services.ops import dead_letters, hold, runs, versions
 from services.ops.connections import Connections
@@ -64,58 +64,102 @@ def fate(connections: Connections, key: str) -> Fate | None:
     letters = dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE).letters
     under_way = UNDER_WAY[runs.under_way(connections)]
     with connections.database.connect() as connection:
-        entries, rejected = _ledger(connection, bucket, prefix, key)
-    found = tuple(_versions(key, stored, entries, letters, under_way))
-    made_of = next((str(entry["key"]) for entry in entries if "key" in entry), _bronze_key(prefix, key))
-    return Fate(key, None if prefix in {BRONZE_PREFIX, PLANS_PREFIX} else made_of, found, rejected) if found else None
+        known = LEDGERS[prefix](connection, key)
+    if prefix == BRONZE_PREFIX:
+        found = tuple(_bronze_versions(stored, known.entries, letters, under_way))
+    else:
+        found = tuple(_newest(stored, known, letters, under_way))
+    return Fate(key, known.bronze_key, found, known.rejected) if found else None
 
 
-def _ledger(connection: Connection, bucket: str, prefix: str, key: str) -> tuple[list[Entry], int]:
-    """What the database has of an object, and how many rejected records."""
-    if prefix == PLANS_PREFIX:
-        rows = connection.execute(select(RUN).where(RUN.c.run_id == _run_id(key)))
-        return [row._asdict() for row in rows], 0
-    bronze_key = key if prefix == BRONZE_PREFIX else _bronze_key(prefix, key)
-    mine = OBJECT.c.silver_key == key if prefix == SILVER_PREFIX else OBJECT.c.key == bronze_key
-    order = (OBJECT.c.transform_version, OBJECT.c.batch, OBJECT.c.id)
-    entries = [row._asdict() for row in connection.execute(select(*LEDGER).where(mine).order_by(*order))]
-    if prefix == QUARANTINE_PREFIX:
-        entries = [entry for entry in entries if _quarantine_key(bucket, entry) == key]
-    rejected = select(func.count()).select_from(QUARANTINE).where(QUARANTINE.c.key == bronze_key)
-    return entries, connection.scalar(rejected) or 0
+@dataclass(frozen=True)
+class _Known:
+    """What the database has of a key; `loaded` is of what we make, of bronze each version is by itself."""
+
+    entries: Sequence[Entry]
+    loaded: bool = False
+    bronze_key: str | None = None
+    rejected: int = 0
 
 
-def _versions(
-    key: str, stored: Sequence[Stored], entries: Sequence[Entry], letters: Sequence[DeadLetter], under_way: str
+def _bronze(connection: Connection, key: str) -> _Known:
+    rejected = _rejected(connection, QUARANTINE.c.key == key)
+    return _Known(_entries(connection, OBJECT.c.key == key), rejected=rejected)
+
+
+def _silver(connection: Connection, key: str) -> _Known:
+    entries = _entries(connection, OBJECT.c.silver_key == key)
+    return _Known(entries, bool(entries), entries[0]["key"] if entries else _made_of(key))
+
+
+def _quarantine(connection: Connection, key: str) -> _Known:
+    """All batches of the bronze object count, as the audit has it: an entry does not say which it came with."""
+    of_key = _entries(connection, OBJECT.c.key == _made_of(key))
+    mine = [entry for entry in of_key if _quarantine_key(entry) == key]
+    if not mine:
+        return _Known((), bronze_key=_made_of(key))
+    identity = {name: mine[0][name] for name in ("key", "version", "transform_version")}
+    promised = sum(entry["quarantined"] for entry in of_key if identity.items() <= entry.items())
+    arrived = _rejected(connection, *(QUARANTINE.c[name] == value for name, value in identity.items()))
+    return _Known(mine, arrived >= promised, mine[0]["key"], arrived)
+
+
+def _plan(connection: Connection, key: str) -> _Known:
+    found = connection.execute(select(RUN).where(RUN.c.run_id == _run_id(key))).all()
+    return _Known([row._asdict() for row in found], bool(found))
+
+
+LEDGERS = {BRONZE_PREFIX: _bronze, SILVER_PREFIX: _silver, QUARANTINE_PREFIX: _quarantine, PLANS_PREFIX: _plan}
+
+
+def _bronze_versions(
+    stored: Sequence[Stored], entries: Sequence[Entry], letters: Sequence[DeadLetter], under_way: str
 ) -> Iterator[Version]:
-    of_bronze = key.startswith(BRONZE_PREFIX)
-    by_version: Mapping[str, list[Entry]] = defaultdict(list)
+    of: Mapping[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        by_version[entry["version"] if of_bronze else ""].append(entry)
-    there = stored if of_bronze else stored[-1:]
-    for gone in by_version.keys() - {one.object.version for one in there} if of_bronze or not there else ():
-        yield Version(gone, None, None, _state(by_version[gone], (), "missing"), tuple(by_version[gone]), ())
-    for one in there:
-        mine = by_version[one.object.version if of_bronze else ""]
+        of[entry["version"]].append(entry)
+    for gone in [version for version in of if version not in {one.object.version for one in stored}]:
+        state = "loaded" if _is_whole(of[gone]) else "partly loaded"
+        yield Version(gone, None, None, state, tuple(of[gone]), ())
+    for one in stored:
+        mine = of[one.object.version]
         dead = tuple(letter.id for letter in letters if _names(letter, one.object))
-        state = _state(mine, dead, under_way)
+        state = _state(mine, dead, under_way, loaded=_is_whole(mine))
         yield Version(one.object.version, one.stored_at, one.size, state, tuple(mine), dead)
 
 
-def _state(entries: Sequence[Entry], dead: Sequence[str], otherwise: str) -> str:
-    if any(_is_whole(entries, entry) for entry in entries):
+def _newest(
+    stored: Sequence[Stored], known: _Known, letters: Sequence[DeadLetter], under_way: str
+) -> Iterator[Version]:
+    for one in stored[-1:]:
+        dead = tuple(letter.id for letter in letters if _names(letter, one.object))
+        state = _state((), dead, under_way, loaded=known.loaded)
+        yield Version(one.object.version, one.stored_at, one.size, state, tuple(known.entries), dead)
+    if known.entries and not stored:
+        yield Version("", None, None, _state((), (), under_way, loaded=known.loaded), tuple(known.entries), ())
+
+
+def _state(entries: Sequence[Entry], dead: Sequence[str], under_way: str, *, loaded: bool) -> str:
+    if loaded:
         return "loaded"
     if dead:
         return "dead letter"
-    return "partly loaded" if entries else otherwise
+    return "partly loaded" if entries else under_way
 
 
-def _is_whole(entries: Sequence[Entry], last: Entry) -> bool:
-    """Whether an entry is the last one of an object all of which is there; a plan and a batch are whole themselves."""
-    if "last" not in last:
-        return True
-    batches = [entry for entry in entries if entry["transform_version"] == last["transform_version"]]
-    return bool(last["last"]) and len(batches) == last["batch"]
+def _is_whole(entries: Sequence[Entry]) -> bool:
+    """Whether all batches of an object are there, of any one transform version."""
+    batches = Counter(entry["transform_version"] for entry in entries)
+    return any(entry["last"] and batches[entry["transform_version"]] == entry["batch"] for entry in entries)
+
+
+def _entries(connection: Connection, mine: ColumnElement[bool]) -> list[Entry]:
+    order = (OBJECT.c.transform_version, OBJECT.c.batch, OBJECT.c.id)
+    return [row._asdict() for row in connection.execute(select(*LEDGER).where(mine).order_by(*order))]
+
+
+def _rejected(connection: Connection, *mine: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(QUARANTINE).where(*mine)) or 0
 
 
 def _names(letter: DeadLetter, stored: ObjectId) -> bool:
@@ -130,13 +174,14 @@ def _names(letter: DeadLetter, stored: ObjectId) -> bool:
     )
 
 
-def _bronze_key(prefix: str, key: str) -> str | None:
-    folder = key.removeprefix(prefix).rpartition("/")[0]
+def _made_of(key: str) -> str | None:
+    """The bronze key in the key of what was made of it, unless that was too long to be repeated."""
+    folder = key.partition("/")[2].rpartition("/")[0]
     return None if folder.endswith(LONG) else BRONZE_PREFIX + folder
 
 
-def _quarantine_key(bucket: str, entry: Entry) -> str:
-    bronze = ObjectId(bucket, entry["key"], version_id=entry["version"])
+def _quarantine_key(entry: Entry) -> str:
+    bronze = ObjectId(entry["bucket"], entry["key"], version_id=entry["version"])
     return objects.quarantine_key(bronze, entry["transform_version"], entry["batch"])
 
 

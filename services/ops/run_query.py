@@ -14,7 +14,7 @@ RUNS = f"""
            loaded.unchanged, loaded.stale, loaded.quarantined,
            (select count(*) from ops.quarantine where quarantine.run_id = run.run_id) as in_quarantine,
            jsonb_array_length(run.warnings) + loaded.warnings as warnings, loaded.recent, loaded.last_at,
-           clock_timestamp() as at
+           clock_timestamp() as at, run.trigger, run.refused
     from (
         select * from ops.run where {{which}} order by planned_at desc, run_id desc limit :most
     ) as run cross join lateral (

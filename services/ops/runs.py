@@ -50,6 +50,8 @@ class Run:
     recent: int = 0
     last_at: datetime | None = None
     at: datetime | None = None
+    trigger: str = ""
+    refused: str | None = None
 
     @property
     def conserved(self) -> bool:
@@ -94,12 +96,12 @@ class Run:
         return (self.planned_pages - self.pages) / self.rate if self.rate else None
 
     def state(self, *, busy: bool | None) -> str:
-        """`complete`, `running`, `incomplete` or `unknown`. `busy` is whether any queue has a message, if known.
+        """`complete`, `refused`, `running`, `incomplete` or `unknown`; `busy` is whether any queue has a message.
 
         With nothing under way for a while, what is missing does not come by itself.
         """
-        if self.completed_at:
-            return "complete"
+        if self.completed_at or self.refused:
+            return "complete" if self.completed_at else "refused"
         if busy is None:
             return "unknown"
         moved_at = max(self.planned_at, self.last_at or self.planned_at)
@@ -126,7 +128,7 @@ def start(connections: Connections, dataset: str, params: dict[str, str]) -> str
 
 
 def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Progress]:
-    """Look at a run until it is done, or can get no further (dead letters and nothing under way), or time is over."""
+    """Look at a run until it is done, refused, gets no further (dead letters, nothing under way), or time is over."""
     deadline = time.monotonic() + timeout
     idle = 0  # looks in a row that found nothing under way: one may fall between two hops
     while True:
@@ -135,7 +137,7 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
         dead = _dead_letters_of(connections, run_id) if any(depth.dead for depth in depths) else ()
         yield Progress(run, dead, troubles_of(connections, run_id))
         idle = 0 if any(depth.busy for depth in depths) else idle + 1
-        if (dead and idle > 1) or (run and run.done) or time.monotonic() > deadline:
+        if (dead and idle > 1) or (run and (run.done or run.refused)) or time.monotonic() > deadline:
             return
         time.sleep(POLL)
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import CroniterError, croniter
+from croniter import CroniterBadDateError, CroniterError, croniter
 
 from shared.errors import PermanentError
 
@@ -17,8 +18,11 @@ UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": time
 
 
 def check(expression: str, timezone: str) -> None:
-    """Raises PermanentError for an expression or a zone that Scheduler would not take."""
-    next(slots(expression, timezone, anchor=datetime.now(UTC), after=datetime.now(UTC)), None)
+    """Raises PermanentError for an expression or a zone that is none, or that has no slot to come."""
+    now = datetime.now(UTC)
+    if next(slots(expression, timezone, anchor=now, after=now), None) is None:
+        message = f"{expression} in {timezone} never comes (again)"
+        raise PermanentError(message)
 
 
 def missed(expression: str, timezone: str, anchor: datetime, after: datetime, until: datetime) -> int:
@@ -61,8 +65,10 @@ def _cron(what: str, zone: ZoneInfo, _anchor: datetime, after: datetime) -> Iter
     """AWS has the year last and counts days of the week from 1, Sunday; croniter has seconds before it, and 0."""
     minute, hour, day, month, weekday, year = what.split()
     theirs = " ".join((minute, hour, day, month, ",".join(map(_weekday, weekday.split(","))), "0", year))
-    for moment in croniter(theirs, after.astimezone(zone), ret_type=datetime, day_or=False):
-        yield moment.astimezone(UTC)
+    times = croniter(theirs, after.astimezone(zone), ret_type=datetime, day_or=False)
+    with suppress(CroniterBadDateError):  # none is left
+        while True:
+            yield times.get_next().astimezone(UTC)
 
 
 def _weekday(field: str) -> str:

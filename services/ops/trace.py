@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column, Connection, inspect, select
 
-from services.ops.capture import Capture, capture, head
+from services.ops.capture import Capture, Head, capture, head
 from services.ops.connections import Connections
 from shared.database.ops_tables import OBJECT, QUARANTINE
 from shared.database.silver_tables import METADATA, PROVENANCE
@@ -32,7 +32,7 @@ class Trace:
     natural_key: str
     table: str
     entry: Entry | None
-    silver: Mapping[str, Any] | None
+    silver: Head | None
     bronze: Capture | None
     seen: Entry | None
     seen_entry: Entry | None

@@ -261,3 +261,12 @@ def test_the_same_difference_in_one_source_is_recorded_once(database: Engine) ->
     load(database, upload(*records(1, Future=1)))
     load(database, upload(*records(1, Future=1), transform_version=2))
     assert len(drifts(database)) == 1
+
+
+def test_a_page_of_a_complete_run_that_is_loaded_once_more_leaves_nothing_behind(database: Engine) -> None:
+    load_plan(database, plan(1, 2))
+    load(database, page(1, 1, 2, of=1))
+    assert completed(database) == (True, 2)
+    load(database, page(1, 1, 2, of=1, transform_version=2))
+    with database.connect() as connection:
+        assert tuple(connection.execute(text("select count(shape), count(keys) from ops.object")).one()) == (0, 0)

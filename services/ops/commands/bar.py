@@ -15,7 +15,7 @@ def advancing(done: str, total: int, rest: str, *, shown: bool) -> Iterator[Call
     """Gives what to call after each one that is `done`. Interrupted, it says how far it came and exits with 130."""
     count = 0
     columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=out, transient=True, disable=not shown) as progress:
+    with Progress(*columns, console=out, transient=True, disable=not (shown and out.is_terminal)) as progress:
         task = progress.add_task(done, total=total)
 
         def advance() -> None:

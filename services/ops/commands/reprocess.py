@@ -106,12 +106,12 @@ def _say_found(wanted: Filter, found: Sequence[Found]) -> None:
     if not found:
         return
     first, last = found[0].stored.stored_at, found[-1].stored.stored_at
-    say(f"stored between {first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC")
+    say(f"stored from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")
+    by = f"by transform version {contract.normalise(wanted.dataset).VERSION}"
     loaded = sum(one.loaded for one in found)
-    what = f"by transform version {contract.normalise(wanted.dataset).VERSION}"
-    same = what if wanted.prefix == SOURCES["bronze"] else "as they are"
-    say(f"loaded {same} already, so that nothing changes: {loaded:,}")
-    say(f"to be loaded: {len(found) - loaded:,}, through [bold]{NOTIFICATIONS[wanted.prefix].name}[/bold]")
+    say(f"loaded already{f' {by}' if wanted.prefix == SOURCES['bronze'] else ''}, nothing changes: {loaded:,}")
+    say(f"to be loaded: {len(found) - loaded:,}")
+    say(f"events go to [bold]{NOTIFICATIONS[wanted.prefix].name}[/bold]")
 
 
 def _say_tally(tally: Tally, found: Sequence[Found], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from services.ops.commands.terminal import left, plain, say
 from services.ops.run_details import NAMED, Details, Part, Waiting
 from services.ops.runs import Run
 
-COLOURS = {"complete": "green", "running": "blue", "incomplete": "red", "unknown": "yellow"}
+COLOURS = {"complete": "green", "running": "blue", "incomplete": "red", "refused": "yellow", "unknown": "yellow"}
 SHOWN = 20  # parts, the unfinished ones first
 
 
@@ -34,6 +34,8 @@ def say_run(run: Run, state: str) -> None:
 
 def state_line(run: Run, state: str) -> str:
     """How far it is, and what is to be expected."""
+    if run.refused:
+        return f"[{COLOURS[state]}]{state}[/]: {plain(run.refused)}"
     pages = f"page {run.pages:,} of {run.planned_pages:,}"
     told = [f"[{COLOURS[state]}]{state}[/]", pages, f"{_lasted(state)} {words.duration(run.seconds)}"]
     if state == "running":
@@ -87,7 +89,7 @@ def _say_found(found: Details) -> None:
     run = found.run
     say_run(run, found.state)
     ended = f"complete {run.completed_at:%Y-%m-%d %H:%M:%S} UTC" if run.completed_at else "not complete"
-    say(f"  planned {run.planned_at:%Y-%m-%d %H:%M:%S} UTC, {ended}")
+    say(f"  planned {run.planned_at:%Y-%m-%d %H:%M:%S} UTC by {plain(run.trigger)}, {ended}")
     _say_parts(found.parts)
     _say_missing(found)
     for one in found.warnings:

@@ -25,7 +25,8 @@ def runs(
     """The latest runs, newest first: how far, how fast, and whether their counts add up.
 
     Complete: every page is in the ledger. Running: any message is under way. Incomplete: pages are
-    missing, and nothing is under way (smelt audit --repair). Unknown: the queues cannot be measured.
+    missing, and nothing is under way (smelt audit --repair). Refused: nothing was to be fetched.
+    Unknown: the queues cannot be measured.
 
     A rate is that of the last two minutes.
 

@@ -74,6 +74,9 @@ def say_outcome(look: runs.Progress) -> None:
         explained = look.dead_letters or look.troubles
         say("[red]the run was not planned[/red]" + ("" if explained else ": is an extractor running?"))
         return
+    if run.refused:
+        say(f"run {run.run_id} [yellow]refused[/yellow]: {plain(run.refused)}")
+        return
     incomplete = f"[red]incomplete[/red]: page {run.pages} of {run.planned_pages}"
     state = "[green]complete[/green]" if run.completed_at else incomplete
     say(f"run {run.run_id} {state}, {_seconds(run)}")

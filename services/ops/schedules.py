@@ -1,0 +1,161 @@
+"""Schedules: what EventBridge Scheduler, or the emulator in its place, puts on the extract queue and when.
+
+Each is a run command whose trigger names the schedule and whose slot is the time that was meant. In AWS those that
+Terraform made can be paused here, but the next `terraform apply` has the last word.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from services.ops import slots
+from services.ops.connections import Connections
+from shared.datasets import contract
+from shared.errors import PermanentError
+from shared.events import RunCommand, command
+from shared.schedule import SCHEDULED_TIME, TRIGGER
+from shared.topology import EXTRACT
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_scheduler.literals import ScheduleStateType
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef, TargetTypeDef
+
+GROUP = "smelt"  # of schedules; Terraform makes the same
+ROLE = "smelt-scheduler-runs"  # may send to the extract queue; likewise
+LONGEST_LIFE, MOST_TRIES = 3_600, 30  # s and times that Scheduler tries to put a command on the queue; likewise
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What runs when. `since` is when it became what it is: what was to be before it cannot have been missed."""
+
+    name: str
+    command: RunCommand
+    expression: str
+    timezone: str
+    enabled: bool
+    created: datetime
+    since: datetime
+
+
+def find_all(scheduler: "EventBridgeSchedulerClient") -> list[Schedule]:
+    """Those that start runs, by name. Raises what boto3 raises."""
+    pages = scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
+    names = [found["Name"] for page in pages for found in page["Schedules"] if _is_run(found["Target"]["Arn"])]
+    return [_schedule(scheduler.get_schedule(GroupName=GROUP, Name=name)) for name in sorted(names)]
+
+
+def find(scheduler: "EventBridgeSchedulerClient", name: str) -> Schedule:
+    """The one of that name. Raises PermanentError."""
+    return _schedule(_definition(scheduler, name))
+
+
+def add(  # noqa: PLR0913, PLR0917 - what a schedule is
+    connections: Connections,
+    name: str,
+    dataset: str,
+    params: dict[str, str],
+    expression: str,
+    timezone: str,
+) -> None:
+    """Make a new one. Raises PermanentError for what cannot be meant, or a name that is taken."""
+    slots.check(expression, timezone)
+    checked = contract.source(dataset).checked(params)
+    run = RunCommand(dataset=dataset, params=checked, trigger=TRIGGER + name, slot=SCHEDULED_TIME)
+    _ensure_group(connections.scheduler)
+    try:
+        connections.scheduler.create_schedule(
+            GroupName=GROUP,
+            Name=name,
+            ScheduleExpression=expression,
+            ScheduleExpressionTimezone=timezone,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE" if expression.startswith("at(") else "NONE",
+            Target=_target(connections, run),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConflictException":
+            raise
+        message = f"there is a schedule {name} already"
+        raise PermanentError(message) from None
+
+
+def set_enabled(scheduler: "EventBridgeSchedulerClient", name: str, *, enabled: bool) -> None:
+    """Pause or resume one. Raises PermanentError where there is none of that name."""
+    given: Any = dict(_definition(scheduler, name))
+    for answered in ("ResponseMetadata", "Arn", "CreationDate", "LastModificationDate"):
+        given.pop(answered, None)
+    state: ScheduleStateType = "ENABLED" if enabled else "DISABLED"
+    scheduler.update_schedule(**given | {"State": state})
+
+
+def remove(scheduler: "EventBridgeSchedulerClient", name: str) -> None:
+    """Delete one; its runs stay. Raises PermanentError where there is none of that name."""
+    find(scheduler, name)
+    scheduler.delete_schedule(GroupName=GROUP, Name=name)
+
+
+def run_now(connections: Connections, name: str) -> str:
+    """Put its command on the extract queue, for no slot; returns the run's id. Raises PermanentError."""
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    told = find(connections.scheduler, name).command.model_copy(update={"slot": None, "run_id": run_id})
+    connections.sqs.send_message(QueueUrl=connections.settings.extract_queue_url, MessageBody=told.model_dump_json())
+    return run_id
+
+
+def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:
+    told = command(found["Target"].get("Input", ""))
+    if not isinstance(told, RunCommand):
+        message = f"schedule {found['Name']} starts no run"
+        raise PermanentError(message)
+    return Schedule(
+        name=found["Name"],
+        command=told,
+        expression=found["ScheduleExpression"],
+        timezone=found.get("ScheduleExpressionTimezone") or "UTC",
+        enabled=found["State"] == "ENABLED",
+        created=found["CreationDate"],
+        since=found["LastModificationDate"],
+    )
+
+
+def _definition(scheduler: "EventBridgeSchedulerClient", name: str) -> "GetScheduleOutputTypeDef":
+    try:
+        return scheduler.get_schedule(GroupName=GROUP, Name=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        message = f"no schedule {name}: see `smelt schedule list`"
+        raise PermanentError(message) from None
+
+
+def _target(connections: Connections, run: RunCommand) -> "TargetTypeDef":
+    """The extract queue; what cannot be put there becomes a dead letter like any other command."""
+    url = connections.settings.extract_queue_url
+    arn = connections.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    _, partition, _, _, account, _ = arn.split(":")
+    return {
+        "Arn": arn,
+        "RoleArn": f"arn:{partition}:iam::{account}:role/{ROLE}",
+        "Input": run.model_dump_json(exclude={"run_id"}),
+        "RetryPolicy": {"MaximumEventAgeInSeconds": LONGEST_LIFE, "MaximumRetryAttempts": MOST_TRIES},
+        "DeadLetterConfig": {"Arn": f"{arn}-dlq"},
+    }
+
+
+def _is_run(target_arn: str) -> bool:
+    return target_arn.endswith(f":{EXTRACT.name}")
+
+
+def _ensure_group(scheduler: "EventBridgeSchedulerClient") -> None:
+    """Terraform makes it; the emulator starts without."""
+    try:
+        scheduler.get_schedule_group(Name=GROUP)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        scheduler.create_schedule_group(Name=GROUP)

@@ -1,0 +1,269 @@
+"""Objects sent on their way once more: nothing changes but what a higher version of the transform changes."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.ops import audit, reprocess, versions
+from services.ops.reprocess import Filter, Found
+from shared.datasets.usajobs_search import normalise
+from shared.events import IN_FULL, created_objects
+from shared.topology import BRONZE, BRONZE_PREFIX, SILVER, SILVER_PREFIX
+from tests.conftest import smelt_command
+from tests.integration.letters import waiting
+from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
+
+pytestmark = pytest.mark.integration
+
+UPLOAD = f"bronze/{DATASET}/uploads/a.json"
+SECOND = datetime(2026, 1, 5, 12, tzinfo=UTC)
+EVERYTHING = Filter(DATASET)
+
+
+@pytest.fixture
+def pipeline(backends: Mapping[str, str], database: Engine) -> Iterator[Pipeline]:
+    """Nothing anywhere."""
+    assert backends
+    assert database
+    with emptied() as made:
+        yield made
+
+
+def found(pipeline: Pipeline, wanted: Filter = EVERYTHING) -> list[Found]:
+    return reprocess.find(pipeline.connections, wanted, datetime.now(UTC))
+
+
+def again(pipeline: Pipeline, wanted: Filter = EVERYTHING, **options: Any) -> int:
+    """Reprocess; how many events were sent."""
+    return reprocess.send(pipeline.connections, found(pipeline, wanted), wanted, **options).done
+
+
+def filled(pipeline: Pipeline) -> None:
+    """A complete run, an upload with a rejected record, and a newer version of it."""
+    pipeline.plan(pages=2, announced=3)
+    pipeline.put_page(1, posting(1), posting(2), of=2)
+    pipeline.put_page(2, posting(3), of=2)
+    pipeline.put(UPLOAD, posting(1, "Founder"), posting(4), BROKEN)
+    pipeline.work()
+    pipeline.put(UPLOAD, posting(1, "Caster"), posting(5))
+    pipeline.work()
+
+
+def records(pipeline: Pipeline, query: str) -> list[tuple[Any, ...]]:
+    with pipeline.connections.database.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+@pytest.mark.parametrize("prefix", [BRONZE_PREFIX, SILVER_PREFIX])
+def test_twice_leaves_every_row_as_it_is(pipeline: Pipeline, prefix: str) -> None:
+    filled(pipeline)
+    before = pipeline.digest()
+    wanted = Filter(DATASET, prefix)
+    for _ in range(2):
+        assert again(pipeline, wanted) == 4
+        outcomes = pipeline.work()
+        assert set(outcomes) <= {"duplicate", "refined", "quarantined"}
+        assert outcomes.count("duplicate") == 4
+        assert pipeline.digest() == before
+    assert records(pipeline, "select count(*) from ops.object") == [(4,)]
+
+
+def test_a_higher_version_of_the_transform_writes_rows_anew_and_twice_changes_nothing_more(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(pipeline)
+    ours = ("object_id", "transform_version", "content_hash")
+    before, seen = (
+        pipeline.digest(left_out=ours),
+        "select control_number, observed_at, sequencer from silver.job_last_seen",
+    )
+    observed = sorted(records(pipeline, seen))
+    monkeypatch.setattr(normalise, "VERSION", normalise.VERSION + 1)
+    assert not any(one.loaded for one in found(pipeline))
+    again(pipeline)
+    pipeline.work()
+    after = pipeline.digest()
+    assert pipeline.digest(left_out=ours) == before
+    assert sorted(records(pipeline, seen)) == observed
+    assert records(pipeline, "select distinct transform_version from silver.job_last_seen") == [(normalise.VERSION,)]
+    assert all(one.loaded for one in found(pipeline))
+    again(pipeline)
+    pipeline.work()
+    assert pipeline.digest() == after
+
+
+def test_what_the_ledger_has_lost_is_loaded_from_silver(pipeline: Pipeline, database: Engine) -> None:
+    filled(pipeline)
+    ours = ("object_id",)
+    before = pipeline.digest(left_out=ours)
+    with database.begin() as connection:
+        connection.execute(text("truncate ops.object, silver.job, silver.job_last_seen cascade"))
+    assert again(pipeline, Filter(DATASET, SILVER_PREFIX)) == 4
+    pipeline.work()
+    assert pipeline.digest(left_out=ours) == before
+
+
+def test_while_a_run_goes_on_nothing_is_lost_or_counted_twice(pipeline: Pipeline) -> None:
+    filled_once = threading.Event()
+
+    def work() -> None:
+        while not filled_once.is_set():
+            pipeline.work()
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        pipeline.plan(pages=3, announced=60)
+        for page in range(1, 4):
+            pipeline.put_page(page, *(posting(20 * page + number) for number in range(20)))
+            again(pipeline)
+    finally:
+        filled_once.set()
+        for worker in workers:
+            worker.join()
+    pipeline.work()
+    assert records(pipeline, "select count(*), count(distinct control_number) from silver.job") == [(60, 60)]
+    assert records(pipeline, "select sum(inserted), sum(read) from ops.object") == [(60, 60)]
+    assert records(pipeline, f"select covered from ops.run where run_id = '{RUN}'") == [(60,)]  # noqa: S608 - ours
+
+
+def test_interrupted_it_is_on_record_and_once_more_does_the_rest(pipeline: Pipeline) -> None:
+    filled(pipeline)
+    before = pipeline.digest()
+    calls = iter((None, KeyboardInterrupt))
+
+    def interrupt() -> None:
+        if error := next(calls):
+            raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        again(pipeline, on_done=interrupt)
+    assert records(pipeline, "select kind, found, sent, outcome from ops.replay") == [
+        ("reprocess", 4, 2, "interrupted")
+    ]
+    assert again(pipeline) == 4
+    pipeline.work()
+    assert pipeline.digest() == before
+
+
+def test_from_bronze_everything_is_asked_for_in_full_and_with_what_orders_it(pipeline: Pipeline) -> None:
+    first, second = (pipeline.put(UPLOAD, posting(1, title)) for title in ("Founder", "Caster"))
+    pipeline.drop(BRONZE)
+    again(pipeline, rate=1_000.0)
+    messages = waiting(pipeline.connections, BRONZE)
+    assert [message[IN_FULL] for message in messages] == ["1", "1"]
+    sent = [stored for message in messages for stored in created_objects(message["body"])]
+    assert {(stored.version, stored.sequencer) for stored in sent} == {
+        (first.version, None),
+        (second.version, "1".rjust(32, "0")),
+    }
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_two_versions_of_the_same_second_end_as_the_newer_whatever_was_lost(
+    pipeline: Pipeline, *, upside_down: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event of the second version is lost; that of the first, with S3's sequencer, is not."""
+    monkeypatch.setattr("services.transformer.origin.observed_at", lambda *_: SECOND)
+    pipeline.put(UPLOAD, posting(1, "Founder"))
+    pipeline.work()
+    pipeline.put(UPLOAD, posting(1, "Caster"))
+    pipeline.drop(BRONZE)
+    missing = audit.audit(pipeline.connections)
+    assert len(missing.objects) == 1
+    audit.repair(pipeline.connections, missing)
+    pipeline.work()
+    assert records(pipeline, "select position_title from silver.job") == [("Caster",)]
+    monkeypatch.setattr(normalise, "VERSION", normalise.VERSION + 1)
+    order = sorted(found(pipeline), key=lambda one: one.stored.stored_at, reverse=upside_down)
+    reprocess.send(pipeline.connections, order, EVERYTHING)
+    pipeline.work()
+    assert records(pipeline, "select position_title from silver.job") == [("Caster",)]
+
+
+def test_an_object_that_comes_later_is_above_what_was_made_up(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.transformer.origin.observed_at", lambda *_: SECOND)
+    for title in ("Founder", "Caster"):
+        pipeline.put(UPLOAD, posting(1, title))
+    pipeline.drop(BRONZE)
+    audit.repair(pipeline.connections, audit.audit(pipeline.connections))
+    pipeline.work()
+    pipeline.put(UPLOAD, posting(1, "Moulder"))
+    pipeline.work()
+    assert records(pipeline, "select position_title from silver.job") == [("Moulder",)]
+
+
+def test_versions_of_a_key_are_together_and_the_oldest_first(pipeline: Pipeline) -> None:
+    put = [pipeline.put(key, posting(1)) for key in (UPLOAD, f"{UPLOAD}.b", UPLOAD) for _ in range(2)]
+    s3, bucket = pipeline.connections.s3, pipeline.connections.settings.bucket
+    listed = [one.object.version for together in versions.listed(s3, bucket, BRONZE_PREFIX) for one in together]
+    assert listed == [stored.version for stored in (*put[:2], *put[4:], *put[2:4])]
+
+
+def test_the_oldest_is_sent_first_whatever_its_key(pipeline: Pipeline) -> None:
+    put = [pipeline.put(f"bronze/{DATASET}/uploads/{name}.json", posting(1)) for name in "cabac"]
+    assert [one.stored.object.version for one in found(pipeline)] == [stored.version for stored in put]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"),
+    [
+        (EVERYTHING, 4),
+        (Filter(DATASET, key="uploads/"), 2),
+        (Filter(DATASET, key=UPLOAD), 2),
+        (Filter(DATASET, key="date="), 2),
+        (Filter(DATASET, since=3_600.0), 4),
+        (Filter(DATASET, until=3_600.0), 0),
+        (Filter(DATASET, since=0.0), 0),
+        (Filter("reference_table"), 0),
+    ],
+)
+def test_only_what_is_meant_is_found(pipeline: Pipeline, wanted: Filter, number: int) -> None:
+    filled(pipeline)
+    assert len(found(pipeline, wanted)) == number
+
+
+def test_the_command_says_what_it_would_do_and_does_it_once_it_may(pipeline: Pipeline) -> None:
+    filled(pipeline)
+    smelt = smelt_command(Path(pipeline.connections.settings.home))
+    asked = ("reprocess", "--dataset", DATASET, "--key", "uploads/")
+    dry = smelt(*asked, "--dry-run")
+    assert (dry.returncode, "nothing changes: 2" in dry.stdout) == (0, True), dry
+    assert smelt(*asked).returncode == 2
+    assert waiting(pipeline.connections, BRONZE) == []
+    done = smelt(*asked, "--rate", "50/s", "--yes", "--json")
+    assert done.returncode == 0, done
+    told = json.loads(done.stdout)
+    assert (told["found"], told["loaded_by_this_version"], told["sent"]) == (2, 2, 2)
+    assert len(waiting(pipeline.connections, BRONZE)) == 2
+    asked_for = records(pipeline, "select filter from ops.replay")[0][0]
+    assert asked_for == {"dataset": DATASET, "prefix": "bronze/", "key": "uploads/", "rate": 50.0}
+    wrong = smelt(*asked, "--from", "gold")
+    assert (wrong.returncode, wrong.stderr) == (1, "smelt: --from takes bronze or silver, not 'gold'\n")
+    assert waiting(pipeline.connections, SILVER) == []
+
+
+def test_the_command_that_is_stopped_says_how_far_it_came(pipeline: Pipeline) -> None:
+    filled(pipeline)
+    smelt = [Path(sys.executable).parent / "smelt", "reprocess", "--dataset", DATASET, "--rate", "0.1/s", "--yes"]
+    with subprocess.Popen(smelt, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as started:
+        while not waiting(pipeline.connections, BRONZE):
+            assert started.poll() is None
+        started.terminate()
+        _, told = started.communicate()
+    assert (started.returncode, told) == (
+        130,
+        "smelt: interrupted: 1 of 4 sent, the others were not; once more is safe\n",
+    )
+    assert records(pipeline, "select found, sent, outcome from ops.replay") == [(4, 1, "interrupted")]

@@ -1,0 +1,162 @@
+"""Rules, and what readings say of them."""
+
+import json
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from services.ops import alerts, readings
+from services.ops.alerts import Reading, State, Verdict
+from services.ops.commands.check import _described, _told
+from services.ops.flow import flows
+from services.ops.measure import Counts, Look
+from shared.datasets import contract
+from shared.engine.presence import Note, Seen, Work
+from shared.topology import QUEUES, SILVER
+
+ROOT = Path(__file__).parents[2]
+FOR_TERRAFORM = ROOT / "infra" / "terraform" / "alerts.json"
+EMPTY = Counts(0, 0, 0)
+WAITING = Counts(5, 1, 0)
+
+
+def well() -> dict[tuple[str, str], Reading]:
+    """Readings of a system in order."""
+    return {
+        (rule.name, subject): Reading(rule.name, subject, 0.0) for rule in alerts.rules() for subject in rule.limits
+    }
+
+
+def verdicts(*others: Reading) -> list[Verdict]:
+    """What the rules say of a system in order but for these."""
+    return alerts.verdicts((well() | {(one.rule, one.subject): one for one in others}).values())
+
+
+def state(*others: Reading) -> State:
+    return alerts.worst(verdict.state for verdict in verdicts(*others))
+
+
+def test_terraform_reads_the_rules_as_they_are() -> None:
+    assert FOR_TERRAFORM.read_text() == alerts.as_json() + "\n", "python -m services.ops.alerts > that file"
+
+
+def test_terraform_is_told_of_every_queue_in_rules_that_cloudwatch_can_see_and_of_no_other_rule() -> None:
+    told = json.loads(alerts.as_json())
+    assert set(told) == {"dead-letters", "oldest", "no-progress"}
+    for rule in told.values():
+        assert rule["limits"].keys() == rule["minutes"].keys() == {queue.service for queue in QUEUES}
+
+
+@pytest.mark.parametrize("rule", alerts.rules(), ids=lambda rule: rule.name)
+def test_a_rule_has_a_page_that_says_what_to_do(rule: alerts.Rule) -> None:
+    assert (ROOT / rule.page).is_file()
+
+
+def test_a_system_in_order_is_ok() -> None:
+    assert state() == "ok"
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        (Reading("dead-letters", SILVER.name, 1), "warning"),
+        (Reading("oldest", SILVER.name, 600), "ok"),
+        (Reading("oldest", SILVER.name, 601), "warning"),
+        (Reading("no-progress", SILVER.name, 1_201), "critical"),
+        (Reading("no-progress", SILVER.name, inf), "critical"),
+        (Reading("freshness", "usajobs_search", 26 * 3_600 + 1), "critical"),
+        (Reading("quarantine-share", "usajobs_search", 0.05), "ok"),
+        (Reading("quarantine-share", "usajobs_search", 0.051), "warning"),
+        (Reading("conservation", "usajobs_search", 1), "critical"),
+        (Reading("missed-slot", "daily", 0), "ok"),
+        (Reading("missed-slot", "daily", 1), "warning"),
+        (Reading("dead-letters", SILVER.name, None), "unknown"),
+    ],
+)
+def test_a_rule_is_broken_beyond_its_limit_and_not_at_it(reading: Reading, expected: State) -> None:
+    assert state(reading) == expected
+
+
+def test_what_nobody_measured_is_unknown_and_not_ok() -> None:
+    found = alerts.verdicts([])
+    assert {verdict.state for verdict in found} == {"unknown"}
+    assert {verdict.rule.name for verdict in found} == {rule.name for rule in alerts.rules()} - {"missed-slot"}
+
+
+def test_known_trouble_comes_before_what_is_not_known() -> None:
+    assert alerts.worst(["ok", "unknown", "warning"]) == "warning"
+    assert alerts.worst(["warning", "critical", "unknown"]) == "critical"
+    assert alerts.worst(["unknown", "ok"]) == "unknown"
+    assert alerts.EXIT_CODES == {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+
+
+def test_only_datasets_that_promise_freshness_are_held_to_it() -> None:
+    (rule,) = (rule for rule in alerts.rules() if rule.name == "freshness")
+    promised = {name: contract.freshness(name) for name in contract.names()}
+    assert rule.limits == {name: seconds for name, seconds in promised.items() if seconds is not None}
+    assert rule.limits
+
+
+def test_a_verdict_says_what_is_how_much_and_why() -> None:
+    (told,) = (one for one in verdicts(Reading("oldest", SILVER.name, 725)) if one.state != "ok")
+    assert _told(told) == "a message waits for too long: 12 min 5 s, at most 10 min"
+    (unknown,) = (one for one in verdicts(Reading("oldest", SILVER.name, None, "SQS: away")) if one.state != "ok")
+    assert _told(unknown) == "unknown (SQS: away)"
+
+
+def test_what_is_beyond_measure_is_null_in_json_and_its_state_is_not_unknown() -> None:
+    (told,) = (one for one in verdicts(Reading("no-progress", SILVER.name, inf)) if one.state != "ok")
+    described = json.loads(json.dumps(_described(told), allow_nan=False))
+    assert (described["value"], described["state"]) == (None, "critical")
+
+
+def loader(*working: Work, settled: float | None = None) -> Seen:
+    """A loader that started at 1,000 s, as it said itself at 5,000 s."""
+    return Seen(Note("loader", "host", 1, 1_000.0, 5_000.0, working, 0, settled), ago=0.0)
+
+
+def look(silver: Counts | None, *workers: Seen) -> Look:
+    counts: dict[str, Counts | None] = dict.fromkeys((queue.name for queue in QUEUES), EMPTY)
+    return Look(0.0, {**counts, SILVER.name: silver}, dict(counts), [*workers], problems=("SQS: away",))
+
+
+def progress(before: Look, after: Look, age: float | None = None) -> Reading:
+    ages = {} if age is None else {SILVER.name: age}
+    found = readings.of_queues(before, after, flows(before, after, ages))
+    return next(one for one in found if (one.rule, one.subject) == ("no-progress", SILVER.name))
+
+
+def test_a_queue_that_was_empty_at_either_look_makes_progress() -> None:
+    idle = loader(settled=1_500.0)
+    assert progress(look(EMPTY, idle), look(WAITING, idle)).value == 0
+    assert progress(look(WAITING, idle), look(EMPTY, idle)).value == 0
+
+
+def test_messages_that_wait_while_nothing_is_done_make_none() -> None:
+    stuck = look(WAITING, loader(settled=1_500.0))
+    assert progress(stuck, stuck).value == 3_500.0
+    assert progress(stuck, stuck, age=700.0).value == 700.0  # they have not waited for longer
+    new = look(WAITING, loader())
+    assert progress(new, new).value == 4_000.0
+
+
+def test_a_message_in_work_is_progress_from_its_beginning() -> None:
+    busy = look(WAITING, loader(Work("m", "body", 1, since=4_990.0), settled=1_500.0))
+    assert progress(busy, busy).value == 10.0
+
+
+def test_one_process_that_works_is_enough() -> None:
+    both = look(WAITING, loader(settled=1_500.0), loader(settled=4_999.0))
+    assert progress(both, both).value == 1.0
+
+
+def test_messages_that_nobody_is_there_for_make_no_progress_however_long_they_have_waited() -> None:
+    nobody = look(WAITING)
+    assert (progress(nobody, nobody).value, progress(nobody, nobody).note) == (inf, "no worker lives")
+    assert progress(nobody, nobody, age=30.0).value == 30.0  # a worker may be starting
+
+
+def test_progress_that_could_not_be_measured_is_unknown_and_says_why() -> None:
+    unknown = progress(look(None), look(None))
+    assert (unknown.value, unknown.note) == (None, "SQS: away")

@@ -1,0 +1,67 @@
+"""A run in words, as far as it is known how it goes on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.ops.commands.run_pictures import state_line
+from services.ops.run_details import Part, parts
+from services.ops.runs import Run
+from shared.datasets.contract import Part as Planned
+from shared.run_plan import RunPlan
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+RUN = Run(
+    run_id="20260105T000000Z-0123abcd",
+    dataset="d",
+    params={},
+    planned_at=NOW - timedelta(minutes=10),
+    completed_at=None,
+    planned_pages=2_850,
+    announced=2_850_000,
+    covered=None,
+    pages=120,
+    read=1,
+    inserted=1,
+    updated=0,
+    unchanged=0,
+    stale=0,
+    quarantined=0,
+    in_quarantine=0,
+    recent=240,
+    at=NOW,
+)
+DONE = "complete[/], page 2,850 of 2,850, in 10 min, 2,849,000 of 2,850,000 announced"
+COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, covered=2_849_000, warnings=1)
+
+
+@pytest.mark.parametrize(
+    ("run", "state", "line"),
+    [
+        (RUN, "running", "running[/], page 120 of 2,850, for 10 min, 2.0 pages/s, about 22 min 45 s left"),
+        (replace(RUN, recent=0), "running", "running[/], page 120 of 2,850, for 10 min, [yellow]stands still[/yellow]"),
+        (RUN, "incomplete", "incomplete[/], page 120 of 2,850, for 10 min"),
+        (
+            COMPLETE,
+            "complete",
+            f"{DONE}, [yellow]1,000 missing[/yellow], [yellow]1 warning[/yellow]",
+        ),
+        (replace(RUN, refused="[b]its slot[/b] had a run"), "refused", r"refused[/]: \[b]its slot\[/b] had a run"),
+    ],
+)
+def test_a_run_says_how_far_it_is_and_what_to_expect(run: Run, state: str, line: str) -> None:
+    assert state_line(run, state).partition("]")[2] == line
+
+
+def test_a_part_has_as_many_pages_as_its_last_page_said() -> None:
+    plan = RunPlan(
+        run_id=RUN.run_id,
+        dataset="d",
+        params={},
+        trigger="test",
+        announced=9,
+        parts=(Planned({"a": "1"}, 3, 3), Planned({}, 6, 2)),
+    )
+    loaded = {(2, 3): 3, (2, 1): 4}
+    assert [*parts(plan, loaded)] == [Part(1, {"a": "1"}, 3, 3, 0), Part(2, {}, 6, 3, 2)]

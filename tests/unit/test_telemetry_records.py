@@ -1,0 +1,23 @@
+"""What became of a batch's records adds up, also where some came as bare sightings."""
+
+from datetime import UTC, datetime
+
+from services.loader.ledger import Effect
+from services.loader.load import _outcomes
+from shared.objects import ObjectId
+from shared.silver import Counts, Header
+
+
+def header(read: int, quarantined: int) -> Header:
+    counts = Counts(read=read, valid=read - quarantined, quarantined=quarantined)
+    source = ObjectId("bucket", "bronze/some/uploads/file")
+    return Header(
+        dataset="some", transform_version=1, source=source, observed_at=datetime(2026, 1, 1, tzinfo=UTC), counts=counts
+    )
+
+
+def test_unchanged_records_that_came_in_full_are_told_from_sightings() -> None:
+    effect = Effect(inserted=3, updated=2, unchanged=7, stale=4)
+    outcomes = _outcomes(header(read=17, quarantined=1), effect, held=3 + 2 + 1)
+    assert outcomes == {"inserted": 3, "updated": 2, "unchanged": 1, "sighted": 6, "stale": 4, "quarantined": 1}
+    assert sum(outcomes.values()) == 17
