@@ -42,8 +42,9 @@ bench: $(VENV)/bench ## compare with dlt and with the floor, on pages of the sim
 infra-check: $(VENV)/dev ## check the Terraform code (needs terraform, and checkov for its part)
 	@SMELT_REQUIRE_TERRAFORM=1 $(BIN)/pytest -q -n 2 --dist loadfile tests/infra
 
-topology: $(VENV)/dev ## write what Terraform reads from shared/topology.py
+topology: $(VENV)/dev ## write what Terraform reads from shared/topology.py and services/ops/alerts.py
 	@$(BIN)/python -m shared.topology > infra/terraform/topology.json
+	@$(BIN)/python -m services.ops.alerts > infra/terraform/alerts.json
 
 # One lock file for each extra, for every platform and Python from 3.11 on, with hashes and without index URLs. All agree
 # with the one for development, which holds everything.

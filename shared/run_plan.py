@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared.datasets import contract
 from shared.datasets.contract import Part, SequentialSource
@@ -15,7 +15,10 @@ from shared.fields import Count, Params, RunId, Word
 
 
 class RunPlan(BaseModel):
-    """Everything a run set out to fetch. `announced` counts distinct records, whatever the parts have in common."""
+    """Everything a run set out to fetch. `announced` counts distinct records, whatever the parts have in common.
+
+    `slot` is the time that a schedule meant. A run that is `refused` for a reason has no parts, and never is complete.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,6 +29,8 @@ class RunPlan(BaseModel):
     trigger: Word
     announced: Count
     parts: tuple[Part, ...]
+    slot: AwareDatetime | None = None
+    refused: Word | None = None
 
     @model_validator(mode="after")
     def _pages_are_countable(self) -> Self:

@@ -16,7 +16,7 @@ def run_id(command: RunCommand, message_id: str, sent: int) -> str:
     if command.run_id:
         return command.run_id
     if command.slot:
-        return _id(_slot_time(command.slot), f"{command.dataset}\n{command.trigger}\n{sorted(command.params.items())}")
+        return _id(slot_time(command.slot), f"{command.dataset}\n{command.trigger}\n{sorted(command.params.items())}")
     return _id(datetime.fromtimestamp(sent / 1000, UTC), message_id)
 
 
@@ -24,7 +24,8 @@ def _id(moment: datetime, identity: str) -> str:
     return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(identity.encode()).hexdigest()[:8]}"
 
 
-def _slot_time(slot: str) -> datetime:
+def slot_time(slot: str) -> datetime:
+    """The slot's moment in UTC. Raises PermanentError for what is no time."""
     try:
         moment = datetime.fromisoformat(slot)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

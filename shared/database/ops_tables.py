@@ -56,6 +56,12 @@ RUN = Table(
     Column("completed_at", MOMENT, comment="when the last planned page was in the ledger"),
     Column("covered", Integer, comment="distinct records in the pages, counted at completion"),
     Column("warnings", JSONB, nullable=False, server_default="[]", comment="rules about the whole run that it failed"),
+    Column("slot", MOMENT, comment="the time that its schedule meant"),
+    Column("refused", Text, comment="why nothing was fetched: its slot had a run, or the run before was still going"),
+)
+# One run a slot, whatever Redis remembers.
+SLOT = Index(
+    "run_slot", RUN.c.dataset, RUN.c.trigger, RUN.c.slot, unique=True, postgresql_where=RUN.c.refused.is_(None)
 )
 
 # The ledger: one row for each batch of a bronze object and transform version that was loaded, written in the
