@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from shared import telemetry
 from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
+from shared.telemetry import metrics
 from shared.topology import BRONZE_PREFIX, PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
         if size > limit:
             message = f"{object_id.key}: {size} bytes, more than the limit of {limit}"
             raise PermanentError(message)
+        metrics.BYTES.add(size, {"direction": "read", "layer": _layer(object_id.key)})
         failpoint("object.got")
         body = io.BufferedReader(cast("Any", answer["Body"]), CHUNK)
         yield Stream(body, size, answer["LastModified"], answer["Metadata"])
@@ -105,14 +107,20 @@ def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
 
 def put(s3: "S3Client", bucket: str, key: str, body: bytes, content_type: str) -> None:
     """Store an object with the checksum of its bytes and the current trace in its metadata."""
-    s3.put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=body,
-        ContentType=content_type,
-        Metadata={"sha256": sha256(body).hexdigest(), **telemetry.carrier()},
-    )
+    with telemetry.span("object.put", key=key, bytes=len(body)):
+        s3.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            Metadata={"sha256": sha256(body).hexdigest(), **telemetry.carrier()},
+        )
+    metrics.BYTES.add(len(body), {"direction": "written", "layer": _layer(key)})
     failpoint("object.put")
+
+
+def _layer(key: str) -> str:
+    return key.partition("/")[0]
 
 
 def exists(s3: "S3Client", bucket: str, key: str) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 from sqlalchemy import Connection, Table
 
+from shared import telemetry
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class, in small letters
 
@@ -19,7 +21,8 @@ def copy(connection: Connection, frame: pl.DataFrame, table: Table) -> None:
     frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items()).write_csv(buffer, include_header=False)
     buffer.seek(0)
     driver = cast("DriverConnection", connection.connection.driver_connection)
-    with driver.cursor() as cursor:  # SQLAlchemy has no COPY of its own
+    span = telemetry.span("loader.copy", table=f"{table.schema}.{table.name}", rows=len(frame))
+    with span, driver.cursor() as cursor:  # SQLAlchemy has no COPY of its own
         cursor.copy_expert(f'copy "{table.schema}"."{table.name}" ({columns}) from stdin (format csv)', buffer)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from services.loader.copy import copy
 from services.loader.ledger import Effect
-from shared import silver
+from shared import silver, telemetry
 from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
 from shared.datasets.contract import Tables
@@ -36,7 +36,8 @@ def upsert(
     tables = contract.tables(dataset)
     keys = key_names(tables)
     newest = frame.unique(keys, keep="last").sort(keys)
-    passed = _pass_fence(connection, tables, newest, seen, object_id)
+    with telemetry.span("loader.fence", records=len(newest)):
+        passed = _pass_fence(connection, tables, newest, seen, object_id)
     failpoint("loader.fenced")
     _check_sightings(connection, tables, newest.join(passed, on=keys, how="anti").filter(SIGHTED), seen)
     inserted, updated = passed.filter("is_new"), passed.filter(~pl.col("is_new") & pl.col("is_changed"))

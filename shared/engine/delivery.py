@@ -1,5 +1,6 @@
 """The wrapper round every message: lease, span, outcome, log line. Handlers are only business."""
 
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
+from celery.signals import worker_process_shutdown
 
 from shared import telemetry
 from shared.engine import message as messages
@@ -16,6 +18,7 @@ from shared.engine.presence import Presence
 from shared.engine.retry import Again, DeadLetter, plan_retry
 from shared.engine.trouble import Trouble, TroubleBoard
 from shared.failpoint import failpoint
+from shared.telemetry import metrics
 from shared.topology import Queue
 
 if TYPE_CHECKING:
@@ -44,18 +47,28 @@ def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
 
     Only a process that dies leaves a message unsettled; SQS then shows it again when its visibility ends.
     """
+    _export()
     service = delivery.queue.service
     started, cpu = time.monotonic(), time.process_time()
-    context = telemetry.remote_context(message.attributes)
     with (
-        telemetry.tracer.start_as_current_span(f"{service}.message", context=context),
+        telemetry.of_message(service, message.attributes, message_id=message.id, receives=message.receives),
         structlog.contextvars.bound_contextvars(message_id=message.id, receives=message.receives),
     ):
         delivery.presence.begins(message)
         outcome = _settle(delivery, message, handle)
         delivery.presence.ends(message, settled=outcome not in STILL_QUEUED)
         seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
+        telemetry.note(outcome=outcome)
+        metrics.MESSAGES.add(1, {"service": service, "outcome": outcome})
+        metrics.DURATION.record(seconds, {"service": service, "outcome": outcome})
         log.info("message.settled", outcome=outcome, seconds=round(seconds, 3), cpu_seconds=round(cpu_seconds, 3))
+
+
+@functools.cache
+def _export() -> None:
+    """Begun with the first message: of a pool's processes, only those that handle messages have something to tell."""
+    if telemetry.export():
+        worker_process_shutdown.connect(lambda **_: telemetry.stop(), weak=False)
 
 
 def _settle(delivery: Delivery, message: Message, handle: Handler) -> str:
@@ -66,7 +79,8 @@ def _settle(delivery: Delivery, message: Message, handle: Handler) -> str:
         messages.delete(delivery.sqs, message)
         failpoint("message.deleted")
     except Exception as error:  # noqa: BLE001 - every failure is a decision, made in one place
-        return _settle_failure(delivery, message, error)
+        with telemetry.at_failure(error):
+            return _settle_failure(delivery, message, error)
     delivery.trouble.settled(message)
     return outcome
 

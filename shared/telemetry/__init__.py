@@ -1,6 +1,6 @@
 """Logs, traces and metrics: static names, no payloads, no secrets; one trace from the request to the committed row."""
 
-from shared.telemetry.export import export, stop
+from shared.telemetry.collector import export, stop
 from shared.telemetry.logs import configure
 from shared.telemetry.traces import (
     at_failure,

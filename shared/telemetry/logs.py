@@ -18,8 +18,13 @@ def configure(service: str, level: str = "INFO") -> None:
 
     Traces have their ids from here on; nothing is sent anywhere before `export`.
     """
+
+    def of_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {"service": service, **event}  # in every thread, which a context variable would not be
+
     shared_processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        of_service,
         structlog.stdlib.add_log_level,
         _with_trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -46,7 +51,6 @@ def configure(service: str, level: str = "INFO") -> None:
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         resource = Resource.create({"service.name": f"smelt-{service}"})
         trace.set_tracer_provider(TracerProvider(resource=resource, shutdown_on_exit=False))  # `stop` does it in time
-    structlog.contextvars.bind_contextvars(service=service)
 
 
 def _with_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

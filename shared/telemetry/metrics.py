@@ -9,17 +9,17 @@ LATENCIES = (0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400
 
 _meter = metrics.get_meter("smelt")
 
-# {service, outcome}
+# By service and outcome
 MESSAGES = _meter.create_counter("smelt.messages", "{message}", "Messages handled, by what came of them")
 DURATION = _meter.create_histogram(
     "smelt.message.duration", "s", "Time to handle a message", explicit_bucket_boundaries_advisory=DURATIONS
 )
 
-# {dataset, outcome}: inserted, updated, unchanged, sighted (known by its hash, and unchanged), stale, quarantined. They
-# add up to the records read, each counted once when it is committed.
+# By dataset and outcome: inserted, updated, unchanged, sighted (unchanged too, known by the hash), stale, quarantined.
+# They add up to the records read, each counted once when it is committed.
 RECORDS = _meter.create_counter("smelt.records", "{record}", "Records in the ledger, by what came of them")
 
-# {dataset}; from the source's own clock (the Date of its answer; for a file, S3's time of storing it) to the loader's
+# By dataset, from the source's own clock (the Date of its answer; for a file, S3's time of storing it) to the loader's
 LATENCY = _meter.create_histogram(
     "smelt.latency",
     "s",
@@ -27,14 +27,14 @@ LATENCY = _meter.create_histogram(
     explicit_bucket_boundaries_advisory=LATENCIES,
 )
 
-# {direction: read, written; layer: bronze, silver, …}
+# By direction (read, written) and layer (bronze, silver, …)
 BYTES = _meter.create_counter("smelt.object.bytes", "By", "Bytes of objects, as stored")
 
-# {server}: requests that got no answer are the difference; answers have {status} too
+# By server, answers also by status; requests that got none are the difference
 API_REQUESTS = _meter.create_counter("smelt.api.requests", "{request}", "Requests sent to a source")
 API_ANSWERS = _meter.create_counter("smelt.api.answers", "{answer}", "Answers of a source, by status")
 
-# {dataset}
+# By dataset
 API_WAIT = _meter.create_histogram(
     "smelt.api.wait", "s", "Time that a request waited for its turn", explicit_bucket_boundaries_advisory=DURATIONS
 )

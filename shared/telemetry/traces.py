@@ -10,7 +10,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, StatusCode
 
-from shared.telemetry.export import exporting
+from shared.telemetry.collector import exporting
 
 T = TypeVar("T")
 Value = str | int | float | bool | None  # of an attribute; one that is None is left out
@@ -77,7 +77,7 @@ def at_failure(error: Exception) -> Iterator[None]:
     message = trace.get_current_span()
     message.record_exception(error)
     message.set_status(StatusCode.ERROR, str(error)[:LONGEST_REASON])
-    with trace.use_span(_FAILED.get() or message, record_exception=False, set_status_on_error=False):
+    with trace.use_span(_FAILED.get() or message, record_exception=False, set_status_on_exception=False):
         yield
 
 

@@ -55,7 +55,7 @@ def start(
     Example: smelt run DATASET --param keyword="data engineering" --wait
     """
     connections = connect()
-    run_id = runs.start(connections, dataset, _parsed(param or []))
+    run_id = runs.start(connections, dataset, parsed(param or []))
     if not wait:
         say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")
         return
@@ -93,7 +93,7 @@ def show(
         raise typer.Exit(1)
 
 
-def _parsed(pairs: list[str]) -> dict[str, str]:
+def parsed(pairs: list[str]) -> dict[str, str]:
     """`name=value` pairs. Raises PermanentError for what is not one."""
     if wrong := [pair for pair in pairs if "=" not in pair or pair.startswith("=")]:
         message = f"--param takes name=value, not {wrong[0]!r}"

@@ -11,11 +11,11 @@ from services.ops import scheduled_runs, schedules
 from services.ops.commands import words
 from services.ops.commands.asking import confirm
 from services.ops.commands.letter_options import Json, Yes
+from services.ops.commands.run import parsed
 from services.ops.commands.terminal import out, plain, say, say_json
 from services.ops.connections import connect, remember_schedules
 from services.ops.scheduled_runs import LastRun, Status
 from shared.datasets import contract
-from shared.errors import PermanentError
 
 app = typer.Typer(help="Schedules: runs that EventBridge Scheduler, or the emulator, starts.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="the schedule's name")]
@@ -59,7 +59,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
     Example: smelt schedule add daily DATASET "cron(0 7 * * ? *)" --timezone America/New_York
     """
     connections = connect()
-    schedules.add(connections, name, dataset, _params(param or []), expression, timezone)
+    schedules.add(connections, name, dataset, parsed(param or []), expression, timezone)
     remember_schedules()
     say_json({"added": name}) if as_json else say(f"added {plain(name)}: see `smelt schedule list`")
 
@@ -108,14 +108,6 @@ def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
     """
     run_id = schedules.run_now(connect(), name)
     say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")
-
-
-def _params(pairs: list[str]) -> dict[str, str]:
-    """`name=value` pairs. Raises PermanentError for what is not one."""
-    if wrong := [pair for pair in pairs if "=" not in pair or pair.startswith("=")]:
-        message = f"--param takes name=value, not {wrong[0]!r}"
-        raise PermanentError(message)
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _table(statuses: list[Status]) -> Table:

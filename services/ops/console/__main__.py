@@ -6,12 +6,15 @@ import socket
 import sys
 from typing import NoReturn
 
+import boto3
 import structlog
 import uvicorn
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from sqlalchemy.exc import ArgumentError
 
 from infra.embedded.errors import StackError
+from services.ops import metrics
 from services.ops.connections import connect
 from services.ops.console.app import application
 from services.ops.console.watch import Watch, impatient
@@ -31,12 +34,14 @@ def main() -> NoReturn:
         signal.signal(stop, lambda *_: sys.exit(0))  # before uvicorn's handlers, and after: it raises the signal again
     telemetry.configure("console", os.environ.get("SMELT_LOG_LEVEL", "INFO"))
     try:
-        watch = Watch(impatient(connect()))
+        connections = impatient(connect())
+        watch = Watch(connections)
+        cloudwatch = boto3.client("cloudwatch", config=Config(connect_timeout=1, read_timeout=2))
         listening = _listen(os.environ.get("SMELT_CONSOLE_PORT", PORT))
     except (PermanentError, StackError, BotoCoreError, ArgumentError) as error:
         sys.exit(f"smelt: {error}")
     config = uvicorn.Config(
-        application(watch),
+        application(watch, metrics.route(connections, cloudwatch)),
         access_log=False,
         log_config=None,
         log_level="warning",

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,8 +32,8 @@ HEADERS = {
 }
 
 
-def application(measure: Callable[[], Measurements]) -> Starlette:
-    """The whole console. `measure` may block for seconds: it is called in a thread."""
+def application(measure: Callable[[], Measurements], *more: BaseRoute) -> Starlette:
+    """The whole console, and `more` routes. `measure` may block for seconds: it is called in a thread."""
 
     def page(_: Request) -> Response:
         return HTMLResponse(render("page.html", measure()))
@@ -50,6 +50,7 @@ def application(measure: Callable[[], Measurements]) -> Starlette:
             Route("/overview", fragment),
             Route("/healthz", healthy),
             Mount("/static", StaticFiles(directory=HERE / "static")),
+            *more,
         ],
         middleware=[Middleware(_SecurityHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
     )

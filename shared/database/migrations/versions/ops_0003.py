@@ -7,7 +7,7 @@ down_revision = "ops_0002"
 branch_labels = None
 depends_on = None
 
-# A server built without lz4 refuses the value; a user who does not own the database may not set it. Both cost speed only.
+# A server without lz4 refuses the value; who does not own the database may not set it. Both cost speed only.
 USE_LZ4 = """
 do $$ begin
     execute format('alter database %I set default_toast_compression = lz4', current_database());

@@ -1,4 +1,4 @@
-"""Sending traces and metrics over OTLP to the collector that the standard `OTEL_…` variables name; without one, nothing.
+"""Sending traces and metrics over OTLP to the collector that the standard `OTEL_…` variables name, if they name one.
 
 The network is a matter of background threads: a collector that is slow or away costs what was to be sent to it.
 """
@@ -67,7 +67,7 @@ def export() -> bool:
 
 
 def stop() -> None:
-    """Send the rest, within PATIENCE. Where a process ends in order this happens by itself; not in a child of a pool."""
+    """Send the rest, within PATIENCE. It happens by itself where a process ends in order, but for a child of a pool."""
     with _lock:
         while _endings:
             _endings.pop()()
