@@ -5,6 +5,7 @@ python -m tests.fault.harness --runs 200 --seed 1 [--fault NAME] [--mutant NAME]
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -92,7 +93,15 @@ def _document(options: argparse.Namespace, tallies: dict[str, Tally], table: str
         minutes=round(seconds / 60),
         queues=len(QUEUES),
         table=table,
+        commit=_commit(),
     )
+
+
+def _commit() -> str:
+    """The version of the code, as far as git knows one here."""
+    asked = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 def _options() -> argparse.Namespace:
