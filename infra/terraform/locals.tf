@@ -9,7 +9,4 @@ locals {
   }
 
   bucket_name = coalesce(var.bucket_name, "smelt-${var.account}-${var.region}")
-
-  # How long a message may wait before somebody is told: by then there should have been more tasks.
-  slo = { for service, worker in var.workers : service => 2 * worker.oldest }
 }

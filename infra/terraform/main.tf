@@ -64,7 +64,6 @@ module "observability" {
   postgres          = { identifier = module.database.postgres.identifier, storage = var.postgres.storage, max_connections = var.postgres.max_connections }
   cache_id          = module.database.cache.id
   cluster           = module.compute.cluster
-  slo               = local.slo
   telemetry_key_arn = aws_kms_key.telemetry.arn
   alert_emails      = var.alert_emails
   monthly_budget    = var.monthly_budget

@@ -99,6 +99,11 @@ variable "scheduled_tasks" {
       expression = "cron(0 5 * * ? *)"            # when nothing else is under way: what is counts as missing
       timezone   = "America/New_York"
     }
+    check = { # the rules that only the database can answer; alarms.tf has the others
+      command    = ["smelt", "check", "--rule", "freshness", "--rule", "quarantine-share", "--rule", "conservation"]
+      expression = "cron(0 10 * * ? *)" # today's run is late by then, if it is: a mail a day for as long as something is wrong
+      timezone   = "America/New_York"
+    }
   }
 }
 

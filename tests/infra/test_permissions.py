@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.ops.schedules import GROUP, ROLE
 from shared.objects import replay_key, upload_key
 from shared.topology import DISCARDED_PREFIX
 from tests.infra.conftest import SOURCE, Deployment
@@ -21,6 +22,16 @@ SERVICES = ("extractor", "transformer", "loader", "ops")
 WORKERS = SERVICES[:3]
 BUCKET = "arn:aws:s3:::smelt-111122223333-us-east-1"
 QUEUE = "arn:aws:sqs:us-east-1:111122223333"
+SCHEDULES = "arn:aws:scheduler:us-east-1:111122223333"
+ROLES = "arn:aws:iam::111122223333:role"
+OURS = (
+    BUCKET,
+    QUEUE,
+    f"{SCHEDULES}:schedule/smelt/",
+    f"{SCHEDULES}:schedule-group/smelt",
+    f"{ROLES}/smelt-",
+    "arn:aws:kms:",
+)
 
 # What a call of boto3, or of shared/objects.py, takes.
 ACTIONS = {
@@ -43,6 +54,13 @@ ACTIONS = {
     "list_objects_v2": "s3:ListBucket",
     "list_object_versions": "s3:ListBucketVersions",
     "get_metric_data": "cloudwatch:GetMetricData",
+    "list_schedules": "scheduler:ListSchedules",
+    "get_schedule": "scheduler:GetSchedule",
+    "create_schedule": "scheduler:CreateSchedule",
+    "update_schedule": "scheduler:UpdateSchedule",
+    "delete_schedule": "scheduler:DeleteSchedule",
+    "get_schedule_group": "scheduler:GetScheduleGroup",
+    "create_schedule_group": "scheduler:CreateScheduleGroup",
     "objects.get": "s3:GetObject",
     "objects.opened": "s3:GetObject",
     "objects.keys": "s3:ListBucket",
@@ -56,6 +74,7 @@ IMPLIED = {
     "s3:AbortMultipartUpload": "a large upload that is broken off",
     "kms:Decrypt": "S3 asks for it",
     "kms:GenerateDataKey": "S3 asks for it",
+    "iam:PassRole": "a schedule that is made or changed names a role",
 }
 
 
@@ -105,10 +124,13 @@ def test_a_service_may_do_what_its_code_calls_and_nothing_else(deployment: Deplo
         ("extractor", "s3:ListBucket", BUCKET),
         ("extractor", "sqs:SendMessage", f"{QUEUE}:smelt-extract"),
         ("extractor", "sqs:SendMessage", f"{QUEUE}:smelt-extract-dlq"),
+        ("extractor", "sqs:GetQueueAttributes", f"{QUEUE}:smelt-bronze"),
+        ("extractor", "sqs:GetQueueAttributes", f"{QUEUE}:smelt-silver"),
         ("transformer", "s3:GetObjectVersion", f"{BUCKET}/bronze/usajobs_search/uploads/a"),
         ("transformer", "s3:PutObject", f"{BUCKET}/quarantine/a"),
         ("loader", "s3:GetObjectVersion", f"{BUCKET}/quarantine/a"),
         ("loader", "s3:GetObject", f"{BUCKET}/plans/a"),
+        ("loader", "sqs:SendMessage", f"{QUEUE}:smelt-bronze"),
         ("ops", "sqs:SendMessage", f"{QUEUE}:smelt-silver"),
         ("ops", "sqs:ReceiveMessage", f"{QUEUE}:smelt-bronze-dlq"),
         ("ops", "sqs:DeleteMessage", f"{QUEUE}:smelt-bronze-dlq"),
@@ -116,6 +138,9 @@ def test_a_service_may_do_what_its_code_calls_and_nothing_else(deployment: Deplo
         ("ops", "s3:PutObject", f"{BUCKET}/{replay_key('usajobs_search', 'a', 1)}"),
         ("ops", "s3:PutObject", f"{BUCKET}/{DISCARDED_PREFIX}2026-01-01/a"),
         ("ops", "s3:GetObjectVersion", f"{BUCKET}/silver/a"),
+        ("ops", "scheduler:CreateSchedule", f"{SCHEDULES}:schedule/{GROUP}/daily"),
+        ("ops", "scheduler:GetScheduleGroup", f"{SCHEDULES}:schedule-group/{GROUP}"),
+        ("ops", "iam:PassRole", f"{ROLES}/{ROLE}"),
     ],
 )
 def test_a_service_may(deployment: Deployment, service: str, action: str, resource: str) -> None:
@@ -135,10 +160,13 @@ def test_a_service_may(deployment: Deployment, service: str, action: str, resour
         ("loader", "s3:PutObject", f"{BUCKET}/silver/a"),
         ("loader", "s3:GetObject", f"{BUCKET}/bronze/a"),
         ("loader", "kms:GenerateDataKey", "*"),
+        ("loader", "sqs:SendMessage", f"{QUEUE}:smelt-extract"),
         ("ops", "s3:PutObject", f"{BUCKET}/bronze/usajobs_search/date=2026-01-01/a"),  # is as it came
         ("ops", "s3:PutObject", f"{BUCKET}/silver/a"),
         ("ops", "sqs:ReceiveMessage", f"{QUEUE}:smelt-silver"),  # looking must not take work from the workers
         ("ops", "sqs:DeleteMessage", f"{QUEUE}:smelt-silver"),
+        ("ops", "scheduler:UpdateSchedule", f"{SCHEDULES}:schedule/default/daily"),
+        ("ops", "iam:PassRole", f"{ROLES}/mocked"),  # any other
     ],
 )
 def test_a_service_may_not(deployment: Deployment, service: str, action: str, resource: str) -> None:
@@ -148,9 +176,9 @@ def test_a_service_may_not(deployment: Deployment, service: str, action: str, re
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_service_may_delete_objects_or_touch_another_s(deployment: Deployment, service: str) -> None:
     for statement in granted(deployment, service):
-        assert not any("*" in action or "Delete" in action.replace("sqs:Delete", "") for action in statement["Action"])
-        if statement["Action"] != ["cloudwatch:GetMetricData"]:  # which knows no resources
-            assert all(one.startswith((BUCKET, QUEUE, "arn:aws:kms:")) for one in statement["Resource"])
+        assert not any("*" in action or action.startswith("s3:Delete") for action in statement["Action"])
+        if statement["Resource"] != ["*"]:  # known by the next test
+            assert all(one.startswith(OURS) for one in statement["Resource"])
 
 
 def test_every_role_with_an_open_resource_is_known(deployment: Deployment) -> None:
@@ -165,6 +193,7 @@ def test_every_role_with_an_open_resource_is_known(deployment: Deployment) -> No
     assert is_open == {
         ("module.compute.aws_iam_role_policy.execution", "ecr:GetAuthorizationToken"),
         ("module.compute.aws_iam_role_policy.task", "cloudwatch:GetMetricData"),
+        ("module.compute.aws_iam_role_policy.task", "scheduler:ListSchedules"),
     }
 
 
@@ -214,5 +243,5 @@ def _short(arn: str) -> str:
     if arn == BUCKET:
         return "the bucket"
     if arn == "*":
-        return "everything (it knows no resources)"
+        return "everything (they know no resources)"
     return f"`{arn.removeprefix(BUCKET + '/').rpartition(':')[2]}`"

@@ -3,13 +3,17 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
 
+from services.ops import alerts
+from services.ops.schedules import GROUP, LONGEST_LIFE, MOST_TRIES, ROLE
 from shared.datasets import contract
 from shared.datasets.usajobs_search.source import ApiSettings
 from shared.events import RunCommand, command
+from shared.schedule import SCHEDULED_TIME, TRIGGER
 from shared.settings import Settings
 from tests.infra.conftest import Deployment
 
@@ -77,20 +81,49 @@ def test_a_worker_runs_the_module_of_its_service(deployment: Deployment, service
     assert deployment.container(service, service)["command"] == ["python", "-m", f"services.{service}.worker"]
 
 
+def schedules_of_runs(deployment: Deployment) -> list[dict[str, Any]]:
+    found = [one for address, one in deployment.all("aws_scheduler_schedule") if ".run[" in address]
+    assert found
+    return found
+
+
 def test_a_schedule_s_command_is_one_that_the_extractor_takes(deployment: Deployment) -> None:
-    schedules = dict(deployment.all("aws_scheduler_schedule"))
-    runs = {address: one for address, one in schedules.items() if ".run[" in address}
-    assert runs
-    for schedule in runs.values():
+    for schedule in schedules_of_runs(deployment):
         body = schedule["target"][0]["input"]
-        assert body.count("<aws.scheduler.scheduled-time>") == 1  # as Scheduler spells it
-        run = command(body.replace("<aws.scheduler.scheduled-time>", "2026-11-23T07:00:00Z"))
+        assert body.count(SCHEDULED_TIME) == 1
+        run = command(body.replace(SCHEDULED_TIME, "2026-11-23T07:00:00Z"))
         assert isinstance(run, RunCommand)
+        assert run.trigger == TRIGGER + schedule["name"]
         assert run.slot == "2026-11-23T07:00:00Z"
         assert contract.source(run.dataset).checked(run.params) == dict(run.params)
 
 
+def test_a_schedule_is_as_operators_add_theirs(deployment: Deployment) -> None:
+    assert deployment.one("module.compute.aws_iam_role.scheduler_runs")["name"] == ROLE
+    for schedule in schedules_of_runs(deployment):
+        (retries,) = schedule["target"][0]["retry_policy"]
+        assert schedule["group_name"] == GROUP
+        assert (retries["maximum_event_age_in_seconds"], retries["maximum_retry_attempts"]) == (
+            LONGEST_LIFE,
+            MOST_TRIES,
+        )
+
+
+def scheduled_command(deployment: Deployment, name: str) -> list[str]:
+    task = deployment.one(f'module.compute.aws_scheduler_schedule.task["{name}"]')
+    (override,) = json.loads(task["target"][0]["input"])["containerOverrides"]
+    assert override["name"] == "ops"
+    return list(override["command"])
+
+
 def test_a_scheduled_task_names_a_command_of_smelt(deployment: Deployment) -> None:
-    audit = deployment.one('module.compute.aws_scheduler_schedule.task["audit"]')
-    (override,) = json.loads(audit["target"][0]["input"])["containerOverrides"]
-    assert override == {"name": "ops", "command": ["smelt", "audit", "--repair"]}
+    assert scheduled_command(deployment, "audit") == ["smelt", "audit", "--repair"]
+
+
+def test_every_rule_has_an_alarm_or_is_checked_by_the_clock(deployment: Deployment) -> None:
+    smelt, check, *options = scheduled_command(deployment, "check")
+    assert (smelt, check) == ("smelt", "check")
+    assert set(options[::2]) == {"--rule"}
+    seen_by_cloudwatch = {rule.name for rule in alerts.rules() if rule.minutes}
+    dropped = {"missed-slot"}  # alarms.tf hears of what Scheduler could not send
+    assert {*options[1::2]} == {rule.name for rule in alerts.rules()} - seen_by_cloudwatch - dropped

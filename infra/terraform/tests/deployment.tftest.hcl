@@ -5,7 +5,7 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-# Secrets that must be told apart.
+# What must be told apart.
 override_resource {
   target = module.database.aws_secretsmanager_secret.cache_url
   values = { arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:smelt/cache-url" }
@@ -14,6 +14,11 @@ override_resource {
 override_resource {
   target = module.compute.aws_secretsmanager_secret.source
   values = { arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:smelt/source" }
+}
+
+override_resource {
+  target = module.compute.aws_iam_role.scheduler_runs
+  values = { arn = "arn:aws:iam::111122223333:role/smelt-scheduler-runs" }
 }
 
 variables {

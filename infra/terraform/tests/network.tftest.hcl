@@ -72,7 +72,7 @@ run "aws_is_reached_without_nat" {
   }
 
   assert {
-    condition     = toset(keys(aws_vpc_endpoint.interface)) == toset(["sqs", "secretsmanager", "ecr.api", "ecr.dkr", "logs", "monitoring"]) && alltrue([for one in aws_vpc_endpoint.interface : one.private_dns_enabled])
+    condition     = toset(keys(aws_vpc_endpoint.interface)) == toset(["sqs", "secretsmanager", "ecr.api", "ecr.dkr", "logs", "monitoring", "scheduler"]) && alltrue([for one in aws_vpc_endpoint.interface : one.private_dns_enabled])
     error_message = "What services and Fargate call, under its usual names."
   }
 }

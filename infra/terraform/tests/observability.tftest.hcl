@@ -6,13 +6,12 @@ variables {
   deployment = { name = "smelt", partition = "aws", region = "us-east-1", account = "111122223333" }
   queues = {
     for service, queue in jsondecode(file("./topology.json")).queues : service => {
-      name = queue.name, dead_letter_name = queue.dead_letter_name, time_limit = queue.time_limit
+      name = queue.name, dead_letter_name = queue.dead_letter_name
     }
   }
   postgres          = { identifier = "smelt", storage = 50, max_connections = 200 }
   cache_id          = "smelt"
   cluster           = { name = "smelt", arn = "arn:aws:ecs:us-east-1:111122223333:cluster/smelt" }
-  slo               = { extractor = 1800, transformer = 600, loader = 600 }
   telemetry_key_arn = "arn:aws:kms:us-east-1:111122223333:key/66666666-7777-8888-9999-000000000000"
   alert_emails      = ["oncall@agency.example"]
   monthly_budget    = 500

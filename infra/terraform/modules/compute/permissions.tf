@@ -7,6 +7,11 @@ locals {
   queue  = { for service, queue in var.queues : service => queue.arn }
   dead   = { for service, queue in var.queues : service => queue.dead_letter_arn }
 
+  schedules = format(
+    "arn:%s:scheduler:%s:%s:schedule/%s/*",
+    var.deployment.partition, var.deployment.region, var.deployment.account, aws_scheduler_schedule_group.this.name,
+  )
+
   consume = {
     for service in keys(var.queues) : service => [
       {
@@ -27,6 +32,11 @@ locals {
     extractor = concat(local.consume["extractor"], [
       { sid = "SendPages", actions = ["sqs:SendMessage"], resources = [local.queue["extractor"]] },
       {
+        sid       = "WaitForThoseDownstream"
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = [local.queue["transformer"], local.queue["loader"]]
+      },
+      {
         sid       = "PlansAndPages"
         actions   = ["s3:GetObject", "s3:PutObject"]
         resources = ["${local.bucket}/plans/*", "${local.bucket}/bronze/*"]
@@ -46,6 +56,7 @@ locals {
         actions   = ["s3:GetObject", "s3:GetObjectVersion"]
         resources = [for prefix in ["silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
       },
+      { sid = "AskForObjectsInFull", actions = ["sqs:SendMessage"], resources = [local.queue["transformer"]] },
     ])
     ops = [
       {
@@ -70,7 +81,20 @@ locals {
         actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
         resources = [for folder in ["bronze/*/uploads", "bronze/*/replays", "discarded"] : "${local.bucket}/${folder}/*"]
       },
-      { sid = "SeeAges", actions = ["cloudwatch:GetMetricData"], resources = ["*"] }, # which knows no resources
+      {
+        sid       = "KeepSchedules"
+        actions   = [for what in ["Get", "Create", "Update", "Delete"] : "scheduler:${what}Schedule"]
+        resources = [local.schedules]
+      },
+      {
+        sid       = "KeepTheirGroup"
+        actions   = ["scheduler:GetScheduleGroup", "scheduler:CreateScheduleGroup"]
+        resources = [aws_scheduler_schedule_group.this.arn]
+      },
+      # A role that Scheduler alone can take on. Not that of scheduled tasks, so those cannot be made or changed by hand.
+      { sid = "LetSchedulesSend", actions = ["iam:PassRole"], resources = [aws_iam_role.scheduler_runs.arn] },
+      # Both know no resources.
+      { sid = "SeeAgesAndSchedules", actions = ["cloudwatch:GetMetricData", "scheduler:ListSchedules"], resources = ["*"] },
     ]
   }
 

@@ -24,7 +24,7 @@ resource "aws_iam_role" "task" {
 }
 
 resource "aws_iam_role_policy" "task" {
-  #checkov:skip=CKV_AWS_355:cloudwatch:GetMetricData knows no resources
+  #checkov:skip=CKV_AWS_355:cloudwatch:GetMetricData and scheduler:ListSchedules know no resources
   for_each = local.permissions
 
   name = "work"

@@ -10,7 +10,6 @@ output "queues" {
       name             = queue.name
       url              = aws_sqs_queue.work[service].url
       arn              = local.arns[service]
-      time_limit       = queue.time_limit
       dead_letter_name = queue.dead_letter_name
       dead_letter_arn  = local.dead[service]
     }

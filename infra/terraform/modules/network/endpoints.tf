@@ -8,7 +8,8 @@ locals {
     "ecr.api",        # ... and its image,
     "ecr.dkr",        # whose layers come from S3
     "logs",
-    "monitoring", # ages of queues, for operators
+    "monitoring", # ages of queues, for operators,
+    "scheduler",  # ... whose `smelt schedule` and `smelt check` have no other way out to the schedules
   ])
   # Where ECR keeps layers: not ours, but nothing starts without it.
   layers = "arn:${var.deployment.partition}:s3:::prod-${var.deployment.region}-starport-layer-bucket/*"

@@ -1,7 +1,11 @@
-# The alert rules, once, as data: alarms.tf makes an alarm of each, dashboard.tf draws its line. What only the database knows
-# (freshness, quarantine, conservation) is asked for by scheduled tasks, whose failure is an alert: failed_tasks.tf.
+# The alert rules as data: alarms.tf makes an alarm of each, dashboard.tf draws its line. Limits of the rules about queues are
+# those of `smelt check` (services/ops/alerts.py, by way of alerts.json); here is how CloudWatch sees them. What only the
+# database knows (freshness, quarantine, conservation) is asked for by scheduled tasks, whose failure is an alert:
+# failed_tasks.tf.
 
 locals {
+  alerts = jsondecode(file("${path.module}/../../alerts.json"))
+
   # Metric math, where a rule needs more than one metric.
   progress = "IF(FILL(visible, 0) > 0 AND FILL(deleted, 0) < 1, 1, 0)"
 
@@ -9,29 +13,29 @@ locals {
     for service, queue in var.queues : {
       "${queue.name}-dead-letters" = {
         title     = "${queue.dead_letter_name} is not empty"
-        runbook   = "dead-letters"
+        runbook   = local.alerts["dead-letters"].runbook
         namespace = "AWS/SQS"
         metrics   = { visible = { name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", of = { QueueName = queue.dead_letter_name } } }
         signal    = "FILL(visible, 0)"
         compare   = "GreaterThanThreshold"
-        threshold = 0 # each is a message that needs a person
-        minutes   = 1
+        threshold = local.alerts["dead-letters"].limits[service]
+        minutes   = local.alerts["dead-letters"].minutes[service]
         missing   = "notBreaching" # SQS sends nothing for a queue that is not used
       }
       "${queue.name}-oldest" = {
-        title     = "a message of ${queue.name} waits for longer than ${var.slo[service]} s"
-        runbook   = "backlog"
+        title     = "a message of ${queue.name} waits for longer than ${local.alerts["oldest"].limits[service]} s"
+        runbook   = local.alerts["oldest"].runbook
         namespace = "AWS/SQS"
         metrics   = { age = { name = "ApproximateAgeOfOldestMessage", stat = "Maximum", of = { QueueName = queue.name } } }
         signal    = "FILL(age, 0)"
         compare   = "GreaterThanThreshold"
-        threshold = var.slo[service]
-        minutes   = 5 # a restart of the service is over by then
+        threshold = local.alerts["oldest"].limits[service]
+        minutes   = local.alerts["oldest"].minutes[service]
         missing   = "notBreaching"
       }
       "${queue.name}-no-progress" = {
         title     = "messages wait on ${queue.name} and none is done"
-        runbook   = "backlog"
+        runbook   = local.alerts["no-progress"].runbook
         namespace = "AWS/SQS"
         metrics = {
           visible = { name = "ApproximateNumberOfMessagesVisible", stat = "Minimum", of = { QueueName = queue.name } }
@@ -40,7 +44,7 @@ locals {
         signal    = local.progress
         compare   = "GreaterThanThreshold"
         threshold = 0
-        minutes   = ceil(queue.time_limit / 60) + 10 # longer than the longest task, and a start from no task at all
+        minutes   = local.alerts["no-progress"].minutes[service]
         missing   = "notBreaching"
       }
     }

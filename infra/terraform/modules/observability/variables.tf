@@ -1,6 +1,6 @@
 variable "queues" {
   description = "{service: its queue}, from the module messaging."
-  type        = map(object({ name = string, dead_letter_name = string, time_limit = number }))
+  type        = map(object({ name = string, dead_letter_name = string }))
 }
 
 variable "postgres" {
@@ -16,11 +16,6 @@ variable "cache_id" {
 variable "cluster" {
   description = "The cluster's name and ARN."
   type        = object({ name = string, arn = string })
-}
-
-variable "slo" {
-  description = "{service: s}: how long a message may wait before somebody is told."
-  type        = map(number)
 }
 
 variable "telemetry_key_arn" {
