@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     largest_document: int = Field(default=128, ge=1)  # the largest real page seen has 70
     largest_record: int = Field(default=16, ge=1)  # the largest real posting seen has 0.24
     deepest_nesting: int = Field(default=64, ge=1, le=200)  # a posting has seven; orjson writes up to 254
+    # Keep each record's raw JSON in Postgres too (`silver.raw`). Bronze has it in any case, and loading takes longer.
+    keep_raw: bool = False
     liveness_file: Path | None = None
     log_level: str = "INFO"
 

@@ -21,6 +21,7 @@ from shared.objects import ObjectId
 HEADER = "smelt"  # the key of the header in the Parquet metadata
 CONTENT_HASH = "content_hash"
 RECORD_INDEX = "record_index"
+RAW = "raw"  # the record's JSON text, where it is to be kept
 SIGHTED = "sighted"  # whether a row is a bare sighting: its key and hash, of content that the database should have
 
 DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
@@ -109,19 +110,27 @@ def schema(tables: Tables) -> dict[str, pl.DataType]:
     """{column: type} of a dataset's silver frame, derived from its tables."""
     columns = {c.name: dtype(c.type) for c in tables.ROOT.columns if c.name != PROVENANCE}
     children = {child.name: pl.List(pl.Struct(child_schema(child))) for child in tables.CHILDREN}
-    return {RECORD_INDEX: pl.Int32(), CONTENT_HASH: pl.Binary(), SIGHTED: pl.Boolean(), **columns, **children}
+    return {
+        RECORD_INDEX: pl.Int32(),
+        CONTENT_HASH: pl.Binary(),
+        SIGHTED: pl.Boolean(),
+        RAW: pl.String(),
+        **columns,
+        **children,
+    }
 
 
 def frame(rows: Sequence[Row], tables: Tables) -> pl.DataFrame:
-    """Rows as the normalisers make them, with `record_index` and `content_hash`, as a frame of the `schema`.
+    """Rows as the normalisers make them, with `record_index`, `content_hash`, maybe `raw`: a frame of the `schema`.
 
     A column at a time, and a child's rows of all records together: several times as fast as polars' own way with rows.
     """
     if not rows:
         return pl.DataFrame(schema=schema(tables))
     children = {child.name: child for child in tables.CHILDREN}
-    root = {name: kind for name, kind in schema(tables).items() if name not in {SIGHTED, *children}}
-    nested = _columns(rows, root).lazy().with_columns(pl.lit(False).alias(SIGHTED))  # noqa: FBT003 - a value
+    root = {name: kind for name, kind in schema(tables).items() if name not in {SIGHTED, RAW, *children}}
+    raw = pl.Series(RAW, [row.get(RAW) for row in rows], dtype=pl.String)
+    nested = _columns(rows, root).lazy().with_columns(pl.lit(False).alias(SIGHTED), raw)  # noqa: FBT003 - a value
     for name, child in children.items():
         none = pl.lit([], dtype=schema(tables)[name])
         nested = nested.join(_nested(rows, child), on=RECORD_INDEX, how="left", maintain_order="left")
@@ -210,10 +219,19 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, ValueError, OSError) as error:
         message = f"not a silver object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
+    frame = _with_newer_columns(frame)
     if dict(frame.schema) != schema(contract.tables(header.dataset)):
         message = f"not a silver object: its columns are not those of {header.dataset}"
         raise PermanentError(message)
     return header, frame
+
+
+def _with_newer_columns(frame: pl.DataFrame) -> pl.DataFrame:
+    """A batch that a transformer of an older version wrote, during an upgrade, lacks the columns that came later."""
+    newer = {SIGHTED: pl.lit(value=False), RAW: pl.lit(None, dtype=pl.String)}
+    added = frame.with_columns(**{name: value for name, value in newer.items() if name not in frame.columns})
+    first = [name for name in (RECORD_INDEX, CONTENT_HASH, SIGHTED, RAW) if name in added.columns]
+    return added.select(*first, pl.exclude(first))
 
 
 def child_rows(frame: pl.DataFrame, child: str, keys: Iterable[str]) -> pl.DataFrame:

@@ -5,12 +5,13 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Table, TextClause, delete, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from services.loader.copy import copy
 from services.loader.ledger import Effect
 from shared import silver, telemetry
-from shared.database.silver_tables import PROVENANCE
+from shared.database.silver_tables import PROVENANCE, RAW
 from shared.datasets import contract
 from shared.datasets.contract import Tables
 from shared.failpoint import failpoint
@@ -42,7 +43,9 @@ def upsert(
     _check_sightings(connection, tables, newest.join(passed, on=keys, how="anti").filter(SIGHTED), seen)
     inserted, updated = passed.filter("is_new"), passed.filter(~pl.col("is_new") & pl.col("is_changed"))
     _delete(connection, tables, updated.select(keys))
-    _insert(connection, tables, newest.join(pl.concat([inserted, updated]), on=keys, how="semi"), object_id)
+    written = newest.join(pl.concat([inserted, updated]), on=keys, how="semi")
+    _insert(connection, tables, written, object_id)
+    _keep_raw(connection, dataset, tables, written, object_id)
     effect = Effect(
         inserted=len(inserted),
         updated=len(updated),
@@ -136,7 +139,20 @@ def _insert(connection: Connection, tables: Tables, frame: pl.DataFrame, object_
     if frame.is_empty():
         return
     children = [child.name for child in tables.CHILDREN]
-    root = frame.drop(RECORD_INDEX, CONTENT_HASH, SIGHTED, *children).with_columns(pl.lit(object_id).alias(PROVENANCE))
+    root = frame.drop(RECORD_INDEX, CONTENT_HASH, SIGHTED, silver.RAW, *children).with_columns(
+        pl.lit(object_id).alias(PROVENANCE)
+    )
     copy(connection, root, tables.ROOT)
     for child in tables.CHILDREN:
         copy(connection, silver.child_rows(frame, child.name, key_names(tables)), child)
+
+
+def _keep_raw(connection: Connection, dataset: str, tables: Tables, frame: pl.DataFrame, object_id: int) -> None:
+    """The JSON of what was written, where the transformer sent it along."""
+    kept = frame.filter(pl.col(silver.RAW).is_not_null())
+    pairs = zip(key_texts(kept, tables), kept.get_column(silver.RAW), strict=True)
+    rows = [{"dataset": dataset, "natural_key": key, "raw": raw, PROVENANCE: object_id} for key, raw in pairs]
+    if rows:
+        statement = insert(RAW).values(rows)
+        newer = {name: statement.excluded[name] for name in ("raw", PROVENANCE)}
+        connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "natural_key"], set_=newer))

@@ -49,13 +49,19 @@ def nothing_known(keys: Sequence[str]) -> Sequence[bytes | None]:
     return [None] * len(keys)
 
 
-def transform(
-    dataset: str, records: Sequence[Encoded], first: int, bounds: Bounds, look_up: LookUp = nothing_known
+def transform(  # noqa: PLR0913 - of which two have defaults
+    dataset: str,
+    records: Sequence[Encoded],
+    first: int,
+    bounds: Bounds,
+    look_up: LookUp = nothing_known,
+    *,
+    keep_raw: bool = False,
 ) -> Batch:
     """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems.
 
     `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
-    a bare sighting: a row of nothing but its key and hash.
+    a bare sighting: a row of nothing but its key and hash. With `keep_raw` other rows carry their JSON text.
     """
     tables, observer = contract.tables(dataset), Observer(contract.raw(dataset).KNOWN_VALUES)
     rows: list[Row] = []
@@ -68,7 +74,8 @@ def transform(
             case Sighting():
                 sightings.append(replace(outcome, index=index))
             case _:
-                rows.append({silver.RECORD_INDEX: index, **outcome})
+                text = {silver.RAW: _text(records[index - first])} if keep_raw else {}
+                rows.append({silver.RECORD_INDEX: index, **text, **outcome})
     failpoint("transformer.parsed")
     frame = silver.frame(rows, tables)
     failed, warnings = gate.judge(frame, contract.gate(dataset).GATE, tables)
@@ -122,6 +129,10 @@ def _outcomes(
                 yield _problems(error)
             else:
                 yield {silver.CONTENT_HASH: seen_hash, **row}
+
+
+def _text(encoded: Encoded) -> str:
+    return (encoded.text if isinstance(encoded, Unreadable) else encoded).decode()
 
 
 def _problems(error: ValidationError) -> tuple[Problem, ...]:

@@ -44,6 +44,7 @@ class Transformer:
     bucket: str
     bounds: Bounds
     known: KnownHashes | None = None  # without it every record is looked at in full
+    keep_raw: bool = False
 
     def handle(self, message: Message) -> str:
         """Refine every object that the event names."""
@@ -84,7 +85,7 @@ class Transformer:
     def _batch(self, origin: Origin, part: Slice, key: str, look_up: LookUp) -> None:
         """Quarantine first: silver's counts promise that it is there."""
         with telemetry.span("transformer.transform", batch=part.number):
-            batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up)
+            batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up, keep_raw=self.keep_raw)
             telemetry.note(valid=len(batch.frame), quarantined=len(batch.problems))
         with telemetry.span("transformer.gate", batch=part.number):
             batch_rules.refuse_failed(batch.problems, len(part.records), contract.raw(origin.dataset).LIMITS)
@@ -116,7 +117,7 @@ class Transformer:
 def bootstrap(settings: Settings) -> Handler:
     """Compose the transformer: S3, and Redis for what is known."""
     known = KnownHashes(settings.redis_url.get_secret_value())
-    return Transformer(boto3.client("s3"), settings.bucket, Bounds.of(settings), known).handle
+    return Transformer(boto3.client("s3"), settings.bucket, Bounds.of(settings), known, settings.keep_raw).handle
 
 
 if __name__ == "__main__":

@@ -6,6 +6,17 @@ METADATA = MetaData(schema="silver")
 PROVENANCE = "object_id"
 
 
+# The JSON of records as they came, for those who want it beside the rows (`keep_raw`); bronze has it in any case.
+RAW = Table(
+    "raw",
+    METADATA,
+    Column("dataset", Text, primary_key=True),
+    Column("natural_key", Text, primary_key=True, comment="its parts separated by tabs"),
+    Column("raw", Text, nullable=False),
+    Column(PROVENANCE, BigInteger, nullable=False),
+)
+
+
 def provenance() -> Column[int]:
     """The column of a root table that points to the `ops.object` its content came from."""
     return Column(PROVENANCE, BigInteger, nullable=False)

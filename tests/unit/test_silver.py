@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from sqlalchemy import JSON, Table
 
 from shared import silver
@@ -16,7 +17,7 @@ from shared.datasets import contract
 from shared.datasets.usajobs_search.tables import JOB_LOCATION
 from shared.errors import PermanentError
 from shared.objects import ObjectId
-from shared.silver import CONTENT_HASH, RECORD_INDEX, SIGHTED, Counts, Header, Replayed, Sighting, Warned
+from shared.silver import CONTENT_HASH, RAW, RECORD_INDEX, SIGHTED, Counts, Header, Replayed, Sighting, Warned
 
 DATASETS = [name for name in contract.names() if contract.tables(name)]
 HEADER = Header(
@@ -99,7 +100,7 @@ def test_what_a_replay_repeats_comes_back() -> None:
 def test_the_schema_has_each_column_of_each_table_and_no_other(dataset: str) -> None:
     tables = contract.tables(dataset)
     children = {child.name for child in tables.CHILDREN}
-    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, SIGHTED} | children
+    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, SIGHTED, RAW} | children
     assert set(silver.schema(tables)) == expected
     keys = {column.name for column in tables.ROOT.primary_key.columns}
     assert all(set(silver.child_schema(child)) == columns_of(child) - keys for child in tables.CHILDREN)
@@ -180,3 +181,18 @@ def test_sightings_are_rows_of_nothing_but_key_and_hash_in_the_order_of_the_obje
     ]
     assert silver.read(silver.write(frame, HEADER))[1].equals(frame)
     assert silver.child_rows(frame, "job_location", [RECORD_INDEX]).is_empty()
+
+
+def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the_same() -> None:
+    tables = contract.tables("reference_table")
+    row = {"list": "a", "code": "1", "label": None, "valid_from": None, "valid_to": None}
+    frame = silver.frame([{"record_index": 0, "content_hash": b"x", **row}], tables)
+    header = Header(
+        dataset="reference_table",
+        transform_version=1,
+        source=ObjectId("b", "bronze/reference_table/uploads/a.csv", "v"),
+        observed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        counts=Counts(read=1, valid=1, quarantined=0),
+    )
+    older = silver.write(frame.drop("sighted", "raw"), header)
+    assert_frame_equal(silver.read(older)[1], frame)
