@@ -18,7 +18,7 @@ def test_a_schedule_starts_a_run(deployment: Deployment) -> None:
     command = {"version": 1, "type": "run", "dataset": "usajobs_search", "params": {"Keyword": "nurse"}}
     deployment.client("scheduler").create_schedule(
         Name="once",
-        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=2):%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=5):%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={
             "Arn": queue["Attributes"]["QueueArn"],
@@ -30,6 +30,6 @@ def test_a_schedule_starts_a_run(deployment: Deployment) -> None:
     def complete() -> list[dict[str, Any]]:
         return deployment.rows("select * from ops.run where trigger = 'schedule once' and completed_at is not null")
 
-    run = deployment.eventually(complete)[0]
+    run = deployment.eventually(complete, seconds=120)[0]
     assert run["params"] == {"Keyword": "nurse"}
     assert run["covered"] == run["announced"] > 0

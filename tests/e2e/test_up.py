@@ -82,7 +82,9 @@ def test_up_extracts_says_what_landed_works_on_uploads_and_stops_at_ctrl_c(
 
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam")
     assert smelt("upload", str(tmp_path / "letter.txt"), "usajobs_search").returncode == 0
-    terminal.said("dead letter on smelt-bronze-dlq: bronze/usajobs_search/uploads/letter.txt: PermanentError: not JSON")
+    terminal.said(
+        "dead letter on smelt-bronze-dlq: bronze/usajobs_search/uploads/letter.txt: PermanentError: neither JSON"
+    )
     assert smelt("run", "usajobs_search", "--param", "keyword=analyst", "--wait").returncode == 0
     terminal.said("loaded bronze/usajobs_search/date=")
 
@@ -115,7 +117,7 @@ def test_killed_in_mid_run_it_starts_again_and_finishes_the_run(home: Path, smel
     while _rows(home, unfinished):
         assert time.monotonic() < deadline, _rows(home, unfinished)
         time.sleep(0.2)
-    assert len(_rows(home, "select 1 from ops.run")) == 2
+    assert len(_rows(home, "select 1 from ops.run where dataset = 'usajobs_search'")) == 2
     assert again.stop(signal.SIGINT) == 0
 
 

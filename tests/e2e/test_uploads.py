@@ -38,7 +38,7 @@ def test_the_real_page_lands_completely(deployment: Deployment, real_search_page
 
     loaded = deployment.ledger(deployment.upload("real page.json.gz", real_search_page))
 
-    assert (loaded["read"], loaded["inserted"], loaded["quarantined"]) == (25, 25, 0)
+    assert (loaded["read"], loaded["quarantined"]) == (25, 0)  # another test of this stack may have loaded it before
     assert len(deployment.rows("select 1 from silver.job where control_number = any(%s)", numbers)) == 25
     stored = deployment.rows("select count(*) as n from silver.job_location where control_number = any(%s)", numbers)
     assert stored[0]["n"] == locations == 16_200
@@ -73,7 +73,7 @@ def test_our_own_envelope_lands_too(deployment: Deployment) -> None:
     [
         ("not json.txt", b"Dear Sir or Madam,", "usajobs_search", "neither JSON nor Parquet"),
         ("empty.json", b"", "usajobs_search", "empty"),
-        ("half.json.gz", gzip.compress(b'{"SearchResult": {}}')[:-9], "usajobs_search", "damaged compression"),
+        ("cut off.json.gz", gzip.compress(b'{"SearchResult": {}}')[:-9], "usajobs_search", "damaged compression"),
         ("other.json", b'{"hello": "world"}', "usajobs_search", "a list of records at SearchResult.SearchResultItems"),
         ("half.json", b'{"SearchResult": {"SearchResultItems": [', "usajobs_search", "not a JSON document"),
         ("page.json", b"{}", "no_such_dataset", "no dataset 'no_such_dataset'; known: "),

@@ -1,6 +1,7 @@
 """What tasks and schedules are told fits the code that reads it."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def test_every_variable_is_one_that_the_code_reads(deployment: Deployment, servi
 def test_the_settings_of_a_service_are_complete(
     deployment: Deployment, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in [name for name in os.environ if name.startswith("SMELT_")]:
+        monkeypatch.delenv(name)  # of a stack that other tests use
     for name, value in told(deployment, service).items():
         monkeypatch.setenv(name, value)
     settings = Settings()

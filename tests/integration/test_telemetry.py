@@ -61,8 +61,10 @@ def workers(folder: Path, endpoint: str, pool: str = "prefork", **settings: str)
     for service in SERVICES:
         with (folder / service).open("wb") as log:
             arguments = [sys.executable, "-m", f"services.{service}.worker"]
-            started.append(subprocess.Popen(arguments, env=environment, stderr=log, start_new_session=True))
+            own = environment | {"SMELT_LIVENESS_FILE": str(folder / f"{service}.alive")}
+            started.append(subprocess.Popen(arguments, env=own, stderr=log, start_new_session=True))
     try:
+        eventually(lambda: all((folder / f"{service}.alive").exists() for service in SERVICES))
         yield
         for process in started:
             process.send_signal(signal.SIGTERM)

@@ -113,6 +113,7 @@ def _say_groups(groups: list[Group], *, as_json: bool) -> None:
     table = Table("dataset", "rule", "field", "open", "records", "last", "for example", box=None, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
+        column.no_wrap = column.header in {"dataset", "rule"}  # what one copies into the next command
         column.justify = "right" if column.header in {"open", "records"} else "left"
     for group in groups:
         table.add_row(
