@@ -136,7 +136,7 @@ def test_every_list_has_its_table() -> None:
 
 def test_a_row_has_exactly_the_columns_of_the_tables() -> None:
     columns = set(silver.schema(contract.tables("usajobs_historic")))
-    assert {silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, *row(posting())} == columns
+    assert {silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, silver.RAW, *row(posting())} == columns
     full = row(posting(hiringPaths=[{}], jobCategories=[{}]))
     for child in tables.CHILDREN:
         assert set(full[child.name][0]) == set(silver.child_schema(child))
@@ -365,7 +365,7 @@ def read(name: str, value: Any) -> object:
 
 
 def test_every_value_of_the_real_page_is_in_its_column(real_page: list[Posting]) -> None:
-    found = frame(*real_page).drop(silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED).to_dicts()
+    found = frame(*real_page).drop(silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, silver.RAW).to_dicts()
     children = {
         "hiringPaths": "historic_joa_hiring_path",
         "jobCategories": "historic_joa_category",
