@@ -1,8 +1,9 @@
 """A run from the command to the last column, compared with an independent reading of what the API has."""
 
+import json
 import re
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -184,3 +185,27 @@ def test_the_next_day_changes_only_what_changed(
     assert run["inserted"] == len(after.keys() - before.keys()) > 0
     assert run["updated"] == len(changed) > 0
     assert run["unchanged"] == len(before.keys() & after.keys()) - len(changed)
+
+
+def test_a_schedule_starts_a_run(deployment: Deployment) -> None:
+    queue = deployment.client("sqs").get_queue_attributes(
+        QueueUrl=deployment.environment["SMELT_EXTRACT_QUEUE_URL"], AttributeNames=["QueueArn"]
+    )
+    command = {"version": 1, "type": "run", "dataset": "usajobs_search", "params": {"Keyword": "nurse"}}
+    deployment.client("scheduler").create_schedule(
+        Name="once",
+        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=5):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": queue["Attributes"]["QueueArn"],
+            "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+            "Input": json.dumps(command | {"trigger": "schedule once"}),
+        },
+    )
+
+    def complete() -> list[dict[str, Any]]:
+        return deployment.rows("select * from ops.run where trigger = 'schedule once' and completed_at is not null")
+
+    run = deployment.eventually(complete, seconds=120)[0]
+    assert run["params"] == {"Keyword": "nurse"}
+    assert run["covered"] == run["announced"] > 0
