@@ -8,7 +8,7 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-RUN python -m venv --without-pip /opt/smelt
+RUN python -m venv --without-pip /app
 
 # Our own code is a layer by itself, so that a change of it changes only that.
 FROM build AS package
@@ -16,33 +16,33 @@ COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY shared shared
 COPY infra infra
-RUN python -m pip --python /opt/smelt/bin/python install --no-deps .
+RUN python -m pip --python /app/bin/python install --no-deps .
 
 FROM build AS extractor-libraries
 COPY requirements/extractor.txt ./
-RUN python -m pip --python /opt/smelt/bin/python install --require-hashes -r extractor.txt
+RUN python -m pip --python /app/bin/python install --require-hashes -r extractor.txt
 
 FROM build AS transformer-libraries
 COPY requirements/transformer.txt ./
-RUN python -m pip --python /opt/smelt/bin/python install --require-hashes -r transformer.txt
+RUN python -m pip --python /app/bin/python install --require-hashes -r transformer.txt
 
 FROM build AS loader-libraries
 COPY requirements/loader.txt ./
-RUN python -m pip --python /opt/smelt/bin/python install --require-hashes -r loader.txt
+RUN python -m pip --python /app/bin/python install --require-hashes -r loader.txt
 
 FROM build AS ops-libraries
 COPY requirements/ops.txt ./
-RUN python -m pip --python /opt/smelt/bin/python install --require-hashes -r ops.txt
+RUN python -m pip --python /app/bin/python install --require-hashes -r ops.txt
 
 FROM build AS local-libraries
 COPY requirements/local.txt ./
-RUN python -m pip --python /opt/smelt/bin/python install --require-hashes -r local.txt
+RUN python -m pip --python /app/bin/python install --require-hashes -r local.txt
 
 # Works on a read-only root: all that is ever written is below /tmp.
 FROM ${BASE} AS runtime
 RUN groupadd --gid 10001 smelt \
     && useradd --uid 10001 --gid smelt --home-dir /tmp --no-create-home --shell /usr/sbin/nologin smelt
-ENV PATH=/opt/smelt/bin:$PATH \
+ENV PATH=/app/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \
@@ -57,24 +57,24 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find \"$SMELT_LIVENESS_FILE\" -mmin -2)\""]
 
 FROM worker AS extractor
-COPY --from=extractor-libraries /opt/smelt /opt/smelt
-COPY --from=package /opt/smelt /opt/smelt
+COPY --from=extractor-libraries /app /app
+COPY --from=package /app /app
 ENTRYPOINT ["python", "-m", "services.extractor.worker"]
 
 FROM worker AS transformer
-COPY --from=transformer-libraries /opt/smelt /opt/smelt
-COPY --from=package /opt/smelt /opt/smelt
+COPY --from=transformer-libraries /app /app
+COPY --from=package /app /app
 ENTRYPOINT ["python", "-m", "services.transformer.worker"]
 
 FROM worker AS loader
-COPY --from=loader-libraries /opt/smelt /opt/smelt
-COPY --from=package /opt/smelt /opt/smelt
+COPY --from=loader-libraries /app /app
+COPY --from=package /app /app
 ENTRYPOINT ["python", "-m", "services.loader.worker"]
 
 # For operators: the console, or `docker run … smelt …`.
 FROM runtime AS ops
-COPY --from=ops-libraries /opt/smelt /opt/smelt
-COPY --from=package /opt/smelt /opt/smelt
+COPY --from=ops-libraries /app /app
+COPY --from=package /app /app
 ENV SMELT_CONSOLE_PORT=8420
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['SMELT_CONSOLE_PORT']}/healthz\", timeout=4)"]
@@ -85,7 +85,7 @@ FROM runtime AS local
 USER 0
 RUN install --directory --owner=smelt --group=smelt --mode=0700 /var/lib/smelt
 USER 10001
-COPY --from=local-libraries /opt/smelt /opt/smelt
-COPY --from=package /opt/smelt /opt/smelt
+COPY --from=local-libraries /app /app
+COPY --from=package /app /app
 ENV SMELT_HOME=/var/lib/smelt
 CMD ["smelt", "up"]

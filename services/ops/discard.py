@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from services.ops import replays
+from services.ops import replay_record
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
 from services.ops.hold import Hold
-from services.ops.replays import Tally
+from services.ops.replay_record import Tally
 from shared import objects
 from shared.engine.message import dead_letter_url
 from shared.topology import DISCARDED_PREFIX, QUEUES, Queue
@@ -35,7 +35,7 @@ def discard(  # noqa: PLR0913, PLR0917 - two of them only tell how it goes
 ) -> Tally:
     """Delete them, each only once a copy is in the bucket; `on_kept` is told the key of every object of copies."""
     what = {"action": "discard", "reason": reason, **asked}
-    with replays.recorded(connections.database, "dead_letter", "discarded", what, len(letters)) as tally:
+    with replay_record.recorded(connections.database, "dead_letter", "discarded", what, len(letters)) as tally:
         for queue in QUEUES:
             ids = {letter.id for letter in letters if letter.queue == queue.name}
             with Hold(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
@@ -56,7 +56,7 @@ def _keep(connections: Connections, queue: Queue, messages: list["MessageTypeDef
     about = {
         "queue": queue.dead_letter_name,
         "reason": reason,
-        "who": replays.operator(),
+        "who": replay_record.operator(),
         "discarded_at": f"{now:%FT%TZ}",
     }
     lines = [json.dumps({**about, **_copy(message)}, default=_text) for message in messages]

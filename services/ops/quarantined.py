@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from services.ops import replays
+from services.ops import replay_record
 from services.ops.connections import Connections
-from services.ops.replays import Tally
+from services.ops.replay_record import Tally
 from shared import objects
 from shared.database.ops_tables import OBJECT, QUARANTINE
 from shared.objects import ObjectId
@@ -102,7 +102,7 @@ def replay(
     batch = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     described, engine = wanted.described(), connections.database
     with (
-        replays.recorded(engine, "quarantine", "replayed", described, len(ids)) as tally,
+        replay_record.recorded(engine, "quarantine", "replayed", described, len(ids)) as tally,
         engine.connect() as connection,
     ):
         rows = connection.execution_options(yield_per=100).execute(_in_order(ids))

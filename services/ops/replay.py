@@ -1,6 +1,5 @@
 """Dead letters sent on their way again: planned without I/O, then done, with a row in `ops.replay`."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,11 +8,12 @@ from botocore.exceptions import ClientError
 from jsonpatch import JsonPatch
 
 from services.ops import patch as patches
-from services.ops import replays
+from services.ops import replay_record
 from services.ops.connections import Connections
 from services.ops.dead_letters import REPLAYS, DeadLetter
 from services.ops.hold import Hold
-from services.ops.replays import Tally
+from services.ops.pace import paced
+from services.ops.replay_record import Tally
 from shared.engine.message import MOST_ATTRIBUTES, dead_letter_url
 from shared.errors import PermanentError
 from shared.topology import QUEUES, Queue
@@ -79,15 +79,13 @@ def replay(
     """
     todo = {step.letter.id: step for step in steps if not step.refused}
     what = {"action": "replay", **asked}
-    with replays.recorded(connections.database, "dead_letter", "replayed", what, len(steps)) as tally:
+    with replay_record.recorded(connections.database, "dead_letter", "replayed", what, len(steps)) as tally:
         tally.failed.update((step.letter.id, step.refused) for step in steps if step.refused)
-        pace = _Pace(rate)
         for queue in QUEUES:
             url = dead_letter_url(connections.settings.queue_url(queue))
             ids = {identity for identity, step in todo.items() if step.letter.queue == queue.name}
             with Hold(connections.sqs, url) as hold:
-                for message in hold.among(ids):
-                    pace.wait()
+                for message in paced(hold.among(ids), rate):
                     ids.remove(message["MessageId"])
                     _send(connections, hold, message, todo[message["MessageId"]], tally)
                     on_done()
@@ -134,15 +132,3 @@ def _send(connections: Connections, hold: Hold, message: "MessageTypeDef", step:
         hold.delete(message)
     except ClientError as error:
         tally.failed[step.letter.id] = f"sent, but still a dead letter: {error.response['Error']['Message']}"
-
-
-class _Pace:
-    """At most so many turns a second."""
-
-    def __init__(self, rate: float | None) -> None:
-        self._between = 1 / rate if rate else 0.0
-        self._next = time.monotonic()
-
-    def wait(self) -> None:
-        time.sleep(max(0.0, self._next - time.monotonic()))
-        self._next = max(self._next, time.monotonic()) + self._between

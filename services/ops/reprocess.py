@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from services.ops import replays, versions
+from services.ops import replay_record, versions
 from services.ops.connections import Connections
 from services.ops.pace import paced
-from services.ops.replays import Tally
+from services.ops.replay_record import Tally
 from services.ops.versions import Stored
 from shared.database.ops_tables import OBJECT, whole_objects
 from shared.datasets import contract
@@ -91,7 +91,7 @@ def send(
     """
     url = connections.settings.queue_url(NOTIFICATIONS[wanted.prefix])
     asked = wanted.described() | ({"rate": rate} if rate else {})
-    with replays.recorded(connections.database, "reprocess", "sent", asked, len(found)) as tally:
+    with replay_record.recorded(connections.database, "reprocess", "sent", asked, len(found)) as tally:
         for one in paced(found, rate):
             connections.sqs.send_message(
                 QueueUrl=url,

@@ -73,7 +73,12 @@ def test_our_own_envelope_lands_too(deployment: Deployment) -> None:
     [
         ("not json.txt", b"Dear Sir or Madam,", "usajobs_search", "neither JSON nor Parquet"),
         ("empty.json", b"", "usajobs_search", "empty"),
-        ("cut off.json.gz", gzip.compress(b'{"SearchResult": {}}')[:-9], "usajobs_search", "damaged compression"),
+        (
+            "cut off.json.gz",
+            gzip.compress(b'{"SearchResult": {}}', mtime=0)[:-9],
+            "usajobs_search",
+            "damaged compression",
+        ),
         ("other.json", b'{"hello": "world"}', "usajobs_search", "a list of records at SearchResult.SearchResultItems"),
         ("half.json", b'{"SearchResult": {"SearchResultItems": [', "usajobs_search", "not a JSON document"),
         ("page.json", b"{}", "no_such_dataset", "no dataset 'no_such_dataset'; known: "),

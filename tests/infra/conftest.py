@@ -13,11 +13,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "infra" / "terraform"
 REQUIRED = "SMELT_REQUIRE_TERRAFORM"  # where it is 1, a tool that is not there is a failure
-MIRRORS = (
-    "/opt/*",
-    "/usr/local/share/terraform/*",
-    "/usr/share/terraform/*",
-)  # where images keep a mirror of providers
+NO_FILES = {"dev", "proc", "sys"}
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,17 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 def _configuration(folder: Path) -> dict[str, str]:
     if Path(os.environ.get("TF_CLI_CONFIG_FILE", folder / "none")).is_file():
         return {}
-    mirrors = [found for pattern in MIRRORS for found in Path("/").glob(f"{pattern[1:]}/registry.terraform.io")]
     file = folder / "terraformrc"
-    methods = [f'filesystem_mirror {{ path = "{mirror.parent}" }}' for mirror in mirrors] or ["direct {}"]
+    methods = [f'filesystem_mirror {{ path = "{mirror}" }}' for mirror in _mirrors()] or ["direct {}"]
     file.write_text("provider_installation {{\n  {}\n}}\n".format("\n  ".join(methods)))
     return {"TF_CLI_CONFIG_FILE": str(file)}
+
+
+def _mirrors() -> Iterator[Path]:
+    """Where this machine's image keeps a mirror of providers: a folder of registries in one of the root's folders."""
+    for top in Path("/").iterdir():
+        if top.name not in NO_FILES:
+            yield from (found.parents[2] for found in top.glob("*/*/hashicorp/aws"))
 
 
 class Deployment:

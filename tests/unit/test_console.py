@@ -206,8 +206,8 @@ def test_coverage_is_not_claimed_before_a_run_is_complete() -> None:
     [
         (HEALTHY, "complete"),
         (replace(with_run(completed_at=None), quiet=False), "running"),
-        (with_run(completed_at=None), "incomplete"),
-        (with_run(completed_at=None, planned_at=NOW), "running"),
+        (with_run(completed_at=None, at=NOW + timedelta(hours=1)), "incomplete"),
+        (with_run(completed_at=None, planned_at=NOW, at=NOW), "running"),
         (replace(with_run(completed_at=None), queues=Unknown("away")), "unknown"),
     ],
 )

@@ -18,11 +18,11 @@ class AtOnce:
     def checked(self, params: Params) -> dict[str, str]:
         return dict(params)
 
-    def plan(self, params: Params, fetch: object) -> Plan:
-        raise NotImplementedError
+    def plan(self, _params: Params, _fetch: object) -> Plan:
+        return Plan((), announced=0)
 
     def request(self, params: Params, page: int) -> Request:
-        raise NotImplementedError
+        return Request(f"http://127.0.0.1/{page}", dict(params), {})
 
 
 class OneAfterAnother(AtOnce):

@@ -3,18 +3,17 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.ops import discard as discards
 from services.ops import patch as patches
 from services.ops import replay as replaying
 from services.ops import selection
 from services.ops.commands import asking, letter_options, letters, words
+from services.ops.commands.bar import advancing
 from services.ops.commands.letter_options import (
     Contains,
     Dataset,
@@ -28,11 +27,13 @@ from services.ops.commands.letter_options import (
     Run,
     Yes,
 )
-from services.ops.commands.terminal import out, plain, say, say_json
+from services.ops.commands.terminal import plain, say, say_json
 from services.ops.connections import connect
 from services.ops.dead_letters import DeadLetter
 from services.ops.replay import Step
-from services.ops.replays import Tally
+from services.ops.replay_record import Tally
+
+OTHERS = "the others are where they were"
 
 Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="messages a second at most")]
 Patch = Annotated[
@@ -96,7 +97,7 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
     options = {"limit": limit, "rate": speed, "patch": mend.patch if mend else None, "to": target and target.name}
     options |= {"force": force or None}
     record = asked.described() | {name: value for name, value in options.items() if value is not None}
-    with _progress("sent", len(todo), shown=not as_json) as advance:
+    with advancing("sent", len(todo), OTHERS, shown=not as_json) as advance:
         tally = replaying.replay(connections, steps, record, speed, advance)
     _say_tally(tally, len(steps), "sent", as_json=as_json)
 
@@ -137,30 +138,9 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
     asking.confirm(f"Delete {words.letters(len(found))}, keeping a copy?", yes=yes)
     record = asked.described() | ({"limit": limit} if limit else {})
     kept: list[str] = []
-    with _progress("deleted", len(found), shown=not as_json) as advance:
+    with advancing("deleted", len(found), OTHERS, shown=not as_json) as advance:
         tally = discards.discard(connections, found, reason, record, advance, kept.append)
     _say_tally(tally, len(found), "deleted", as_json=as_json, copies=kept)
-
-
-@contextmanager
-def _progress(done: str, total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """A bar; interrupted, it says how far it came and exits with 130."""
-    count = 0
-    columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=out, transient=True, disable=not shown) as progress:
-        bar = progress.add_task(done, total=total)
-
-        def advance() -> None:
-            nonlocal count
-            count += 1
-            progress.advance(bar)
-
-        try:
-            yield advance
-        except KeyboardInterrupt:
-            progress.stop()
-            typer.echo(f"smelt: interrupted: {count} of {total} {done}, the others are where they were", err=True)
-            raise typer.Exit(asking.INTERRUPTED) from None
 
 
 def _say_plan(steps: list[Step]) -> None:

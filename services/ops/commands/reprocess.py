@@ -13,7 +13,7 @@ from services.ops.commands.bar import advancing
 from services.ops.commands.letter_options import DryRun, Json, Yes
 from services.ops.commands.terminal import out, plain, say, say_json
 from services.ops.connections import connect
-from services.ops.replays import Tally
+from services.ops.replay_record import Tally
 from services.ops.reprocess import SOURCES, Filter, Found
 from shared.datasets import contract
 from shared.errors import PermanentError

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from services.ops.console.gauge import Known, Unknown
-from services.ops.console.watch import QUIET, Measurements
+from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
 from services.ops.queues import Depth
 from services.ops.runs import Run
@@ -96,8 +96,9 @@ def run_views(measured: Measurements) -> list[RunView]:
     if isinstance(measured.runs, Unknown):
         return []
     letters = measured.dead_letters.value if isinstance(measured.dead_letters, Known) else []
+    busy = None if isinstance(measured.queues, Unknown) else not measured.quiet
     return [
-        RunView(run, _state(run, measured), sum(run.run_id in letter.body for letter in letters))
+        RunView(run, run.state(busy=busy), sum(run.run_id in letter.body for letter in letters))
         for run in measured.runs.value
     ]
 
@@ -146,15 +147,6 @@ def verdict(measured: Measurements) -> Verdict:
         f"; {_counted(incomplete, 'run below is', 'runs below are')} incomplete" if incomplete else ", nothing is dead"
     )
     return Verdict("quiet", f"All quiet: nothing is on the way{rest}")
-
-
-def _state(run: Run, measured: Measurements) -> str:
-    if run.completed_at is not None:
-        return "complete"
-    if isinstance(measured.queues, Unknown):
-        return "unknown"
-    just_planned = (measured.at - run.planned_at).total_seconds() < QUIET
-    return "incomplete" if measured.quiet and not just_planned else "running"
 
 
 def _activity(depth: Depth | None) -> str:
