@@ -32,7 +32,7 @@ def gate_share(rig: Rig, fetch: Fetch) -> float:
     contender = InProcess(rig)
     with contender.beginning(), _timed(gate, "judge") as judged:
         before = contender.cpu() + processes.seconds([rig.postgres])
-        contender.load(fetch)
+        contender.load_in_turn(fetch)
         return judged() / (contender.cpu() + processes.seconds([rig.postgres]) - before)
 
 
@@ -40,7 +40,7 @@ def profile(rig: Rig, fetch: Fetch) -> list[Line]:
     """Our functions by share, largest first; in the time of Python, waiting for Postgres included."""
     contender, profiler = InProcess(rig), cProfile.Profile()
     with contender.beginning():
-        profiler.runcall(contender.load, fetch)
+        profiler.runcall(contender.load_in_turn, fetch)
     stats = pstats.Stats(profiler)
     total: float = stats.total_tt  # type: ignore[attr-defined]
     found = [

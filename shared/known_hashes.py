@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 KEY = "smelt:known:"
 KEPT = 7 * 86_400  # s; a record that is loaded in full once a week all the same costs little
+# MSET for keys that expire. As a command for each key this costs the loader more than its fence in Postgres.
+SET = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end"
 TIMEOUT = 1.0  # s: a Redis that is away must not hold up the work
 
 
@@ -21,6 +23,7 @@ class KnownHashes:
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._set = self._redis.register_script(SET)
 
     def look_up(self, dataset: str, keys: Sequence[str]) -> Sequence[bytes | None]:
         """The hash of each key, None where it is not known."""
@@ -33,11 +36,9 @@ class KnownHashes:
 
     def publish(self, dataset: str, hashes: Mapping[str, bytes]) -> None:
         """Tell what the database holds now."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for key, content_hash in hashes.items():
-            pipeline.set(_name(dataset, key), content_hash, ex=KEPT)
         try:
-            pipeline.execute()
+            if hashes:
+                self._set(keys=[_name(dataset, key) for key in hashes], args=[KEPT, *hashes.values()])
         except redis.RedisError as error:
             log.warning("known.not_published", error=str(error))
 

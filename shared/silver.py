@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Any, Literal
+from itertools import count
+from typing import Any, Literal, cast
 
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -123,19 +124,17 @@ def schema(tables: Tables) -> dict[str, pl.DataType]:
 def frame(rows: Sequence[Row], tables: Tables) -> pl.DataFrame:
     """Rows as the normalisers make them, with `record_index`, `content_hash`, maybe `raw`: a frame of the `schema`.
 
-    A column at a time, and a child's rows of all records together: several times as fast as polars' own way with rows.
+    A column at a time, child rows of all records together: several times as fast as polars' own way with rows.
     """
     if not rows:
         return pl.DataFrame(schema=schema(tables))
-    children = {child.name: child for child in tables.CHILDREN}
-    root = {name: kind for name, kind in schema(tables).items() if name not in {SIGHTED, RAW, *children}}
-    raw = pl.Series(RAW, [row.get(RAW) for row in rows], dtype=pl.String)
-    nested = _columns(rows, root).lazy().with_columns(pl.lit(False).alias(SIGHTED), raw)  # noqa: FBT003 - a value
-    for name, child in children.items():
-        none = pl.lit([], dtype=schema(tables)[name])
-        nested = nested.join(_nested(rows, child), on=RECORD_INDEX, how="left", maintain_order="left")
-        nested = nested.with_columns(pl.col(name).fill_null(none))
-    return nested.select(*schema(tables)).collect()
+    kinds = schema(tables)
+    of_root = {name: kind for name, kind in kinds.items() if name not in {SIGHTED, RAW}}
+    ours = [
+        pl.repeat(False, len(rows), dtype=pl.Boolean, eager=True).alias(SIGHTED),  # noqa: FBT003 - a value
+        pl.Series(RAW, [row.get(RAW) for row in rows], dtype=pl.String),
+    ]
+    return pl.DataFrame([*ours, *_columns(rows, of_root)]).select(*kinds)
 
 
 def with_sightings(frame: pl.DataFrame, sightings: Sequence[Sighting], tables: Tables) -> pl.DataFrame:
@@ -157,37 +156,32 @@ def with_sightings(frame: pl.DataFrame, sightings: Sequence[Sighting], tables: T
     return pl.concat([frame, rows], how="diagonal").sort(RECORD_INDEX)
 
 
-def _nested(rows: Sequence[Row], child: Table) -> pl.LazyFrame:
-    """One row a record that has any: its index, and its child rows as a list."""
-    kinds = child_schema(child)
-    flat = _columns([item for row in rows for item in row[child.name]], kinds)
-    owners = pl.Series(RECORD_INDEX, [row[RECORD_INDEX] for row in rows for _ in row[child.name]], dtype=pl.Int32)
-    together = flat.lazy().with_columns(owners).group_by(RECORD_INDEX, maintain_order=True)
-    return together.agg(pl.struct(*kinds).alias(child.name))
+def _columns(rows: Sequence[Row], kinds: Mapping[str, pl.DataType]) -> list[pl.Series]:
+    return [_column(name, [row[name] for row in rows], kind) for name, kind in kinds.items()]
 
 
-def _columns(rows: Sequence[Row], kinds: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The lists among the columns are computed in one go: each by itself would cost as much as all together."""
-    values = {name: [row[name] for row in rows] for name in kinds}
-    lists = {name: _lists(name, values[name], kind) for name, kind in kinds.items() if isinstance(kind, pl.List)}
-    made = dict(zip(lists, pl.collect_all(lists.values()), strict=True))
-    return pl.DataFrame(
-        [
-            made[name].to_series() if name in made else pl.Series(name, values[name], dtype=kind)
-            for name, kind in kinds.items()
-        ]
-    )
+def _column(name: str, values: Sequence[Any], kind: pl.DataType) -> pl.Series:
+    """A list's items, and the fields of structs, are columns in turn."""
+    match kind:
+        case pl.List():
+            items = _column(name, [item for value in values for item in value or ()], cast("pl.DataType", kind.inner))
+            return _lists(items, [None if value is None else len(value) for value in values])
+        case pl.Struct():
+            fields = {field.name: cast("pl.DataType", field.dtype) for field in kind.fields}
+            return pl.DataFrame(_columns(values, fields)).to_struct(name)
+        case _:
+            return pl.Series(name, values, dtype=kind)
 
 
-def _lists(name: str, values: list[list[Any] | None], kind: pl.List) -> pl.LazyFrame:
-    """One column of lists; one that is None stays null."""
-    owners = pl.Series("owner", [owner for owner, value in enumerate(values) for _ in value or ()], dtype=pl.Int32)
-    items = pl.Series(name, [item for value in values for item in value or ()], dtype=kind.inner)
-    lists = pl.LazyFrame([owners, items]).group_by("owner", maintain_order=True).agg(name)
-    empty = pl.Series("empty", [value == [] for value in values], dtype=pl.Boolean)
-    everyone = pl.LazyFrame([pl.Series("owner", range(len(values)), dtype=pl.Int32), empty])
-    joined = everyone.join(lists, on="owner", how="left", maintain_order="left")
-    return joined.select(pl.when("empty").then(pl.lit([], dtype=kind)).otherwise(name).alias(name))
+def _lists(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
+    """The items as lists of these lengths, one after another; None makes null."""
+    owners = pl.Series("owner", [n for n, length in enumerate(lengths) for _ in range(length or 0)], dtype=pl.Int32)
+    full = pl.DataFrame([owners, items]).group_by("owner", maintain_order=True).agg(items.name).get_column(items.name)
+    if all(lengths):
+        return full
+    place, empty = count(), len(full)
+    places = [next(place) if length else None if length is None else empty for length in lengths]
+    return full.append(pl.Series([[]], dtype=full.dtype)).gather(pl.Series(places, dtype=pl.UInt32))
 
 
 def child_schema(child: Table) -> dict[str, pl.DataType]:
@@ -207,7 +201,7 @@ def dtype(column: TypeEngine[Any]) -> pl.DataType:
 def write(frame: pl.DataFrame, header: Header) -> bytes:
     """The object's bytes."""
     buffer = BytesIO()
-    frame.write_parquet(buffer, compression="zstd", metadata={HEADER: header.model_dump_json()})
+    frame.write_parquet(buffer, compression="zstd", statistics=False, metadata={HEADER: header.model_dump_json()})
     return buffer.getvalue()
 
 

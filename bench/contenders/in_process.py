@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -40,20 +41,34 @@ class InProcess:
         yield
 
     def load(self, fetch: Fetch) -> None:
-        """The handlers one after the other. Raises RuntimeError where a loader does not load."""
+        """The handlers at once, in a thread each as they are in a process each. Raises RuntimeError as `_load` does."""
+        bucket, loader = self._fresh()
+        with ThreadPoolExecutor(max_workers=1) as loading:
+            under_way = [loading.submit(_load, loader, stored) for stored in self._refined(fetch, bucket)]
+        for one in under_way:
+            one.result()
+
+    def load_in_turn(self, fetch: Fetch) -> None:
+        """One handler after the other, so that it can be told which of them takes what."""
+        bucket, loader = self._fresh()
+        for stored in self._refined(fetch, bucket):
+            _load(loader, stored)
+
+    def _fresh(self) -> tuple[MemoryBucket, Loader]:
         rig, bucket = self._rig, MemoryBucket(self._rig.bucket)
-        s3 = cast("S3Client", bucket)
-        transformer = Transformer(s3, rig.bucket, Bounds.of(rig.settings), self._known)
-        loader = Loader(s3, rig.sqs, rig.engine, self._known, rig.bucket, rig.settings.bronze_queue_url)
+        queue = rig.settings.bronze_queue_url
+        return bucket, Loader(cast("S3Client", bucket), rig.sqs, rig.engine, self._known, rig.bucket, queue)
+
+    def _refined(self, fetch: Fetch, bucket: MemoryBucket) -> Iterator[ObjectId]:
+        """What of a run the loader is told of: its plan and its silver objects."""
+        bounds = Bounds.of(self._rig.settings)
+        transformer = Transformer(cast("S3Client", bucket), self._rig.bucket, bounds, self._known)
         for key, body in fetch.objects:
             stored = bucket.store(key, body)
             if key.startswith(BRONZE_PREFIX):
                 transformer.handle(_event(stored))
             while bucket.published:
-                outcome = loader.handle(_event(bucket.published.popleft()))
-                if outcome not in LOADED:
-                    message = f"{key}: {outcome}"
-                    raise RuntimeError(message)
+                yield bucket.published.popleft()
 
     def cpu(self) -> float:
         """Of this process."""
@@ -63,6 +78,13 @@ class InProcess:
         """What is in smelt's tables."""
         with self._rig.engine.connect() as connection:
             return contents(connection)
+
+
+def _load(loader: Loader, stored: ObjectId) -> None:
+    """Raises RuntimeError where a loader does not load."""
+    if (outcome := loader.handle(_event(stored))) not in LOADED:
+        message = f"{stored.key}: {outcome}"
+        raise RuntimeError(message)
 
 
 def _event(stored: ObjectId) -> Message:

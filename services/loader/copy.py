@@ -11,6 +11,8 @@ from shared import telemetry
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class, in small letters
 
+CHUNK = 1 << 18  # bytes that psycopg2 reads and sends at a time; by default 8 KiB
+
 
 def copy(connection: Connection, frame: pl.DataFrame, table: Table) -> None:
     """Append the frame's rows; its columns are named as the table's, in any order."""
@@ -23,7 +25,7 @@ def copy(connection: Connection, frame: pl.DataFrame, table: Table) -> None:
     driver = cast("DriverConnection", connection.connection.driver_connection)
     span = telemetry.span("loader.copy", table=f"{table.schema}.{table.name}", rows=len(frame))
     with span, driver.cursor() as cursor:  # SQLAlchemy has no COPY of its own
-        cursor.copy_expert(f'copy "{table.schema}"."{table.name}" ({columns}) from stdin (format csv)', buffer)
+        cursor.copy_expert(f'copy "{table.schema}"."{table.name}" ({columns}) from stdin (format csv)', buffer, CHUNK)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

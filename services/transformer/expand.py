@@ -3,9 +3,10 @@
 import gzip
 import io
 import sys
-import zlib
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
+
+from isal import igzip, isal_zlib
 
 from shared.errors import PermanentError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18  # bytes read at a time
 # Told by their first bytes, never by the object's name.
 COMPRESSIONS: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream),
     b"\x28\xb5\x2f\xfd": zstd.ZstdFile,
 }
 
@@ -38,7 +39,7 @@ class _Expanded(io.RawIOBase):
         view = memoryview(buffer)
         try:
             chunk = self._stream.read(len(view))
-        except (gzip.BadGzipFile, EOFError, zlib.error, zstd.ZstdError) as error:
+        except (gzip.BadGzipFile, EOFError, isal_zlib.error, zstd.ZstdError) as error:
             message = f"damaged compression: {error}"
             raise PermanentError(message) from error
         self._read += len(chunk)

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from services.transformer.batches import Slice
 from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable
+from services.transformer.fingerprint import natural_key
 from services.transformer.gate import Problems
 from services.transformer.origin import Origin
-from services.transformer.transform import natural_key, parse
+from services.transformer.transform import parse
 from shared import quarantine
 from shared.datasets import contract
 from shared.quarantine import Rejected

@@ -5,8 +5,8 @@ looking costs two tuples an object.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ TYPES: dict[type, str] = {
     list: "array",
 }
 LONGEST = 200  # characters of a field's path or value
+NESTED = frozenset((dict, list))
 NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # in jsonb
 MOST_FIELDS = 2_000  # of a batch; a source that makes up names for its fields must not fill the ledger
 
@@ -39,7 +40,11 @@ class Observer:
     """Counts the shapes of objects. `known` is {path of a field: its documented values}."""
 
     def __init__(self, known: Mapping[str, Iterable[str]]) -> None:
-        self._known = known
+        self._known = frozenset(known)
+        self._known_of: defaultdict[str, set[str]] = defaultdict(set)  # {path of an object: its fields of known values}
+        for place in known:
+            path, _, name = place.rpartition(".")
+            self._known_of[path].add(name)
         self._forms: dict[Form, _Seen] = {}
         self._values: Counter[tuple[str, str]] = Counter()
 
@@ -63,19 +68,23 @@ class Observer:
 
     def _below(self, form: Form) -> Iterator[tuple[str, str]]:
         path, names, types = form
+        known: Collection[str] = self._known_of.get(path, ())
         for name, kind in zip(names, types, strict=True):
-            place = _place(path, name, kind)
-            if kind in (dict, list) or place in self._known:
-                yield name, place
+            if kind in NESTED or name in known:
+                yield name, _place(path, name, kind)
 
     def shape(self) -> Shape:
         """What was seen."""
-        found: dict[str, Counter[str]] = {}
+        fields: Counter[tuple[str, str | None, type]] = Counter()  # without a name: the objects at a path themselves
         for (path, names, types), seen in self._forms.items():
             if not path or path.endswith("[]"):
-                _count(found, path, "object", seen.times)
+                fields[path, None, dict] += seen.times
             for name, kind in zip(names, types, strict=True):
-                _count(found, _place(path, name, kind).removesuffix("[]"), TYPES[kind], seen.times)
+                fields[path, name, kind] += seen.times
+        found: dict[str, Counter[str]] = {}
+        for (path, field, kind), times in fields.items():
+            place = path if field is None else _place(path, field, kind).removesuffix("[]")
+            _count(found, place, TYPES[kind], times)
         for (path, value), times in self._values.items():
             found.setdefault(path, Counter())[f"={_storable(value)}"] += times
         return {path: dict(counts) for path, counts in found.items()}

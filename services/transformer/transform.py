@@ -1,18 +1,16 @@
 """From raw records to a silver frame and the records rejected on the way. Pure: no I/O."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import orjson
 import polars as pl
 from pydantic import ValidationError
 
 from services.transformer import gate
 from services.transformer.bounds import Bounds, too_deep
 from services.transformer.content import Encoded, Unreadable, unreadable
+from services.transformer.fingerprint import fingerprint
 from services.transformer.gate import Problems
 from services.transformer.shape import Observer
 from shared import lenient_json, silver
@@ -25,12 +23,11 @@ from shared.silver import Shape, Sighting, Warned
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-HASH_LENGTH = 16  # bytes
 MOST_PROBLEMS = 100  # kept of one record
-LOOKED_UP_AT_ONCE = 50  # records; as many are held parsed
-LONGEST_KEY = 1_000  # characters
+LOOKED_UP_AT_ONCE = 500  # records
 
 
+NOT_READ = ("", b"")  # the fingerprint of what is no record
 LookUp = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys to the content hashes held of them
 
 
@@ -98,37 +95,36 @@ def parse(encoded: Encoded, bounds: Bounds) -> object:
     return record
 
 
-def natural_key(record: object, fields: Sequence[str]) -> str | None:
-    """A raw record's natural key as the loader writes it, as far as it can be told of a record that was rejected."""
-    values = [record.get(name) for name in fields] if isinstance(record, dict) else []
-    texts = [str(value).strip() for value in values if isinstance(value, str | int)]
-    if not texts or len(texts) < len(fields) or not all(text and text.isprintable() for text in texts):
-        return None
-    return "\t".join(texts)[:LONGEST_KEY]
-
-
 def _outcomes(
     dataset: str, records: Sequence[Encoded], bounds: Bounds, observer: Observer, look_up: LookUp
 ) -> Iterator[Row | Sighting | tuple[Problem, ...]]:
-    raw, normaliser = contract.raw(dataset), contract.normalise(dataset)
+    record_type, normalise = contract.raw(dataset).Record, contract.normalise(dataset).normalise
+    for encoded, (key, seen_hash), known in _looked_up(dataset, records, look_up):
+        if seen_hash == known:
+            yield Sighting(0, key, seen_hash)
+            continue
+        record = parse(encoded, bounds)
+        if isinstance(record, Unreadable):
+            yield (record.problem,)
+            continue
+        observer.see(record)
+        try:
+            row = normalise(record_type.model_validate(record))
+        except ValidationError as error:
+            yield _problems(error)
+        else:
+            yield {silver.CONTENT_HASH: seen_hash, **row}
+
+
+def _looked_up(
+    dataset: str, records: Sequence[Encoded], look_up: LookUp
+) -> Iterator[tuple[Encoded, tuple[str, bytes], bytes | None]]:
+    """Each record with its fingerprint, and the hash that is held of its key."""
+    raw, version = contract.raw(dataset), contract.normalise(dataset).VERSION
     for start in range(0, len(records), LOOKED_UP_AT_ONCE):
-        parsed = [parse(encoded, bounds) for encoded in records[start : start + LOOKED_UP_AT_ONCE]]
-        keys = [natural_key(record, raw.KEY) or "" for record in parsed]
-        for record, key, known in zip(parsed, keys, look_up(keys), strict=True):
-            if isinstance(record, Unreadable):
-                yield (record.problem,)
-                continue
-            seen_hash = content_hash(canonical(raw.content(record)), normaliser.VERSION)
-            if seen_hash == known:
-                yield Sighting(0, key, seen_hash)
-                continue
-            observer.see(record)
-            try:
-                row = normaliser.normalise(raw.Record.model_validate(record))
-            except ValidationError as error:
-                yield _problems(error)
-            else:
-                yield {silver.CONTENT_HASH: seen_hash, **row}
+        some = records[start : start + LOOKED_UP_AT_ONCE]
+        prints = [NOT_READ if isinstance(one, Unreadable) else fingerprint(one, raw, version) for one in some]
+        yield from zip(some, prints, look_up([key for key, _ in prints]), strict=True)
 
 
 def _text(encoded: Encoded) -> str:
@@ -146,16 +142,3 @@ def _place(error: "ErrorDetails") -> Sequence[int | str]:
     """What is wrong with a value as such is found with its object, and named in the context (`RawModel`)."""
     field = error.get("ctx", {}).get("field")
     return (*error["loc"], field) if field else error["loc"]
-
-
-def canonical(content: object) -> bytes:
-    """Content as JSON whose fields are in one order. Raises RecursionError for what is nested too deep."""
-    try:
-        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # what only the lenient JSON parser let in
-        return json.dumps(content, sort_keys=True).encode()
-
-
-def content_hash(text: bytes, transform_version: int) -> bytes:
-    """Equal for equal content under the same transform."""
-    return sha256(transform_version.to_bytes(4, "big") + text).digest()[:HASH_LENGTH]

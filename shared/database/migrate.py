@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url
 
+from shared.database.storage import spare_compression
 from shared.datasets import contract
 from shared.errors import PermanentError
 
@@ -33,6 +34,7 @@ def configuration(url: str = "") -> Config:
 def upgrade(url: str) -> None:
     """Bring the database to the newest schema. Safe to run twice, and at once from two places."""
     command.upgrade(configuration(url), "heads")
+    spare_compression(engine_of(url))
 
 
 def generate(url: str, dataset: str) -> Path:

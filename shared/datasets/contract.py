@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from shared import datasets, fields
@@ -102,10 +103,8 @@ class Raw(Protocol):
     KEY: tuple[str, ...]  # the fields of a record that are its natural key, in the order of the root's primary key
     KNOWN_VALUES: Mapping[str, frozenset[str]]  # {path of a field: its documented values}; others are drift
     IGNORED: frozenset[str]  # paths of fields that are known and deliberately not kept
+    VOLATILE: frozenset[str]  # ... and of those that tell how a record was found, and do not count as a change of it
     LIMITS: BatchLimits
-
-    def content(self, record: object) -> object:
-        """What of a record counts when asking whether it has changed (not how it was found)."""
 
 
 class Normalise(Protocol):
@@ -193,6 +192,7 @@ def check_name(dataset: str) -> None:
         raise PermanentError(message)
 
 
+@cache
 def _module(dataset: str, part: str) -> Any:
     check_name(dataset)
     return importlib.import_module(f"shared.datasets.{dataset}.{part}")

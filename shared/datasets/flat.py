@@ -6,9 +6,5 @@ RECORDS: tuple[str, ...] = ()
 COUNT: tuple[str, ...] = ()
 KNOWN_VALUES: dict[str, frozenset[str]] = {}
 IGNORED: frozenset[str] = frozenset()
+VOLATILE: frozenset[str] = frozenset()
 LIMITS = BatchLimits()
-
-
-def content(record: object) -> object:
-    """All of it."""
-    return record

@@ -24,6 +24,7 @@ from celery.signals import (
 
 from shared import telemetry
 from shared.engine.delivery import Delivery, Handler, deliver
+from shared.engine.garbage import collect_seldom
 from shared.engine.message import Message
 from shared.engine.presence import Presence
 from shared.engine.startup import check_queue
@@ -127,6 +128,7 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap) -> celer
         board, presence = TroubleBoard(redis_url), Presence(redis_url, queue.service)
         delivery, handle = Delivery(sqs_client(settings.receive_wait), queue, board, presence), bootstrap(settings)
         presence.start()
+        collect_seldom()
         return delivery, handle
 
     @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]

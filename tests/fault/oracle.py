@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from services.transformer.transform import canonical, content_hash
+from services.transformer.fingerprint import fingerprint
+from shared.datasets.usajobs_search import raw
 from shared.datasets.usajobs_search.normalise import VERSION
-from shared.datasets.usajobs_search.raw import content
 from shared.observation import source_number
 
 DATASET = "usajobs_search"
@@ -111,7 +111,7 @@ class Oracle:
             seen_at, record = newest[number]
             row, title = found[number], record["MatchedObjectDescriptor"]["PositionTitle"]
             places = len(record["MatchedObjectDescriptor"]["PositionLocation"])
-            hashes = {content_hash(canonical(content(record)), version) for version in versions}
+            hashes = {fingerprint(json.dumps(record).encode(), raw, version)[1] for version in versions}
             if (row.position_title, row.places, row.observed_at) != (title, places, seen_at):
                 yield f"stale: {number} is {row.position_title!r} of {row.observed_at}, not {title!r} of {seen_at}"
             elif bytes(row.content_hash) not in hashes:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from services.transformer.batches import Slice, sliced
 from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable, unreadable
+from services.transformer.fingerprint import natural_key
 from services.transformer.origin import Origin
 from services.transformer.rejects import rejected
-from services.transformer.transform import Batch, natural_key, parse, transform
+from services.transformer.transform import Batch, parse, transform
 from shared.datasets import contract
 from shared.datasets.usajobs_search import raw as search
 from shared.objects import ObjectId

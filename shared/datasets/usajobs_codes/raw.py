@@ -12,12 +12,8 @@ COUNT: tuple[str, ...] = ()
 KEY = ("id",)
 KNOWN_VALUES: dict[str, frozenset[str]] = {}
 IGNORED: frozenset[str] = frozenset()
+VOLATILE: frozenset[str] = frozenset()
 LIMITS = BatchLimits()
-
-
-def content(record: object) -> object:
-    """All of it."""
-    return record
 
 
 class _Model(RawModel):

@@ -11,6 +11,7 @@ RECORDS = ("data",)
 COUNT: tuple[str, ...] = ()  # `paging.metadata.totalCount` counts all pages of the query, not the records of this one
 KEY = ("usajobsControlNumber",)
 IGNORED: frozenset[str] = frozenset()
+VOLATILE: frozenset[str] = frozenset()
 LIMITS = BatchLimits()
 KNOWN_VALUES = {
     "positionOpeningStatus": frozenset(
@@ -37,11 +38,6 @@ KNOWN_VALUES = {
         )
     ),
 }
-
-
-def content(record: object) -> object:
-    """All of it: nothing in a record depends on the query that found it."""
-    return record
 
 
 class _Model(RawModel):

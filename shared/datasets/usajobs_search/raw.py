@@ -29,22 +29,8 @@ KNOWN_VALUES = {
     "MatchedObjectDescriptor.PositionSchedule[].Code": frozenset("123456"),
 }
 LIMITS = BatchLimits()
-QUERY_DEPENDENT = ("RelevanceRank",)
-QUERY_DEPENDENT_IN_USER_AREA = ("IsRadialSearch",)
-IGNORED = frozenset(("RelevanceRank", "MatchedObjectDescriptor.UserArea.IsRadialSearch"))
-
-
-def content(record: object) -> object:
-    """The posting without what depends on the query that found it."""
-    if not isinstance(record, dict):
-        return record
-    kept = {name: value for name, value in record.items() if name not in QUERY_DEPENDENT}
-    descriptor = kept.get("MatchedObjectDescriptor")
-    area = descriptor.get("UserArea") if isinstance(descriptor, dict) else None
-    if isinstance(descriptor, dict) and isinstance(area, dict):
-        area = {name: value for name, value in area.items() if name not in QUERY_DEPENDENT_IN_USER_AREA}
-        kept["MatchedObjectDescriptor"] = {**descriptor, "UserArea": area}
-    return kept
+VOLATILE = frozenset(("RelevanceRank", "MatchedObjectDescriptor.UserArea.IsRadialSearch"))
+IGNORED = VOLATILE  # they are the query's, not the posting's
 
 
 class _Model(RawModel):

@@ -1,0 +1,86 @@
+"""Whether a record is known: its natural key and the hash of its content, from its text, without parsing all of it."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from shared.datasets.contract import Raw
+
+HASH_LENGTH = 16  # bytes
+LONGEST_KEY = 1_000  # characters
+
+Tree = Mapping[str, "Tree | None"]  # {name of a field: what below it does not count; None if nothing of it does}
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def fingerprint(text: bytes, raw: Raw, version: int) -> tuple[str, bytes]:
+    """A record's natural key (empty where it cannot be told) and the hash of its content under a transform's version.
+
+    Equal for the same text, whatever the order of the fields round a volatile one. The same content written otherwise
+    (other white space, other order further down) has another hash: that costs the work of a change, and no data.
+    """
+    digest = sha256(version.to_bytes(4, "big"))
+    fields = _fields(text)
+    if fields is None:
+        digest.update(text)
+        return "", digest.digest()[:HASH_LENGTH]
+    parts: list[Any] = []
+    _collect(fields, _tree(raw.VOLATILE), parts)
+    digest.update(b"\n".join(parts))
+    key = natural_key({name: _value(fields[name]) for name in raw.KEY if name in fields}, raw.KEY)
+    return key or "", digest.digest()[:HASH_LENGTH]
+
+
+def natural_key(record: object, fields: Sequence[str]) -> str | None:
+    """A raw record's natural key as the loader writes it, as far as it can be told of a record that was rejected."""
+    values = [record.get(name) for name in fields] if isinstance(record, dict) else []
+    texts = [str(value).strip() for value in values if isinstance(value, str | int)]
+    if not texts or len(texts) < len(fields) or not all(text and text.isprintable() for text in texts):
+        return None
+    return "\t".join(texts)[:LONGEST_KEY]
+
+
+def _collect(fields: Mapping[str, msgspec.Raw], volatile: Tree, parts: list[Any]) -> None:
+    """Names and texts of fields, in the order of names; of one that is volatile somewhere below only what counts."""
+    for name in sorted(fields):
+        if name not in volatile:
+            parts += (name.encode(errors="surrogatepass"), fields[name])
+        elif (below := volatile[name]) is not None:
+            inner = _fields(fields[name])
+            if inner is None:
+                parts += (name.encode(), fields[name])
+            else:
+                parts += (name.encode(), b"{")
+                _collect(inner, below, parts)
+                parts.append(b"}")
+
+
+def _fields(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
+    """The texts of an object's fields; None for what is no object, or no JSON."""
+    try:
+        return _FIELDS.decode(text)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
+
+
+def _value(text: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@cache
+def _tree(paths: frozenset[str]) -> Tree:
+    tree: dict[str, Any] = {}
+    for path in paths:
+        *above, last = path.split(".")
+        node = tree
+        for name in above:
+            node = node.setdefault(name, {})
+        node[last] = None
+    return tree
