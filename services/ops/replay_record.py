@@ -5,11 +5,14 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, func, insert, update
 
 from shared.database.ops_tables import REPLAY
+
+_ACTING: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 @dataclass
@@ -44,8 +47,20 @@ def recorded(database: Engine, kind: str, verb: str, asked: Mapping[str, object]
         _close(database, tally, outcome)
 
 
+@contextmanager
+def acting_as(who: str) -> Iterator[None]:
+    """What this thread does in between, it does for somebody else: for whom a console knows by their login."""
+    token = _ACTING.set(who)
+    try:
+        yield
+    finally:
+        _ACTING.reset(token)
+
+
 def operator() -> str:
-    """Who is at work: `SMELT_OPERATOR`, else user@host."""
+    """Who is at work: whom `acting_as` names, else `SMELT_OPERATOR`, else user@host."""
+    if acting := _ACTING.get():
+        return acting
     if named := os.environ.get("SMELT_OPERATOR"):
         return named
     try:

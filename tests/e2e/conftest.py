@@ -1,12 +1,13 @@
 """The stack as a user starts it: two of each worker, the console, the simulator."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -17,7 +18,19 @@ import pytest
 from infra.embedded import stack
 from tests.conftest import Smelt, smelt_command
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 POSTINGS = 3_000
+CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,15 @@ class Deployment:
         finally:
             connection.close()
 
+    def execute(self, statement: str, *values: object) -> None:
+        """Change something behind everybody's back."""
+        connection = psycopg2.connect(self.environment["SMELT_DATABASE_URL"])
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, values)
+        finally:
+            connection.close()
+
     def client(self, service: str) -> Any:
         """A plain boto3 client."""
         names = self.environment
@@ -48,6 +70,11 @@ class Deployment:
             aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
         )
+
+    @property
+    def console(self) -> str:
+        """The link by which one comes into the console."""
+        return "{SMELT_CONSOLE_URL}/?token={SMELT_CONSOLE_TOKEN}".format(**self.environment)
 
     def upload(self, name: str, body: bytes, dataset: str = "usajobs_search") -> str:
         """Drop a file as any S3 client does; returns its key."""
@@ -102,6 +129,21 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield Deployment(home, smelt, stack.environment(home))
     finally:
         stack.erase(home)
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real Chromium; skips loudly where there is none."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.skip("needs playwright and chromium: pip install playwright, apt-get install chromium")
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs playwright and chromium: there is no {CHROMIUM}, apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

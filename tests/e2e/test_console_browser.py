@@ -1,39 +1,26 @@
 """The console in a real browser. The measurements are made up; page, script, styles and server are the real ones."""
 
-import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import uvicorn
 
-from services.ops.console.app import application
 from services.ops.console.gauge import Known, Unknown
 from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
 from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.topology import QUEUES
+from tests.e2e.console_server import Console
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG = "bronze/usajobs_search/date=2026-01-02/run=20260102T030000Z-0123abcd/part=0001/" + "x" * 300
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -75,42 +62,11 @@ BUSY = Measurements(
 )
 
 
-class Console:
-    """A served console; `shows` is what its next look measures."""
-
-    def __init__(self) -> None:
-        self.shows = BUSY
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(application(lambda: self.shows), log_config=None, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
-        self._thread = Thread(target=self._server.run, kwargs={"sockets": [listening]})
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-
 @pytest.fixture
 def console() -> Iterator[Console]:
-    served = Console()
+    served = Console(BUSY)
     yield served
     served.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip("needs playwright and chromium: pip install playwright, apt-get install chromium")
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs playwright and chromium: there is no {CHROMIUM}, apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -120,7 +76,7 @@ def page(browser: "Browser", console: Console) -> "Iterator[Page]":
     opened = context.new_page()
     opened.clock.install(time=NOW)
     opened.clock.pause_at(NOW + timedelta(hours=1))
-    opened.goto(console.url)
+    opened.goto(console.link)
     yield opened
     context.close()
 
@@ -160,7 +116,7 @@ def test_focus_stays_when_what_stood_before_it_goes_away(page: "Page", console: 
     page.evaluate("window.kept = document.activeElement")
     console.shows = replace(BUSY, dead_letters=Known(LETTERS[1:], NOW))
     refresh(page)
-    page.locator("caption", has_text="2 seen").wait_for()
+    page.locator("caption", has_text="3 seen").wait_for()
     assert page.evaluate("document.activeElement === window.kept && document.activeElement.isConnected")
 
 
@@ -197,7 +153,7 @@ def test_a_console_that_does_not_answer_makes_the_page_say_that_it_is_old(page: 
 def test_only_a_change_of_state_is_announced(page: "Page", console: Console) -> None:
     console.shows = replace(BUSY, queues=Known(depths(visible=8, dead=2), NOW))
     refresh(page)
-    page.locator(".verdict", has_text="6 dead letters").wait_for()
+    page.locator(".verdict", has_text="8 dead letters").wait_for()
     assert page.locator("#said").inner_text() == ""
     console.shows = replace(BUSY, queues=Unknown("SQS is away"), dead_letters=Unknown("SQS is away"))
     refresh(page)
@@ -225,7 +181,7 @@ def test_no_width_scrolls_sideways_and_nothing_comes_from_elsewhere(
     complaints: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
-    page.goto(console.url)
+    page.goto(console.link)
     for summary in page.locator("summary").all():
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -237,36 +193,36 @@ def test_no_width_scrolls_sideways_and_nothing_comes_from_elsewhere(
 def test_without_javascript_the_page_reloads_itself(browser: "Browser", console: Console) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(console.url)
+    page.goto(console.link)
     console.shows = replace(BUSY, queues=Known(depths(visible=8, dead=4), NOW))
-    page.get_by_text("12 dead letters wait for you").wait_for()
+    page.get_by_text("16 dead letters wait for you").wait_for()
     context.close()
 
 
 def test_the_first_tab_stop_skips_to_the_content(page: "Page") -> None:
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the pipeline"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
 
 
 def test_a_request_under_another_name_is_refused(console: Console) -> None:
-    assert httpx.get(console.url, headers={"Host": "smelt.example"}).status_code == 400
-    assert httpx.get(console.url.replace("127.0.0.1", "localhost")).status_code == 200
+    assert httpx.get(console.url + "/login", headers={"Host": "smelt.example"}).status_code == 400
+    assert httpx.get(console.url.replace("127.0.0.1", "localhost") + "/login").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/overview", "/healthz", "/static/console.js", "/nothing"])
 def test_every_answer_carries_the_security_headers(console: Console, path: str) -> None:
-    headers = httpx.get(console.url + path).headers
+    headers = console.get(path).headers
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "unsafe-inline" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
 
 
 def test_the_page_and_its_health_are_there_when_nothing_can_be_measured(console: Console) -> None:
     away = Unknown("away")
     console.shows = Measurements(NOW, queues=away, runs=away, rows=away, dead_letters=away, quiet=False)
-    assert httpx.get(console.url).status_code == 200
+    assert console.get().status_code == 200
     assert httpx.get(f"{console.url}/healthz").text == "ok"

@@ -1,13 +1,12 @@
 """The search page in a real browser, over the real API and a real database."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from services.serving import search
 from services.serving.refresh import refresh
 from tests import served
 from tests.served import MONDAY, SEARCH, TODAY, hold, pay, place, posting
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-proxy-server"]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 LONG = "Interdisciplinary" + "x" * 200
 
@@ -40,20 +37,6 @@ def url(backends: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001 - it is r
     with served.api() as client:
         yield str(client.base_url)
     engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip("needs playwright and chromium: pip install playwright, apt-get install chromium")
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs playwright and chromium: there is no {CHROMIUM}, apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -102,6 +85,15 @@ def test_more_postings_follow_and_the_focus_goes_to_the_first_of_them(page: "Pag
     page.locator("#list li").nth(32).wait_for()
     assert page.evaluate("document.activeElement === document.querySelectorAll('#list .title')[25]")
     assert page.get_by_role("button", name="Show more").count() == 0
+
+
+def test_who_sees_only_the_likeliest_is_told_how_many_there_are(page: "Page", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "RANKED", 10)
+    look_for(page, "nurse")
+    page.get_by_text("These are the 10 that fit best. Another order leads through all 30.").wait_for()
+    page.get_by_label("Order").select_option("newest")
+    page.locator("#list li").nth(24).wait_for()
+    assert page.locator("#end").inner_text() == ""
 
 
 def test_a_place_on_the_map_is_a_search_around_it(page: "Page") -> None:

@@ -8,13 +8,15 @@ from time import monotonic
 
 import pytest
 
-from services.ops.console import overview
-from services.ops.console.app import render
+from services.ops import selection
+from services.ops.console import overview, overview_pages, rendering
 from services.ops.console.gauge import Gauge, Known, Unknown
+from services.ops.console.sessions import Visitor
 from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
 from services.ops.queues import Depth
 from services.ops.runs import Run
+from shared.engine.presence import Note, Seen
 from shared.topology import BRONZE, QUEUES, SILVER
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -46,13 +48,20 @@ HEALTHY = Measurements(
     rows=Known({"usajobs_search": {"silver.job": 12_345}}, NOW),
     dead_letters=Known([], NOW),
     quiet=True,
+    workers=Known([Seen(Note(q.service, "host", 1, 0.0, 0.0, (), 0, None), 0.0) for q in QUEUES], NOW),
+    latencies=Known([], NOW),
 )
 BLIND = replace(HEALTHY, queues=Unknown("SQS is away"), dead_letters=Unknown("SQS is away"))
 
 
+def render(template: str, measured: Measurements) -> str:
+    visitor = Visitor("ann", "operator", "session", "form")
+    return rendering.render(template, **overview_pages.shown(measured), visitor=visitor, path="/")
+
+
 def with_queue(**counts: int) -> Measurements:
-    depth = replace(EMPTY[2], **counts)  # type: ignore[arg-type]
-    return replace(HEALTHY, queues=Known([*EMPTY[:2], depth], NOW))
+    depth = replace(EMPTY[-1], **counts)  # type: ignore[arg-type]
+    return replace(HEALTHY, queues=Known([*EMPTY[:-1], depth], NOW))
 
 
 def with_run(**columns: object) -> Measurements:
@@ -67,12 +76,29 @@ def page(measured: Measurements) -> str:
     return text_of(render("overview.html", measured))
 
 
+def letter_page(visitor: Visitor) -> str:
+    shown = {"letter": LETTER, "stored": {}, "now": 0.0, "ids": ["1"]}
+    return rendering.render("letter_page.html", **shown, visitor=visitor, path="/dead-letters/1")
+
+
+def test_who_may_only_look_sees_no_action() -> None:
+    assert re.findall(r'method="post" action="([^"]*)"', letter_page(Visitor("bob", "reader", "s", "f"))) == ["/logout"]
+    assert "/dead-letters/replay" in letter_page(Visitor("ann", "operator", "s", "f"))
+
+
+def test_every_form_that_changes_something_carries_the_session_s_token() -> None:
+    for template in (rendering.HERE / "templates").glob("*.html"):
+        for form in re.findall(r'<form[^>]*method="post"[^>]*>.*', template.read_text()):
+            following = template.read_text().partition(form)[2][:60]
+            assert "ours()" in form + following or 'action="/login"' in form, template.name
+
+
 def test_the_pipeline_reads_from_source_to_postgres() -> None:
     html = render("overview.html", HEALTHY)
     stations = re.findall(r"<strong>([\w-]+)</strong>\s*<(?:small|dl)>", html)
     assert stations == [
-        "Source", "smelt-extract", "extractor", "Bronze", "smelt-bronze", "transformer", "Silver", "smelt-silver",
-        "loader", "Postgres",
+        "Source", "smelt-extract", "extractor", "Bronze", "smelt-bronze", "smelt-uploads", "transformer", "Silver",
+        "smelt-silver", "loader", "Postgres",
     ]  # fmt: skip
 
 
@@ -118,7 +144,7 @@ def test_no_markup_needs_inline_script_or_style() -> None:
 
 def test_queues_that_cannot_be_measured_are_unknown_and_never_zero() -> None:
     html = render("overview.html", BLIND)
-    assert re.findall(r"<dd>(.*?)</dd>", html) == ["unknown"] * 12
+    assert re.findall(r"<dd>(.*?)</dd>", html) == ["unknown"] * 4 * len(QUEUES)
     assert "Queues unknown : SQS is away" in text_of(html)
 
 
@@ -154,11 +180,11 @@ def test_no_dead_letter_draws_no_attention() -> None:
     assert "dead some" not in html
 
 
-def test_dead_letters_are_grouped_by_queue_and_error() -> None:
+def test_dead_letters_are_grouped_by_queue_and_reason() -> None:
     bronze = replace(LETTER, queue=BRONZE.name)
     died = replace(LETTER, error_type="worker died")
-    found = overview.groups([died, LETTER, bronze, LETTER])
-    assert [(group.queue, group.error_type, group.count) for group in found] == [
+    found = selection.grouped([died, LETTER, bronze, LETTER])
+    assert [(group.queue, group.error_type, len(group.letters)) for group in found] == [
         (BRONZE.name, "PermanentError", 1),
         (SILVER.name, "PermanentError", 2),
         (SILVER.name, "worker died", 1),
@@ -224,13 +250,13 @@ def test_without_runs_the_page_says_how_to_start_one() -> None:
 
 
 def test_a_service_with_messages_that_it_does_not_take_is_told_from_an_idle_one() -> None:
-    assert overview.hops(with_queue(visible=1).queues)[2].activity == "takes nothing"
-    assert overview.hops(HEALTHY.queues)[2].activity == "nothing to do"
+    assert overview.hops(with_queue(visible=1).queues)[-1].activity == "takes nothing"
+    assert overview.hops(HEALTHY.queues)[-1].activity == "nothing to do"
 
 
 @pytest.mark.parametrize(("visible", "filled"), [(0, 0), (1, 1), (2, 2), (511, 9), (512, 10), (1_000_000, 10)])
 def test_a_drawn_queue_fills_by_doubling(visible: int, filled: int) -> None:
-    assert overview.hops(with_queue(visible=visible).queues)[2].filled == filled
+    assert overview.hops(with_queue(visible=visible).queues)[-1].lanes[0].filled == filled
 
 
 def test_a_part_that_hangs_is_unknown_and_is_asked_only_once() -> None:

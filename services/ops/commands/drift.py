@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from sqlalchemy import func, select
 
-from services.ops import selection
+from services.ops import drifted, selection
 from services.ops.commands.letter_options import Dataset, Json
 from services.ops.commands.terminal import out, plain, say, say_json
 from services.ops.connections import connect
-from shared.database.ops_tables import DRIFT
 
 Since = Annotated[str, typer.Option("--since", help="seen in the last 30s, 15m, 2h or 1d")]
 
@@ -28,14 +26,8 @@ def drift(
 
     Example: smelt drift --since 7d
     """
-    begin = func.now() - timedelta(seconds=selection.seconds(since))
-    wanted = select(DRIFT).where(DRIFT.c.seen_at > begin).order_by(DRIFT.c.seen_at.desc(), DRIFT.c.path)
-    if dataset:
-        wanted = wanted.where(DRIFT.c.dataset == dataset)
-    if kind:
-        wanted = wanted.where(DRIFT.c.kind == kind)
     with connect().database.connect() as connection:
-        found = connection.execute(wanted).all()
+        found = drifted.seen(connection, timedelta(seconds=selection.seconds(since)), dataset, kind)
     if as_json:
         say_json([row._asdict() for row in found])
         return

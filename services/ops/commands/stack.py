@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,11 +29,12 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     detach: Annotated[bool, typer.Option("--detach", help="return once it runs; stop it with `smelt down`")] = False,  # noqa: FBT002
     extractors: Annotated[int, typer.Option(min=0, help="how many extractor processes")] = 1,
     transformers: Annotated[int, typer.Option(min=0, help="how many transformer processes")] = 1,
+    uploads: Annotated[int, typer.Option(min=0, help="how many transformer processes for uploaded files")] = 1,
     loaders: Annotated[int, typer.Option(min=0, help="how many loader processes")] = 1,
     postings: Annotated[int, typer.Option(min=1, help="open postings in the USAJOBS simulator")] = 3_000,
     first_run: Annotated[bool, typer.Option(help="extract once if nothing was ever extracted")] = True,  # noqa: FBT002
 ) -> None:
-    """Start everything on this machine: Postgres, Valkey, an AWS emulator, the workers and the console.
+    """Start everything on this machine: Postgres, Valkey, an AWS emulator, the workers, the console, the search page.
 
     Example: smelt up --detach
     """
@@ -41,8 +42,9 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     from infra.embedded.options import Options
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    options = Options(extractors=extractors, transformers=transformers, loaders=loaders, simulator_postings=postings)
-    with out.status("starting Postgres, Valkey, the AWS emulator, the workers and the console"):
+    workers = Options(extractors=extractors, transformers=transformers, uploads=uploads, loaders=loaders)
+    options = replace(workers, simulator_postings=postings, serving=True)
+    with out.status("starting Postgres, Valkey, the AWS emulator, the workers, the console and the search page"):
         running = stack.start(home(), options, detached=detach)
     for note in running.notes:
         say(plain(note))
@@ -106,7 +108,8 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
         _first_run(connections, dataset, params)
     with connections.database.connect() as connection:
         out.print(table_of_rows(landed.rows(connection)))
-    say(f"console   {running.environment['SMELT_CONSOLE_URL']}")
+    say("console   {SMELT_CONSOLE_URL}/?token={SMELT_CONSOLE_TOKEN}".format(**running.environment))
+    say(f"search    {running.environment['SMELT_SERVING_URL']}")
     _say_what_next()
 
 
@@ -116,7 +119,7 @@ def _say_what_next() -> None:
     say(f"""database  eval "$({smelt} env)" && psql "$SMELT_DATABASE_URL"
 
 Try next
-  look        open the console in a browser
+  look        open the console, and the search page, in a browser
   extract     {smelt} run {dataset} --wait
   upload      {smelt} upload FILE {dataset}
               or with any S3 client: a file under s3://$SMELT_BUCKET/bronze/{dataset}/uploads/ is loaded

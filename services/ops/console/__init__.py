@@ -1,1 +1,1 @@
-"""The console: the pipeline, its runs and what went wrong, as one page that keeps itself up to date. It only reads."""
+"""The console: what flows, what waits, what failed and why, and what an operator does about it, as pages."""

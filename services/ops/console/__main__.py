@@ -16,13 +16,17 @@ from sqlalchemy.exc import ArgumentError
 from infra.embedded.errors import StackError
 from services.ops import metrics
 from services.ops.connections import connect
+from services.ops.console import settings
+from services.ops.console.actions import Actions
 from services.ops.console.app import application
+from services.ops.console.desk import Desk
+from services.ops.console.doors import door
+from services.ops.console.pulse import Metronome
+from services.ops.console.settings import ConsoleSettings
 from services.ops.console.watch import Watch, impatient
 from shared import telemetry
 from shared.errors import PermanentError
 
-HOST = os.environ.get("SMELT_CONSOLE_HOST", "127.0.0.1")  # another one only where nothing outside reaches it
-PORT = "8420"
 SOFT_STOP = 4  # s for pages under way: a little more than a page waits for its measurements
 
 log = structlog.get_logger()
@@ -34,14 +38,17 @@ def main() -> NoReturn:
         signal.signal(stop, lambda *_: sys.exit(0))  # before uvicorn's handlers, and after: it raises the signal again
     telemetry.configure("console", os.environ.get("SMELT_LOG_LEVEL", "INFO"))
     try:
-        connections = impatient(connect())
-        watch = Watch(connections)
+        acting = connect()
+        chosen = settings.load()
+        reading = impatient(acting)
         cloudwatch = boto3.client("cloudwatch", config=Config(connect_timeout=1, read_timeout=2))
-        listening = _listen(os.environ.get("SMELT_CONSOLE_PORT", PORT))
+        listening = _listen(chosen)
     except (PermanentError, StackError, BotoCoreError, ArgumentError) as error:
         sys.exit(f"smelt: {error}")
+    watch, actions = Watch(reading, cloudwatch), Actions()
+    desk = Desk(watch, reading, acting, actions)
     config = uvicorn.Config(
-        application(watch, metrics.route(connections, cloudwatch)),
+        application(desk, door(chosen), [*chosen.names], metrics.route(reading, cloudwatch)),
         access_log=False,
         log_config=None,
         log_level="warning",
@@ -51,19 +58,23 @@ def main() -> NoReturn:
         server_header=False,
     )
     log.info("console.started", url="http://{}:{}".format(*listening.getsockname()))
-    uvicorn.Server(config).run(sockets=[listening])
+    metronome = Metronome(watch.beat)
+    metronome.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        metronome.stop()
+        actions.stop()
     sys.exit(0)
 
 
-def _listen(port: str) -> socket.socket:
+def _listen(chosen: ConsoleSettings) -> socket.socket:
     try:
-        return socket.create_server((HOST, int(port)))
-    except (ValueError, OverflowError) as error:
-        message = f"SMELT_CONSOLE_PORT must be a port number, not {port!r}"
-        raise PermanentError(message) from error
+        return socket.create_server((chosen.host, chosen.port))
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
-        message = f"the console cannot listen on {HOST}:{port} ({reason}); SMELT_CONSOLE_PORT chooses another port"
+        place = f"{chosen.host}:{chosen.port}"
+        message = f"the console cannot listen on {place} ({reason}); SMELT_CONSOLE_PORT chooses another port"
         raise PermanentError(message) from error
 
 

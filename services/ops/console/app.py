@@ -1,121 +1,135 @@
-"""The console as a web application. Whatever is measured comes from the `measure` that it is given."""
+"""The console as a web application: its routes, and what becomes of errors."""
 
-import json
 from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
+from functools import partial
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from botocore.exceptions import BotoCoreError, ClientError
+from redis import RedisError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.ops.console import overview
-from services.ops.console.gauge import Known
-from services.ops.console.watch import Measurements
+from services.ops.console import (
+    action_pages,
+    forms,
+    ledger_pages,
+    letter_actions,
+    letter_pages,
+    overview_pages,
+    quarantine_pages,
+    rendering,
+    run_pages,
+    runbooks,
+    schedule_pages,
+)
+from services.ops.console.desk import Desk, Doing, Page
+from services.ops.console.doors import Door, TokenDoor, local
+from services.ops.console.gauge import reason_of
+from services.ops.console.guard import Guard, SecurityHeaders
+from shared.errors import PermanentError
 
-HERE = Path(__file__).parent
-HOSTS = ["127.0.0.1", "localhost"]  # any other name in a request is a page elsewhere trying to reach us
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
+LOOKS: dict[str, Page] = {
+    "/": overview_pages.page,
+    "/overview": overview_pages.fragment,
+    "/runs": run_pages.latest,
+    "/runs/{run_id}": run_pages.one,
+    "/dead-letters": letter_pages.listed,
+    "/dead-letters/{id}": letter_pages.one,
+    "/quarantine": quarantine_pages.listed,
+    "/quarantine/{id}": quarantine_pages.one,
+    "/drift": ledger_pages.drift,
+    "/trace": ledger_pages.trace,
+    "/schedules": schedule_pages.listed,
+    "/audit": ledger_pages.audit,
+    "/runbooks/{name}": runbooks.show,
+    "/actions/{id}": action_pages.show,
+    "/actions/{id}/progress": action_pages.progress,
 }
+DOES: dict[str, Doing] = {  # of operators only; the first three plan what `confirm` does
+    "/dead-letters/replay": letter_actions.replay,
+    "/dead-letters/discard": letter_actions.discard,
+    "/quarantine/replay": quarantine_pages.replay,
+    "/schedules/change": schedule_pages.change,
+    "/actions/{id}/confirm": action_pages.confirm,
+    "/actions/{id}/stop": action_pages.stop,
+}
+AWAY = (BotoCoreError, ClientError, RedisError, DBAPIError, PoolTimeout)
 
 
-def application(measure: Callable[[], Measurements], *more: BaseRoute) -> Starlette:
-    """The whole console, and `more` routes. `measure` may block for seconds: it is called in a thread."""
-
-    def page(_: Request) -> Response:
-        return HTMLResponse(render("page.html", measure()))
-
-    def fragment(_: Request) -> Response:
-        return HTMLResponse(render("overview.html", measure()))
-
-    async def healthy(_: Request) -> Response:
-        return PlainTextResponse("ok")
-
+def application(desk: Desk, door: Door, names: list[str], *more: BaseRoute) -> Starlette:
+    """The whole console for requests under these names, and `more` routes that need no login."""
+    known = Middleware(TrustedHostMiddleware, allowed_hosts=names)
+    inside = [
+        *(Route(path, partial(look, desk), methods=["GET"]) for path, look in LOOKS.items()),
+        *(Route(path, _doing(desk, does), methods=["POST"]) for path, does in DOES.items()),
+        Route("/logout", _logout(door), methods=["POST"]),
+    ]
+    login = [*_login(door)] if isinstance(door, TokenDoor) else []
     return Starlette(
         routes=[
-            Route("/", page),
-            Route("/overview", fragment),
-            Route("/healthz", healthy),
-            Mount("/static", StaticFiles(directory=HERE / "static")),
-            *more,
+            Route("/healthz", _healthy),  # by whatever name a load balancer asks
+            Mount("/static", StaticFiles(directory=rendering.HERE / "static")),
+            Mount(
+                "/",
+                routes=[*login, *more, Mount("/", routes=inside, middleware=[Middleware(Guard, door=door)])],
+                middleware=[known],
+            ),
         ],
-        middleware=[Middleware(_SecurityHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={
+            HTTPException: _refused,
+            PermanentError: partial(_told, status=400),
+            **dict.fromkeys(AWAY, partial(_told, status=503)),
+        },
     )
 
 
-def render(template: str, measured: Measurements) -> str:
-    """`page.html`, or `overview.html`: the part of it that is swapped for a newer one."""
-    return _TEMPLATES.get_template(template).render(
-        at=measured.at,
-        verdict=overview.verdict(measured),
-        unknown=overview.unknown_parts(measured),
-        hops=overview.hops(measured.queues),
-        database=overview.database(measured),
-        dead=overview.dead(measured.queues),
-        runs=overview.run_views(measured),
-        rows=measured.rows,
-        groups=overview.groups(measured.dead_letters.value) if isinstance(measured.dead_letters, Known) else [],
-        dead_letters=measured.dead_letters,
-    )
+def _doing(desk: Desk, does: Doing) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        form = await forms.checked(request)
+        return await run_in_threadpool(does, desk, request, form)
+
+    return endpoint
 
 
-class _SecurityHeaders:
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+def _login(door: TokenDoor) -> list[BaseRoute]:
+    def ask(request: Request) -> Response:
+        return rendering.login(request, local(request.query_params.get("next", "/")))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
+    async def enter(request: Request) -> Response:
+        forms.check_origin(request)
+        form = await forms.read(request)
+        return door.exchange(request, form.get("token", "").strip(), local(form.get("next", "/")))
 
-        await self._app(scope, receive, guarded)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return [Route("/login", ask, methods=["GET"]), Route("/login", enter, methods=["POST"])]
 
 
-def _duration(seconds: float) -> str:
-    """To two figures that matter: 4.2 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
-    for size, unit, smaller_size, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit} {seconds % size // smaller_size:.0f} {smaller}"
-    return f"{max(seconds, 0):.1f} s"
+def _logout(door: Door) -> Callable[[Request], object]:
+    async def leave(request: Request) -> Response:
+        await forms.own(request, request.state.visitor)
+        answer = RedirectResponse("/", 303)
+        door.sessions.end(answer)
+        return answer
+
+    return leave
 
 
-def _readable(body: str) -> str:
-    """A message's body for the eye: JSON indented, anything else as it is."""
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
-        return body
+async def _healthy(_: Request) -> Response:
+    return PlainTextResponse("ok")
 
 
-def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(moment=_moment, duration=_duration, readable=_readable, number="{:,}".format)
-    environment.globals["SLOTS"] = overview.SLOTS
-    return environment
+def _refused(request: Request, error: Exception) -> Response:
+    status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
+    return rendering.refused(request, why, getattr(request.state, "visitor", None), status)
 
 
-_TEMPLATES = _templates()
+def _told(request: Request, error: Exception, status: int) -> Response:
+    return rendering.refused(request, reason_of(error), getattr(request.state, "visitor", None), status)

@@ -1,16 +1,19 @@
 """What the measurements mean, as the page says it. Pure: from Measurements to what the templates print."""
 
-from collections import defaultdict
 from dataclasses import dataclass
+from math import isfinite
 
+from services.ops import alerts
+from services.ops.alerts import Verdict as Judgement
+from services.ops.console import words
 from services.ops.console.gauge import Known, Unknown
 from services.ops.console.watch import Measurements
-from services.ops.dead_letters import DeadLetter
 from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.topology import QUEUES
 
 SLOTS = 10  # places in the drawing of a queue; each stands for twice as many messages as the one before
+SILENT = 8.0  # s without a note of a worker: more than one beat was missed
 FRESH = 10.0  # s that a count goes without its time
 STORES = {  # what a service reads from is left of its queue
     "extractor": ("source", "Source", "an API"),
@@ -29,19 +32,35 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Hop:
-    """One step of the pipeline: what lies there, the queue of its events, and the service that takes them."""
+class Lane:
+    """A queue between a store and a service."""
 
-    store: Store
     queue: str
-    service: str
     depth: Depth | None  # None: unknown
-    activity: str
 
     @property
     def filled(self) -> int:
         """Slots of the drawn queue that hold something: 1 message is one, 512 and more are all."""
         return min(SLOTS, self.depth.visible.bit_length()) if self.depth else 0
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One step of the pipeline: what lies there, the queues of its events, and the service that takes them."""
+
+    store: Store
+    lanes: tuple[Lane, ...]
+    service: str
+
+    @property
+    def activity(self) -> str:
+        """What the service does, as far as its queues tell."""
+        depths = [lane.depth for lane in self.lanes if lane.depth]
+        if any(depth.in_flight for depth in depths):
+            return "at work"
+        if len(depths) < len(self.lanes):
+            return "unknown"
+        return "takes nothing" if any(depth.visible for depth in depths) else "nothing to do"
 
 
 @dataclass(frozen=True)
@@ -54,13 +73,15 @@ class RunView:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Dead letters of one queue with the same type of error, and one of them."""
+class Alert:
+    """A rule that does not hold, or that nobody could judge, of one subject."""
 
-    queue: str
-    error_type: str
-    count: int
-    example: DeadLetter
+    rule: str
+    subject: str
+    state: str
+    told: str
+    note: str
+    runbook: str
 
 
 @dataclass(frozen=True)
@@ -75,9 +96,12 @@ def hops(depths: Known[list[Depth]] | Unknown) -> list[Hop]:
     """The pipeline up to the database, left to right."""
     known = {depth.name: depth for depth in depths.value} if isinstance(depths, Known) else {}
     return [
-        Hop(Store(*STORES[queue.service]), queue.name, queue.service, depth, _activity(depth))
-        for queue in QUEUES
-        for depth in [known.get(queue.name)]
+        Hop(
+            Store(*store),
+            tuple(Lane(queue.name, known.get(queue.name)) for queue in QUEUES if queue.code == service),
+            service,
+        )
+        for service, store in STORES.items()
     ]
 
 
@@ -103,14 +127,28 @@ def run_views(measured: Measurements) -> list[RunView]:
     ]
 
 
-def groups(letters: list[DeadLetter]) -> list[Group]:
-    """By queue and type of error, in the order of the pipeline, most letters first."""
-    together: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
-    for letter in letters:
-        together[letter.queue, letter.error_type].append(letter)
-    order = [queue.name for queue in QUEUES]
-    found = [Group(queue, error, len(same), same[0]) for (queue, error), same in together.items()]
-    return sorted(found, key=lambda group: (order.index(group.queue), -group.count))
+def firing(measured: Measurements) -> list[Alert]:
+    """Rules that do not hold, the worst first."""
+    bad = [judged for judged in measured.verdicts if judged.state not in {"ok", "unknown"}]
+    return [_alert(judged) for judged in sorted(bad, key=lambda judged: -alerts.BADNESS.index(judged.state))]
+
+
+def blind(measured: Measurements) -> list[Alert]:
+    """Rules that nobody could judge."""
+    return [_alert(judged) for judged in measured.verdicts if judged.state == "unknown"]
+
+
+def freshness(measured: Measurements) -> list[Judgement]:
+    """Of every dataset that promises to be fresh."""
+    return [judged for judged in measured.verdicts if judged.rule.name == "freshness"]
+
+
+def idle(measured: Measurements) -> list[str]:
+    """Services that no worker was heard of; none where the workers are unknown."""
+    if isinstance(measured.workers, Unknown):
+        return []
+    heard = {seen.note.service for seen in measured.workers.value}
+    return [queue.service for queue in QUEUES if queue.service not in heard]
 
 
 def dead(depths: Known[list[Depth]] | Unknown) -> int | None:
@@ -149,12 +187,19 @@ def verdict(measured: Measurements) -> Verdict:
     return Verdict("quiet", f"All quiet: nothing is on the way{rest}")
 
 
-def _activity(depth: Depth | None) -> str:
-    if depth is None:
-        return "unknown"
-    if depth.in_flight:
-        return "at work"
-    return "takes nothing" if depth.visible else "nothing to do"
+def _alert(judged: Judgement) -> Alert:
+    rule = judged.rule
+    told = rule.wrong
+    if judged.value is not None and isfinite(judged.value):
+        told += f": {_worded(judged.value, rule.unit)}, at most {_worded(judged.limit, rule.unit)}"
+    note = f" ({judged.note})" if judged.note and judged.state != "unknown" else ""
+    return Alert(rule.name, judged.subject, judged.state, told + note, judged.note, rule.runbook)
+
+
+def _worded(value: float, unit: alerts.Unit) -> str:
+    if unit == "seconds":
+        return words.duration(value)
+    return f"{value:.1%}" if unit == "share" else f"{value:,.0f}"
 
 
 def _under_way(depths: Known[list[Depth]] | Unknown) -> int:

@@ -1,21 +1,31 @@
-"""What the page shows, measured: each part by itself, all of them at once."""
+"""What the overview shows, measured: each part by itself, all of them at once."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
 from sqlalchemy import Connection, Engine, create_engine
 
-from services.ops import dead_letters, landed, queues, runs
+from services.ops import alerts, dead_letters, landed, measure, readings, runs
+from services.ops.alerts import Reading, Verdict
 from services.ops.connections import Connections
+from services.ops.console import latency, pulse
 from services.ops.console.gauge import Gauge, Known, Unknown
+from services.ops.console.latency import Latency
+from services.ops.console.plots import Sample
+from services.ops.console.pulse import Beat, Pulse
 from services.ops.dead_letters import DeadLetter
+from services.ops.flow import Flow
 from services.ops.queues import Depth
 from services.ops.runs import Run
+from shared.engine.presence import Seen
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
 
 T = TypeVar("T")
 
@@ -24,6 +34,9 @@ RUNS = 20
 LOOK_EVERY = 10.0  # s between two looks at dead letters: a look hides them from others for a moment
 LASTING = 60.0  # s that counts and dead letters are shown while newer ones are on their way
 QUIET = 15.0  # s without a message on any queue: longer than an event takes from S3 to its queue
+AGES_LAST = 60.0  # s; CloudWatch has a value a minute, and is paid for each answer
+NOT_MEASURED = Unknown("not measured")
+SLOW = 10.0  # s between two looks at what changes slowly: freshness, latency, schedules
 
 
 @dataclass(frozen=True)
@@ -36,26 +49,39 @@ class Measurements:
     rows: Known[dict[str, dict[str, int]]] | Unknown
     dead_letters: Known[list[DeadLetter]] | Unknown
     quiet: bool
+    flows: tuple[Flow, ...] = ()
+    history: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)  # by queue
+    workers: Known[list[Seen]] | Unknown = NOT_MEASURED
+    verdicts: tuple[Verdict, ...] = ()
+    latencies: Known[list[Latency]] | Unknown = NOT_MEASURED
 
 
 class Watch:
     """Measures on demand; call it from any thread."""
 
-    def __init__(self, connections: Connections) -> None:
-        self._queues = Gauge("queues", lambda: queues.depths(connections))
-        self._runs = Gauge("runs", lambda: _reading(connections.database, lambda it: runs.latest(it, RUNS)))
-        self._rows = Gauge("rows", lambda: _reading(connections.database, landed.rows), lasting=LASTING)
-        self._dead_letters = Gauge(
-            "dead letters", lambda: dead_letters.look(connections), rest=LOOK_EVERY, lasting=LASTING
-        )
+    def __init__(self, connections: Connections, cloudwatch: "CloudWatchClient") -> None:
+        database = connections.database
+        ages = Gauge("ages", lambda: measure.oldest(cloudwatch, connections), rest=AGES_LAST, lasting=2 * AGES_LAST)
+        self._pulse = Pulse(lambda: measure.look(connections), lambda: _or_none(ages))
+        self._beats = Gauge("queues", self._pulse.beat)
+        self._runs = Gauge("runs", lambda: _reading(database, lambda it: runs.latest(it, RUNS)))
+        self._rows = Gauge("rows", lambda: _reading(database, landed.rows), lasting=LASTING)
+        self._latencies = Gauge("latencies", lambda: _reading(database, latency.latencies), SLOW, LASTING)
+        self._readings = Gauge("readings", lambda: _slow_readings(connections), SLOW, LASTING)
+        self._dead_letters = Gauge("dead letters", lambda: dead_letters.look(connections), LOOK_EVERY, LASTING)
         self._busy_at = float("-inf")  # monotonic: when something was last seen on its way
+
+    def beat(self) -> None:
+        """Look at the queues, so that there is something to plot when somebody comes."""
+        self._beats.read(monotonic() + PATIENCE)
 
     def __call__(self) -> Measurements:
         """Measure everything, in about PATIENCE at most."""
         deadline = monotonic() + PATIENCE
-        for gauge in (self._runs, self._rows):
+        for gauge in (self._runs, self._rows, self._latencies, self._readings):
             gauge.start()
-        depths = self._queues.read(deadline)
+        beat = self._beats.read(deadline)
+        depths = pulse.depths(beat)
         if isinstance(depths, Known) and any(depth.busy for depth in depths.value):
             self._busy_at = monotonic()
         return Measurements(
@@ -65,6 +91,11 @@ class Watch:
             runs=self._runs.read(deadline),
             rows=self._rows.read(deadline),
             quiet=monotonic() - self._busy_at > QUIET,
+            flows=beat.value.flows if isinstance(beat, Known) else (),
+            history=self._pulse.history(),
+            workers=_workers(beat),
+            verdicts=_verdicts(beat, self._readings.read(deadline)),
+            latencies=self._latencies.read(deadline),
         )
 
     def _dead(self, depths: Known[list[Depth]] | Unknown, deadline: float) -> Known[list[DeadLetter]] | Unknown:
@@ -78,7 +109,7 @@ class Watch:
 
 def impatient(connections: Connections) -> Connections:
     """The same deployment through clients that give up soon; the database is read only."""
-    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32)
     limits = {
         "application_name": "smelt-console",
         "connect_timeout": "2",  # libpq's shortest
@@ -86,9 +117,35 @@ def impatient(connections: Connections) -> Connections:
         "options": "-c statement_timeout=10s -c lock_timeout=2s -c timezone=UTC -c default_transaction_read_only=on",
     }
     url = connections.database.url.update_query_dict(limits)
-    # Two connections: the gauges of runs and rows take one each.
-    database = create_engine(url, pool_size=2, max_overflow=0, pool_pre_ping=True)
+    # A connection each for what is measured (runs, rows, latencies, readings), and some for pages.
+    database = create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
     return replace(connections, sqs=boto3.client("sqs", config=config), database=database)
+
+
+def _workers(beat: Known[Beat] | Unknown) -> Known[list[Seen]] | Unknown:
+    if isinstance(beat, Unknown):
+        return beat
+    look = beat.value.look
+    if look.workers is None:
+        return Unknown(next((why for why in look.problems if why.startswith("Redis")), "no answer"))
+    return Known(look.workers, beat.at)
+
+
+def _verdicts(beat: Known[Beat] | Unknown, slow: Known[list[Reading]] | Unknown) -> tuple[Verdict, ...]:
+    """What was not measured is unknown to the rules as well."""
+    found = [*slow.value] if isinstance(slow, Known) else []
+    if isinstance(beat, Known) and beat.value.earlier is not None:
+        found += readings.of_queues(beat.value.earlier, beat.value.look, [*beat.value.flows])
+    return tuple(alerts.verdicts(found))
+
+
+def _slow_readings(connections: Connections) -> list[Reading]:
+    return [*readings.of_ledger(connections), *readings.of_schedules(connections)]
+
+
+def _or_none(ages: Gauge[dict[str, float]]) -> Mapping[str, float]:
+    found = ages.read(monotonic() + 1)
+    return found.value if isinstance(found, Known) else {}
 
 
 def _reading(database: Engine, read: Callable[[Connection], T]) -> T:

@@ -1,5 +1,5 @@
-// Keeps the overview up to date: fetches it again and changes only what differs, so that focus, selection, scroll
-// position and opened details stay where they are.
+// Keeps what says `data-live` up to date: fetches it from there and changes only what differs, so that focus,
+// selection, scroll position and opened details stay where they are. Without this script the page reloads itself.
 "use strict";
 
 const EVERY = 2000; // ms
@@ -47,13 +47,13 @@ function say(id, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
-async function refresh() {
-  const held = document.getElementById("overview");
+async function refresh(held) {
   try {
-    const answer = await fetch("/overview", { signal: AbortSignal.timeout(TIMEOUT) });
+    const answer = await fetch(held.dataset.live, { signal: AbortSignal.timeout(TIMEOUT) });
+    if (answer.redirected) return location.reload(); // the session has ended
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = parsed.getElementById("overview");
+    const fresh = parsed.getElementById(held.id);
     // Only a change of state is announced, not every number.
     if (fresh.dataset.level !== held.dataset.level) say("said", fresh.dataset.said);
     document.title = `${fresh.dataset.said} · smelt`;
@@ -68,8 +68,9 @@ let timer;
 
 async function tick() {
   clearTimeout(timer);
-  if (document.hidden) return;
-  await refresh();
+  const held = document.querySelector("[data-live]");
+  if (document.hidden || !held) return;
+  await refresh(held);
   clearTimeout(timer);
   timer = setTimeout(tick, EVERY);
 }

@@ -1,0 +1,34 @@
+"""How long data is on its way: from the source's answer, or a file's upload, to the committed row."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+# Of what was loaded for the first time: records out of quarantine and objects transformed again are old on arrival.
+LATENCY = text("""
+    select dataset, count(*), percentile_cont(array[0.5, 0.95, 0.99])
+           within group (order by greatest(0, extract(epoch from loaded_at - observed_at)::float))
+    from ops.object as loaded
+    where last and loaded_at > clock_timestamp() - interval '1 hour' and key not like '%/replays/%' and not exists (
+        select from ops.object as before
+        where (before.bucket, before.key, before.version) = (loaded.bucket, loaded.key, loaded.version)
+              and before.transform_version < loaded.transform_version
+    )
+    group by dataset order by dataset
+""")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds that half, 95 and 99 of a hundred objects of the last hour took at most."""
+
+    dataset: str
+    objects: int
+    p50: float
+    p95: float
+    p99: float
+
+
+def latencies(connection: Connection) -> list[Latency]:
+    """By dataset; those of which nothing came are left out."""
+    return [Latency(dataset, objects, *shares) for dataset, objects, shares in connection.execute(LATENCY)]

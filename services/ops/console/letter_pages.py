@@ -1,0 +1,82 @@
+"""Dead letters: those that a filter means, grouped by reason, and one by itself."""
+
+import time
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.ops import dead_letters, hold, selection
+from services.ops.connections import Connections
+from services.ops.console import asked, rendering
+from services.ops.console.desk import Desk
+from services.ops.dead_letters import DeadLetter, Survey
+from services.ops.selection import Filter, Group
+from shared import objects
+from shared.objects import ObjectId
+
+PATIENCE = 3  # s to wait for letters that somebody else looks at
+SHOWN = 20  # letters of a group
+CONSTANT = "…"  # stands in a reason for what differs
+
+
+def listed(desk: Desk, request: Request) -> Response:
+    """As `smelt dlq list`, of the first thousand letters of each queue."""
+    given = request.query_params
+    wanted = asked.letters(given)
+    survey = dead_letters.survey(desk.reading, wanted.queues, asked.MOST, PATIENCE)
+    now = time.time()
+    found = wanted.select(survey.letters, now)
+    groups = [(group, narrower(group)) for group in selection.grouped(found)]
+    fields = asked.fields(given, asked.LETTERS)
+    return rendering.page(
+        request,
+        "letters_page.html",
+        fields=fields,
+        ids=wanted.ids,
+        found=found,
+        groups=groups,
+        unseen=survey.unseen,
+        now=now,
+        shown=len(found) if "all" in given else SHOWN,
+        query={**fields, "all": "1"},
+    )
+
+
+def one(desk: Desk, request: Request) -> Response:
+    """As `smelt dlq show`."""
+    identity = request.path_params["id"]
+    found, survey = find(desk.reading, Filter(ids=(identity,)), hold.MOST)
+    if len(found) != 1:
+        elsewhere = f" {survey.unseen} could not be seen just now." if survey.unseen else ""
+        raise HTTPException(404, f"No dead letter {identity}: it was replayed, discarded, or never there.{elsewhere}")
+    letter = found[0]
+    stored = {object_id: _stored(desk.reading, object_id) for object_id in letter.objects}
+    return rendering.page(request, "letter_page.html", letter=letter, stored=stored, now=time.time(), ids=[letter.id])
+
+
+def find(connections: Connections, wanted: Filter, most: int) -> tuple[list[DeadLetter], Survey]:
+    """The letters meant, the oldest first, and all that were seen."""
+    survey = dead_letters.survey(connections, wanted.queues, most, PATIENCE)
+    return wanted.select(survey.letters, time.time()), survey
+
+
+def narrower(group: Group) -> dict[str, str]:
+    """Parameters that mean the letters of a group: its queue, and the longest part of the reason that all share."""
+    parts = group.reason.split(CONSTANT)
+    return {"queue": group.queue.rpartition("-")[2], "error": max(parts, key=len).strip() or group.error_type}
+
+
+def _stored(connections: Connections, object_id: ObjectId) -> str:
+    """Whether the bucket has it."""
+    pinned: dict[str, Any] = {"VersionId": object_id.version_id} if object_id.version_id else {}
+    try:
+        head = connections.s3.head_object(Bucket=object_id.bucket, Key=object_id.key, **pinned)
+    except ClientError as error:
+        gone = error.response["Error"]["Code"] in objects.MISSING
+        return "gone" if gone else f"unknown ({error.response['Error']['Code']})"
+    except BotoCoreError as error:
+        return f"unknown ({type(error).__name__})"
+    return f"stored, {head['ContentLength']:,} bytes"

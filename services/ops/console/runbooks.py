@@ -1,0 +1,28 @@
+"""The runbooks beside the code, as pages."""
+
+from pathlib import Path
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+import shared
+from services.ops.alerts import RUNBOOKS
+from services.ops.console import rendering
+from services.ops.console.desk import Desk
+
+FOLDER: Final = Path(shared.__file__).parents[1] / RUNBOOKS  # in a checkout; an image has none
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def show(_: Desk, request: Request) -> Response:
+    """One of them."""
+    name = request.path_params["name"].removesuffix(".md")
+    page = {file.stem: file for file in FOLDER.glob("*.md")}.get(name)
+    if page is None:
+        raise HTTPException(404, f"See {RUNBOOKS}/{name}.md in the repository: this installation has no runbooks.")
+    text = Markup(_MARKDOWN.render(page.read_text(encoding="utf-8")))  # noqa: S704 - our own text, and without HTML
+    return rendering.page(request, "runbook_page.html", name=name, text=text)

@@ -1,0 +1,23 @@
+"""How data differs from what was declared and from what came before, as the loader noted it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from shared.database.ops_tables import DRIFT
+
+KINDS = ("unknown_field", "vanished_field", "type_change", "new_value")
+
+
+def seen(
+    connection: Connection, since: timedelta, dataset: str | None, kind: str | None, most: int | None = None
+) -> Sequence[Row[Any]]:
+    """Whole rows of `ops.drift` of the time since, the newest first."""
+    wanted = select(DRIFT).where(DRIFT.c.seen_at > func.now() - since)
+    if dataset:
+        wanted = wanted.where(DRIFT.c.dataset == dataset)
+    if kind:
+        wanted = wanted.where(DRIFT.c.kind == kind)
+    return connection.execute(wanted.order_by(DRIFT.c.seen_at.desc(), DRIFT.c.path).limit(most)).all()

@@ -1,0 +1,59 @@
+"""Lines of the last minutes: what is unknown is a gap, and never 0."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from services.ops.console.plots import COLUMN, COLUMNS, HEIGHT, Plot, Sample, plot
+from services.ops.console.pulse import Pulse
+from services.ops.measure import Counts, Look
+from shared.topology import QUEUES
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+QUEUE = QUEUES[0].name
+
+
+def drawn(depths: Sequence[int | None]) -> Plot:
+    """One reading a column, the last of them now."""
+    first = len(depths) - 1
+    samples = [Sample(NOW - (first - n) * COLUMN, depth, None, None) for n, depth in enumerate(depths)]
+    return plot(samples, "depth", NOW)
+
+
+def look(at: float, messages: int | None) -> Look:
+    counts = None if messages is None else Counts(messages, 0, 0)
+    work = {queue.name: counts for queue in QUEUES}
+    return Look(at, work, work, [], () if counts else ("SQS: away",))
+
+
+def test_an_unknown_reading_interrupts_the_line() -> None:
+    assert [line.count(" ") + 1 for line in drawn([5, 5, None, 5, 5, 5]).lines] == [2, 3]
+
+
+def test_nothing_known_draws_nothing_and_is_not_0() -> None:
+    assert drawn([None, None]) == Plot((), None, None)
+
+
+def test_the_highest_reading_is_at_the_top_and_0_at_the_bottom() -> None:
+    assert drawn([0, 10]).lines == (f"{COLUMNS - 2},{HEIGHT:.1f} {COLUMNS - 1},0.0",)
+
+
+def test_a_reading_that_stands_alone_is_seen() -> None:
+    assert drawn([None, 3, None]).lines == (f"{COLUMNS - 2},0.0 {COLUMNS - 1.5},0.0",)
+
+
+def test_what_is_older_than_the_plot_is_not_drawn() -> None:
+    assert plot([Sample(NOW - timedelta(hours=1), 5, None, None)], "depth", NOW).lines == ()
+
+
+def test_a_reading_of_long_ago_is_not_what_is_now() -> None:
+    assert plot([Sample(NOW - timedelta(minutes=5), 5, None, None)], "depth", NOW).now is None
+
+
+def test_looks_become_rates_and_history_and_an_unknown_look_stays_unknown() -> None:
+    looks = iter([look(0.0, 10), look(10.0, 4), look(20.0, None)])
+    pulse = Pulse(lambda: next(looks), dict)
+    first, second, third = (pulse.beat() for _ in range(3))
+    assert first.flows[0].rate_out is None
+    assert second.flows[0].rate_out == 0.6
+    assert third.flows[0].visible is None
+    assert [sample.depth for sample in pulse.history()[QUEUE]] == [10, 4, None]
