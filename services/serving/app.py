@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.serving import api, export
 from services.serving.database import Refused
 from services.serving.limit import Limit
+from shared.version import VERSION
 
 HERE = Path(__file__).parent
 HEADERS = {
@@ -33,7 +34,7 @@ ABOUT = (
 
 def application(asking: Engine, exporting: Engine, limit: Limit) -> FastAPI:
     """The whole of it. Both engines connect as readers."""
-    app = FastAPI(title="smelt", version="1", description=ABOUT, docs_url=None, redoc_url=None)
+    app = FastAPI(title="smelt", version=VERSION, description=ABOUT, docs_url=None, redoc_url=None)
 
     @app.exception_handler(Refused)
     def refused(_: Request, refusal: Refused) -> JSONResponse:

@@ -13,6 +13,10 @@ Sort = Literal["relevance", "newest", "closing", "pay", "distance"]
 
 # Of matches without number, so many are ranked: those with the words in the title first, then the newest.
 RANKED = 200
+# So many matches are sorted to find the newest. Of more, going through all postings from the newest on comes to enough
+# of them sooner. Left to itself the planner goes through everything for a word that nothing has.
+SORTED = 5_000
+QUERY = "websearch_to_tsquery('english', :q)"
 LONGEST_RADIUS = 500  # miles
 COLUMNS = (
     "control_number, title, agency, department, series, series_names, pay_plan, grade_low, grade_high, pay_minimum,"
@@ -114,7 +118,7 @@ ORDERS: dict[Sort, Order] = {
     "distance": Order("miles", "double precision", NUMBER, descending=False),
 }
 CONDITIONS = {
-    "q": "words @@ websearch_to_tsquery('english', :q)",
+    "q": f"words @@ {QUERY}",
     "agency": "agency = :agency",
     "series": "series @> array[:series]",
     "grade": "gold.grade_number(grade_low) <= :grade and gold.grade_number(grade_high) >= :grade",
@@ -142,7 +146,7 @@ def page(search: Search, point: tuple[float, float] | None) -> Statement:
     """One more posting than the page holds, so that it is known whether another page follows."""
     order, which = ORDERS[search.order], matching(search, point)
     miles = ", miles" if point else ""
-    found = _ranked(which, miles) if search.order == "relevance" else f"select {COLUMNS}{miles} {which.sql}"
+    found = _ranked(search, point) if search.order == "relevance" else f"select {COLUMNS}{miles} {which.sql}"
     after, values = _after(search, order)
     direction = "desc" if order.descending else "asc"
     sql = f"""
@@ -183,16 +187,47 @@ def place_of(cursor: str, order: Sort) -> tuple[str, int]:
     return key, number
 
 
-def _ranked(which: Statement, miles: str) -> str:
+def _ranked(search: Search, point: tuple[float, float] | None) -> str:
     """Matches with their rank. Ranking reads all words of a posting, so only the likeliest are ranked."""
-    query = "websearch_to_tsquery('english', :q)"
-    likeliest = f"""
-        select control_number{miles} {which.sql}
-        order by (title_words @@ {query}) desc, opened_on desc nulls last, control_number desc limit {RANKED}
-    """
     return f"""
-        select {COLUMNS}{miles}, ts_rank(words, {query})::double precision as rank
-        from ({likeliest}) as likeliest join gold.posting using (control_number)
+        select {COLUMNS}{", miles" if point else ""}, ts_rank(words, {QUERY})::double precision as rank
+        from ({_likeliest_near(search, point) if point else _likeliest(search)}) as likeliest
+             join gold.posting using (control_number)
+    """  # noqa: S608 - our own names and expressions; values are bound
+
+
+def _likeliest_near(search: Search, point: tuple[float, float]) -> str:
+    """What is near is little enough to be sorted as a whole."""
+    return f"""
+        select control_number, miles {matching(search, point).sql}
+        order by (title_words @@ {QUERY}) desc, {ORDERS["newest"].key} desc, control_number desc limit {RANKED}
+    """
+
+
+def _likeliest(search: Search) -> str:
+    """Those with the words in the title, and only where these are too few those that have them elsewhere."""
+    words = matching(search, None).sql
+    # What is in the title is in the words, unless something is asked not to be there: then they have to be read.
+    titled = words if "-" in (search.q or "") else matching(search.model_copy(update={"q": None}), None).sql
+    others = f"{words} and not title_words @@ {QUERY} and (select count(*) from titled) < {RANKED}"  # noqa: S608 - likewise
+    return f"""
+        with {_newest("titled", f"{titled} and title_words @@ {QUERY}")}, {_newest("others", others)}
+        select control_number from (select *, 1 as tier from titled union all select *, 2 from others) as either
+        order by tier, opened desc, control_number desc limit {RANKED}
+    """  # noqa: S608 - likewise
+
+
+def _newest(name: str, which: str) -> str:
+    """A query of this name for the newest of these postings."""
+    found = f"select control_number, {ORDERS['newest'].key} as opened {which}"
+    newest = f"order by opened desc, control_number desc limit {RANKED}"
+    return f"""
+        some_{name} as materialized ({found} limit {SORTED}),
+        {name} as (
+            (select * from some_{name} where (select count(*) from some_{name}) < {SORTED} {newest})
+            union all
+            (select * from ({found} {newest}) as walk where (select count(*) from some_{name}) = {SORTED})
+        )
     """  # noqa: S608 - likewise
 
 

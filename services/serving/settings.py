@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import secret_files
+from shared.addresses import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 
 
@@ -16,9 +18,9 @@ class ServingSettings(BaseSettings):
         env_prefix="SMELT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
     )
 
-    database_url: SecretStr
+    database_url: PostgresAddress
     bucket: str | None = None  # where gold is exported to; without one it is not
-    redis_url: SecretStr | None = None  # shares the rate limit between processes; without it each counts for itself
+    redis_url: RedisAddress | None = None  # shares the rate limit between processes; without it each counts for itself
     serving_host: str = "127.0.0.1"  # another one only behind something that keeps strangers out
     serving_port: int = Field(default=8430, ge=0, le=65_535)
     serving_requests: int = Field(default=600, ge=1)  # a minute and client; a search on the page makes five
@@ -27,10 +29,11 @@ class ServingSettings(BaseSettings):
 
 
 def load_settings() -> ServingSettings:
-    """The settings of the environment, else of the embedded stack of `SMELT_HOME`.
+    """The settings of the environment and of files of secrets, else of the embedded stack of `SMELT_HOME`.
 
     Raises PermanentError that names what is missing or wrong, StackError where no stack runs there.
     """
+    secret_files.read()
     if "SMELT_DATABASE_URL" not in os.environ:
         from infra.embedded import stack
 

@@ -13,8 +13,8 @@ from sqlalchemy import CursorResult, Engine, text
 from services.serving.database import explained
 from services.serving.search import Statement
 
-ROWS = 5_000  # some MB
-ROW_GROUP = 50_000
+ROWS = 1_000  # about a MB
+ROW_GROUP = 20_000
 # Postgres's numbers of the types that gold has (pg_type.oid).
 TYPES: dict[int, pl.DataType] = {
     16: pl.Boolean(),

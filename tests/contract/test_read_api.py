@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, text
 
-from services.serving import readers
+from services.serving import readers, search, slices
 from services.serving.limit import Limit
 from services.serving.refresh import refresh
+from services.serving.search import Statement
 from tests import served
 from tests.served import CHICAGO, MONDAY, SEARCH, TODAY, hold, pay, place, posting
 
@@ -94,6 +95,19 @@ def test_words_in_the_title_come_first(api: httpx.Client, owner: Engine) -> None
     hold(owner, SEARCH, [posting(50, "Helper", details={"JobSummary": "Helps the furnace keeper."})])
     refresh(owner, always=True)
     assert found(api, q="furnace keeper") == [44, 50]
+
+
+@pytest.mark.parametrize("few", [3, 1_000])
+@pytest.mark.parametrize("words", ["analyst", "smelts", "analyst -nurse"])
+def test_of_many_matches_the_newest_are_ranked(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, words: str, few: int
+) -> None:
+    """Sorted as a whole, and found by going through all from the newest on."""
+    analysts = sorted(range(1, 41), key=lambda n: (n % 7, -n))
+    monkeypatch.setattr(search, "RANKED", 10)
+    monkeypatch.setattr(search, "SORTED", few)
+    assert set(found(api, q=words, agency="Bureau of Smelting", pay=90_000, grade=13)) >= set(analysts[:9])
+    assert len(found(api, q=words)) == 10
 
 
 @pytest.mark.parametrize("sort", ["newest", "closing", "pay", "distance", "relevance"])
@@ -251,6 +265,15 @@ def test_exports_hold_the_same_rows_in_every_format(api: httpx.Client) -> None:
     frame = pl.read_parquet(io.BytesIO(exported["parquet"]))
     assert from_json == from_csv == dict(zip(frame["control_number"], frame["title"], strict=True))
     assert len(from_json) > 40
+
+
+def test_an_export_holds_few_rows_at_a_time(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "ROWS", 7)
+    statement = Statement("select control_number from gold.posting", {})
+    with slices.slices(owner, statement) as (_, frames):
+        sizes = [len(frame) for frame in frames]
+    assert max(sizes) == 7
+    assert sum(sizes) > 40
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "parquet"])

@@ -166,6 +166,18 @@ def test_the_nearest_of_many_places_counts(gold: Engine) -> None:
     assert found == [{"miles": pytest.approx(0, abs=1e-6)}]
 
 
+def test_a_place_from_historic_is_where_search_has_it(gold: Engine) -> None:
+    nowhere = [{"positionLocationCity": "Ramstein", "positionLocationCountry": "Germany"}]
+    hold(gold, HISTORIC, [served.historic(1), served.historic(2, positionLocations=nowhere)])
+    refresh(gold, always=True)
+    assert rows(gold, "select * from gold.postings_near(41.8781, -87.6298, 5)") == []
+    hold(gold, SEARCH, [posting(3)])
+    refresh(gold, always=True)
+    found = rows(gold, "select control_number from gold.postings_near(41.8781, -87.6298, 5) order by 1")
+    assert [row["control_number"] for row in found] == [1, 3]
+    assert rows(gold, "select name, postings from gold.place") == [{"name": "Chicago, Illinois", "postings": 2}]
+
+
 def test_near_uses_the_index(gold: Engine) -> None:
     with gold.connect() as connection:
         connection.execute(text("set enable_seqscan = off"))

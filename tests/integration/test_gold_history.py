@@ -20,6 +20,10 @@ from tests.served import MONDAY, SEARCH, hold, pay, place, posting
 pytestmark = pytest.mark.integration
 
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
+UNDER_WAY = """
+    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, announced, planned_at)
+    values ('r', 'd', '{}', 't', '[]', 1, 1, now())
+"""
 
 
 @pytest.fixture
@@ -91,12 +95,7 @@ def test_a_refresh_waits_for_a_reason(gold: Engine) -> None:
 def test_a_run_under_way_is_no_reason_and_a_complete_one_is(gold: Engine) -> None:
     refresh(gold)
     with gold.begin() as connection:
-        connection.execute(
-            text("""
-                insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, announced, planned_at)
-                values ('r', 'd', '{}', 't', '[]', 1, 1, now())
-            """)
-        )
+        connection.execute(text(UNDER_WAY))
     assert not refresh(gold)
     with gold.begin() as connection:
         connection.execute(text("update ops.run set completed_at = now()"))
@@ -130,6 +129,21 @@ def test_a_refresh_waits_for_no_load_and_no_load_for_it(gold: Engine) -> None:
         refreshing.execute(text("select gold.build(array[1, 2]::bigint[])"))  # not committed
         hold(gold, SEARCH, [posting(1, "Chief Smelter")], TUESDAY)
         refreshing.rollback()
+
+
+def test_while_a_run_is_loaded_most_of_the_time_is_left_to_the_loaders(
+    gold: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    hold(gold, SEARCH, [posting(1)])
+    refresh(gold, always=True)
+    assert pauses == []
+    hold(gold, SEARCH, [posting(2)])
+    with gold.begin() as connection:
+        connection.execute(text(UNDER_WAY))
+    refresh(gold, always=True)
+    assert len(pauses) == 1
 
 
 def test_freshness_says_when_and_how_long(gold: Engine) -> None:

@@ -6,6 +6,7 @@ const PAUSE = 300; // ms without a key before what was typed is searched
 const form = document.getElementById("search");
 const list = document.getElementById("list");
 const more = document.getElementById("more");
+const end = document.getElementById("end");
 const summary = document.getElementById("summary");
 const dialog = document.getElementById("posting");
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumFractionDigits: 0 });
@@ -16,6 +17,7 @@ const months = new Intl.DateTimeFormat("en-US", { year: "numeric", month: "short
 let asking = new AbortController();
 let backdrop = [];
 let circle = null;
+let held = 0;
 let next = null;
 let searched = "";
 
@@ -60,6 +62,7 @@ async function search() {
   const total = ask("/v1/stats/summary", filters(), signal);
   await Promise.all([
     shown("summary", [ask("/v1/postings", asked(), signal), total], (page, all) => {
+      held = all.postings;
       list.replaceChildren();
       show(page);
       showSummary(all, page);
@@ -120,6 +123,9 @@ function show(page) {
   next = page.next;
   more.hidden = !next;
   list.append(...page.postings.map(card));
+  const shown = list.children.length;
+  const cut = !next && page.matched === "words" && shown < held;
+  end.textContent = cut ? `These are the ${number.format(shown)} that fit best. Another order leads through all ${number.format(held)}.` : "";
 }
 
 function card(posting) {
@@ -138,10 +144,13 @@ function card(posting) {
   );
 }
 
+// Where the code lists are not loaded yet, the interval of pay is still a code.
+const INTERVALS = { PA: "per year", PH: "per hour", PD: "per day", BW: "bi-weekly", PM: "per month" };
+
 function payOf({ pay_minimum: low, pay_maximum: high, pay_interval: interval }) {
   if (!high) return "pay not said";
   const amounts = low === high ? dollars.format(high) : `${dollars.format(low)} – ${dollars.format(high)}`;
-  return `${amounts} ${(interval ?? "").toLowerCase()}`;
+  return `${amounts} ${INTERVALS[interval] ?? (interval ?? "").toLowerCase()}`;
 }
 
 function chips(posting) {
