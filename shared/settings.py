@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared import secret_files
+from shared.addresses import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 from shared.topology import Queue
 
@@ -21,9 +23,10 @@ class Settings(BaseSettings):
     bucket: str
     extract_queue_url: str
     bronze_queue_url: str
+    uploads_queue_url: str
     silver_queue_url: str
-    database_url: SecretStr | None = None  # only the loader and ops have one
-    redis_url: SecretStr
+    database_url: PostgresAddress | None = None  # only the loader and ops have one
+    redis_url: RedisAddress
     # SQS's longest poll: idling costs $0.05 a worker-month instead of $0.21 at 5 s. A stop waits for the poll to end.
     receive_wait: int = Field(default=20, ge=0, le=20)
     # Processes isolate crashes, leaks and time limits; threads are for handlers that only wait.
@@ -50,12 +53,17 @@ class Settings(BaseSettings):
         return {
             "extractor": self.extract_queue_url,
             "transformer": self.bronze_queue_url,
+            "uploads": self.uploads_queue_url,
             "loader": self.silver_queue_url,
         }[queue.service]
 
 
 def load_settings() -> Settings:
-    """The settings of this process's environment. Raises PermanentError that names what is missing or wrong."""
+    """The settings of this process's environment, and of files where it names a folder of secrets.
+
+    Raises PermanentError that names what is missing or wrong.
+    """
+    secret_files.read()
     try:
         return Settings()
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Logs: one JSON object a line, with the id of the current trace."""
 
 import logging
+import re
 import sys
 
 import orjson
@@ -11,6 +12,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.telemetry.traces import trace_id
+from shared.version import VERSION
+
+# What a terminal may obey and JSON does not escape: DEL, the second set of controls, Unicode that ends or turns lines.
+OBEYED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -49,7 +54,7 @@ def configure(service: str, level: str = "INFO") -> None:
     for chatty in ("botocore", "boto3", "urllib3", "httpx", "httpcore", "celery", "kombu", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        resource = Resource.create({"service.name": f"smelt-{service}"})
+        resource = Resource.create({"service.name": f"smelt-{service}", "service.version": VERSION})
         trace.set_tracer_provider(TracerProvider(resource=resource, shutdown_on_exit=False))  # `stop` does it in time
 
 
@@ -60,4 +65,4 @@ def _with_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _line(event: EventDict, **_: object) -> str:
-    return orjson.dumps(event, default=str).decode()
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(event, default=str).decode())
