@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt fault bench infra-check lock topology clean
+.PHONY: help run test check fmt fault bench infra-check lock topology clean workflows security sbom fragment dist notes release
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,12 +49,64 @@ topology: $(VENV)/dev ## write what Terraform reads from shared/topology.py and 
 # One lock file for each extra, for every platform and Python from 3.11 on, with hashes and without index URLs. All agree
 # with the one for development, which holds everything.
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-EXTRAS := extractor transformer loader ops serving local bench
+EXTRAS := extractor transformer loader ops serving local bench ci
 lock: $(VENV)/dev ## pin the dependencies anew (needs the network; UPGRADE=--upgrade for newer ones)
 	@$(COMPILE) $(UPGRADE) pyproject.toml --extra dev -o requirements/dev.txt
 	@for extra in $(EXTRAS); do \
 	  $(COMPILE) --constraint requirements/dev.txt pyproject.toml --extra $$extra -o requirements/$$extra.txt || exit 1; \
 	done
+
+workflows: $(VENV)/ci ## check .github: schema, zizmor, actionlint (skipped loudly where it is not on the PATH)
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/zizmor -q --offline .github
+	@if command -v actionlint >/dev/null; then actionlint; \
+	  else echo "NOT CHECKED: actionlint is not on the PATH" >&2; exit $${SMELT_REQUIRE_ACTIONLINT:-0}; fi
+
+# pip-audit calls a lock file clean of which the index could tell it nothing, as mirrors cannot: --strict does not.
+security: $(VENV)/ci ## bandit, and pip-audit of every lock file (skipped loudly where nothing knows of vulnerabilities)
+	@$(BIN)/bandit -q -r -c pyproject.toml services shared infra
+	@for file in requirements/*.txt; do \
+	  said=$$($(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$file 2>&1) && continue; \
+	  case "$$said" in \
+	    *"could not be audited"*) echo "NOT CHECKED: $$file: this package index knows of no vulnerabilities" >&2 \
+	      && test "$${SMELT_REQUIRE_AUDIT:-0}" = 0 || exit 1 ;; \
+	    *) echo "$$file: $$said" >&2; exit 1 ;; \
+	  esac; \
+	done
+
+SERVICES := extractor transformer loader ops serving
+sbom: $(VENV)/ci ## write dist/<service>.cdx.json from the lock files: what each service consists of
+	@mkdir -p dist
+	@for service in $(SERVICES); do \
+	  PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --validate --output-reproducible --pyproject pyproject.toml \
+	    --output-file dist/$$service.cdx.json requirements/$$service.txt || exit 1; \
+	done
+
+BASE ?= origin/main
+fragment: $(VENV)/ci ## a change of what is shipped says so: make fragment BASE=origin/main
+	@git diff --quiet $(BASE)... -- services shared infra || $(BIN)/towncrier check --compare-with $(BASE)
+
+dist: $(VENV)/dev ## build the wheel, the source distribution and the SBOMs
+	@rm -rf dist && $(BIN)/uv build -q --out-dir dist && $(MAKE) --no-print-directory sbom
+
+notes: ## print what CHANGELOG.md says of a release: make notes VERSION=x.y.z
+	@awk -v title="## $(VERSION) " '/^## / { wanted = index($$0, title) == 1; found = found || wanted } wanted; END { exit !found }' CHANGELOG.md
+
+# Checks first, changes afterwards, and nothing leaves this machine.
+release: ## make release VERSION=x.y.z: test, set the version, write the notes, build, and say what to push
+	@echo "$(VERSION)" | grep -qxE '(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}' \
+	  || { echo "which version? make release VERSION=x.y.z" >&2; exit 1; }
+	@test "$$(git branch --show-current)" = main || { echo "a release is made on main" >&2; exit 1; }
+	@test -z "$$(git status --porcelain)" || { echo "there are changes that are not committed" >&2; exit 1; }
+	@if git rev-parse -q --verify "refs/tags/v$(VERSION)" >/dev/null; then echo "v$(VERSION) is there" >&2; exit 1; fi
+	@$(MAKE) --no-print-directory test $(VENV)/ci
+	@sed -i.before 's/^version = ".*"$$/version = "$(VERSION)"/' pyproject.toml && rm pyproject.toml.before
+	@$(BIN)/towncrier build --yes --version $(VERSION)
+	@$(MAKE) --no-print-directory dist && ls dist
+	@echo "Look at it (git diff --cached), then:"
+	@echo "  git commit -am 'Release $(VERSION)' && git tag -a v$(VERSION) -m $(VERSION) && git push origin main v$(VERSION)"
+	@echo "The tag makes CI test, build and publish; images: $(SERVICES:%=%:$(VERSION))"
 
 clean: ## remove the environment (the data in .smelt stays)
 	@rm -rf $(VENV)
@@ -66,7 +118,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "smelt: this Python cannot make virtual environments (Debian: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/local $(VENV)/dev $(VENV)/bench: $(VENV)/%: requirements/%.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/local $(VENV)/dev $(VENV)/bench $(VENV)/ci: $(VENV)/%: requirements/%.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing (once): requirements/$*.txt"
 	@$(PIP) install --require-hashes -r requirements/$*.txt
 	@$(PIP) install --no-deps -e .
