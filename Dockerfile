@@ -34,6 +34,10 @@ FROM build AS ops-libraries
 COPY requirements/ops.txt ./
 RUN python -m pip --python /app/bin/python install --require-hashes -r ops.txt
 
+FROM build AS serving-libraries
+COPY requirements/serving.txt ./
+RUN python -m pip --python /app/bin/python install --require-hashes -r serving.txt
+
 FROM build AS local-libraries
 COPY requirements/local.txt ./
 RUN python -m pip --python /app/bin/python install --require-hashes -r local.txt
@@ -49,6 +53,11 @@ ENV PATH=/app/bin:$PATH \
     PYTHONUNBUFFERED=1
 WORKDIR /tmp
 USER 10001
+# A release names its version, which pyproject.toml has: docker build --build-arg VERSION=…
+ARG VERSION=unreleased
+LABEL org.opencontainers.image.title=smelt \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.licenses=MIT
 
 # A worker touches its file at every poll, and does not while a task is older than its time limit.
 FROM runtime AS worker
@@ -59,17 +68,17 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 FROM worker AS extractor
 COPY --from=extractor-libraries /app /app
 COPY --from=package /app /app
-ENTRYPOINT ["python", "-m", "services.extractor.worker"]
+CMD ["python", "-m", "services.extractor.worker"]
 
 FROM worker AS transformer
 COPY --from=transformer-libraries /app /app
 COPY --from=package /app /app
-ENTRYPOINT ["python", "-m", "services.transformer.worker"]
+CMD ["python", "-m", "services.transformer.worker"]
 
 FROM worker AS loader
 COPY --from=loader-libraries /app /app
 COPY --from=package /app /app
-ENTRYPOINT ["python", "-m", "services.loader.worker"]
+CMD ["python", "-m", "services.loader.worker"]
 
 # For operators: the console, or `docker run … smelt …`.
 FROM runtime AS ops
@@ -79,6 +88,15 @@ ENV SMELT_CONSOLE_PORT=8420
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['SMELT_CONSOLE_PORT']}/healthz\", timeout=4)"]
 CMD ["python", "-m", "services.ops.console"]
+
+# For analysts: the search page and the read API, which also keep gold up to date.
+FROM runtime AS serving
+COPY --from=serving-libraries /app /app
+COPY --from=package /app /app
+ENV SMELT_SERVING_PORT=8430
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['SMELT_SERVING_PORT']}/healthz\", timeout=4)"]
+CMD ["python", "-m", "services.serving"]
 
 # Everything, with the emulator of AWS and the simulator of USAJOBS: for one machine, never for AWS.
 FROM runtime AS local

@@ -1,4 +1,4 @@
-"""A worker that counts its requests to AWS: python -m bench.counting SERVICE, with the file in BENCH_COUNTS."""
+"""A worker that counts its requests to AWS: python -m bench.counting MODULE, with the file in BENCH_COUNTS."""
 
 import os
 import runpy
@@ -10,7 +10,7 @@ import boto3
 EMPTY = "sqs.ReceiveMessage, empty"
 
 
-def main(service: str, counts: str) -> None:
+def main(module: str, counts: str) -> None:
     """Work until told to stop. Every answered request is a line of the file."""
     descriptor = os.open(
         counts, os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -24,7 +24,7 @@ def main(service: str, counts: str) -> None:
 
     boto3.setup_default_session()
     boto3.DEFAULT_SESSION.events.register("after-call", count)  # type: ignore[union-attr]
-    runpy.run_module(f"services.{service}.worker", run_name="__main__")
+    runpy.run_module(module, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from bench.latency import percentiles
 from bench.memory import Peaks
 from bench.processes import MIB
 from bench.requests import Requests
+from bench.serving import Serving
 from bench.workload import AGAIN, COLD
 
 IN_PROCESS, WHOLE_STACK, FLOOR, DLT, DLT_BEST = InProcess.name, WholeStack.name, Floor.name, DEFAULT.name, BEST.name
@@ -29,6 +30,7 @@ class Outcome:
     page: Peaks | None = None
     upload: Peaks | None = None
     requests: Requests | None = None
+    serving: Serving | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,15 @@ def goals(outcome: Outcome) -> Iterator[Goal]:
     yield _at_most("peak memory of a worker: an upload of 1 GB of JSON lines", 350, _mib(outcome.upload), mib)
     dollars = outcome.requests.dollars if outcome.requests else None
     yield _at_most("SQS and S3 requests for a million postings", 0.05, dollars, "${:.3f}")
+    yield from _of_serving(outcome.serving)
+
+
+def _of_serving(serving: Serving | None) -> Iterator[Goal]:
+    over = f"over {serving.postings if serving else 100_000:,} postings, warm: 95th percentile"
+    search, near, slower = (serving.search.p95, serving.near.p95, serving.cost.slower) if serving else (None,) * 3
+    yield _at_most(f"search by words {over}", 50, search, "{:.0f} ms")
+    yield _at_most(f"search around a place {over}", 50, near, "{:.0f} ms")
+    yield _at_most("loads while gold is refreshed: slower by", 0.1, slower, "{:.0%}")
 
 
 def _at_least(what: str, bound: float, measured: float | None, unit: str) -> Goal:

@@ -66,8 +66,8 @@ def write_lines(path: Path, size: int) -> int:
 def _peaks(rig: Rig, put: Callable[[], int]) -> Peaks:
     rig.empty()
     with (
-        workers.started(rig) as (transformer, loader),
-        PeakWatch([transformer]) as of_transformer,
+        workers.started(rig) as (transformer, uploads, loader),
+        PeakWatch([transformer, uploads]) as of_transformer,
         PeakWatch([loader]) as of_loader,
     ):
         postings = put()

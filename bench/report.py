@@ -10,6 +10,7 @@ from bench.latency import percentiles
 from bench.memory import Peaks
 from bench.processes import MIB
 from bench.run import Result
+from bench.serving import Serving
 
 TEMPLATE = Path(__file__).parents[1] / "docs" / "performance.md.in"
 
@@ -63,9 +64,19 @@ def _others(result: Result) -> str:
     if outcome.drained:
         one, two = outcome.drained
         lines.append(f"a backlog of silver objects: one loader {one:,.0f} postings/s, two {two:,.0f}")
+    lines += _serving(outcome.serving) if outcome.serving else []
     lines += _peaks("a page of 500 captured postings", outcome.page)
     lines += _peaks("an upload of 1 GB of JSON lines", outcome.upload)
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _serving(serving: Serving) -> Iterator[str]:
+    cost = serving.cost
+    for what, times in (("by words", serving.search), ("around a place", serving.near)):
+        yield f"searches {what} of {serving.postings:,} postings: p50 {times.p50:.0f} ms, p95 {times.p95:.0f} ms"
+    yield f"loads, the loader alone: {cost.alone:,.0f} postings/s, while gold is refreshed {cost.refreshing:,.0f}"
+    each = f"{cost.kept * 1_000:.2f} ms for each posting that is replaced, {1_000 / cost.alone:.2f} ms to load one"
+    yield f"history: {each}; what is new or unchanged costs nothing"
 
 
 def _peaks(what: str, peaks: Peaks | None) -> Iterator[str]:

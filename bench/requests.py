@@ -68,6 +68,5 @@ def _finished_run() -> Run:
 
 
 def _counting(command: Command, counts: Path) -> Command:
-    service = command.name.partition("-")[0]
-    arguments = [command.arguments[0], "-m", "bench.counting", service]
+    arguments = [command.arguments[0], "-m", "bench.counting", command.arguments[-1]]
     return replace(command, arguments=arguments, environment={**command.environment, "BENCH_COUNTS": str(counts)})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import backlog, latency, machine, memory, profile, requests
+from bench import backlog, latency, machine, memory, profile, requests, serving
 from bench.comparison import Sample, Samples, Say, compare, differences
 from bench.contenders import dlt_pipeline
 from bench.contenders.contender import Contender
@@ -32,6 +32,8 @@ class Plan:
     uploads: int = 30
     backlog: int = 5_000
     run: int = 2_000  # postings of the run whose requests are counted
+    gold: int = 100_000  # postings that are searched
+    asked: int = 150  # questions of each kind
     page: bool = True  # peak memory for a captured page
     upload: bool = False  # ... and for an upload of 1 GB, which takes minutes
 
@@ -77,6 +79,7 @@ def run(plan: Plan, say: Say) -> Result:
             page=_page_peaks(rig, plan, say),
             upload=_upload_peaks(rig, plan, say),
             requests=counted,
+            serving=_serving(rig, plan, say),
         )
         found = tuple(line for workload in workloads for line in differences(samples, workload))
         return Result(outcome, workloads, found, tuple(_left_out(plan)), tuple(lines), machine.description(rig))
@@ -99,6 +102,11 @@ def _compared(rig: Rig, workload: Workload, rounds: int, say: Say) -> Iterator[S
         contenders[0].load(workload.cold)
         contenders.insert(1, Floor(rig, prepared(rig)))
     yield from compare(rig, workload, contenders, rounds, say)
+
+
+def _serving(rig: Rig, plan: Plan, say: Say) -> serving.Serving:
+    say(f"what gold costs the loads, and searches of {plan.gold:,} postings")
+    return serving.measure(rig, plan.gold, plan.asked)
 
 
 def _page_peaks(rig: Rig, plan: Plan, say: Say) -> memory.Peaks | None:

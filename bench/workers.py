@@ -26,7 +26,12 @@ def started(
     state = load(rig.home)
     assert state  # noqa: S101 - it runs
     options = Options(
-        transformers=transformers, loaders=loaders, extractors=extractors, console=False, simulator_postings=0
+        transformers=transformers,
+        uploads=transformers,
+        loaders=loaders,
+        extractors=extractors,
+        console=False,
+        simulator_postings=0,
     )
     commands = [
         change(command) for command in applications.commands(rig.home, state, options) if command.kind is Kind.WORKER

@@ -11,3 +11,10 @@ class TransientError(Exception):
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class NewerVersionError(TransientError):
+    """Made by a newer version of smelt, and left to a worker of that version: an upgrade is under way."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} of a newer version of smelt: it waits for a worker of that version", after=300.0)

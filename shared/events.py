@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from shared.errors import PermanentError
 from shared.fields import Ordinal, Params, RunId, Word
 from shared.objects import ObjectId
+from shared.versioned import refuse_newer
 
 # The message attribute by which an object is asked for once more, without leaving out what is known.
 IN_FULL = "smelt_in_full"
@@ -55,10 +56,11 @@ _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discrimina
 
 
 def command(body: str) -> Command:
-    """The command in a message of the extract queue. Raises PermanentError for anything else."""
+    """The command in a message of the extract queue. Raises NewerVersionError, PermanentError for anything else."""
     try:
         return _COMMAND.validate_json(body)
     except ValidationError as error:
+        refuse_newer(body, "version", "a command")
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)[:3])
         message = f"not a smelt command: {problems}"
         raise PermanentError(message) from None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from shared.errors import PermanentError
 from shared.fields import Count, RunId, Word
 from shared.objects import ObjectId
+from shared.versioned import refuse_newer
 
 LARGEST = 1 << 30  # bytes of a quarantine object, expanded
 
@@ -50,14 +51,14 @@ def write(rejected: Iterable[Rejected]) -> bytes:
 
 
 def read(body: bytes) -> list[Rejected]:
-    """The entries, at least one. Raises PermanentError for what `write` did not write."""
+    """The entries, at least one. Raises NewerVersionError, PermanentError for what `write` did not write."""
     try:
         with gzip.open(BytesIO(body)) as stream:
             content = stream.read(LARGEST + 1)
         if len(content) > LARGEST:
             message = f"a quarantine object of more than {LARGEST} bytes"
             raise PermanentError(message)
-        entries = [Rejected.model_validate_json(line) for line in content.splitlines()]
+        entries = [_entry(line) for line in content.splitlines()]
     except (OSError, EOFError, zlib.error, ValidationError) as error:
         message = f"not a quarantine object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
@@ -65,6 +66,14 @@ def read(body: bytes) -> list[Rejected]:
         message = "not a quarantine object: it is empty"
         raise PermanentError(message)
     return entries
+
+
+def _entry(line: bytes) -> Rejected:
+    try:
+        return Rejected.model_validate_json(line)
+    except ValidationError:
+        refuse_newer(line, "version", "a quarantine object")
+        raise
 
 
 def raw_text(record: object, limit: int) -> str:

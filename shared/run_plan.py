@@ -12,6 +12,7 @@ from shared.datasets.contract import Part, SequentialSource
 from shared.errors import PermanentError
 from shared.events import PageCommand
 from shared.fields import Count, Params, RunId, Word
+from shared.versioned import refuse_newer
 
 
 class RunPlan(BaseModel):
@@ -69,9 +70,10 @@ class RunPlan(BaseModel):
 
 
 def read(body: bytes) -> RunPlan:
-    """Raises PermanentError for what is not a plan."""
+    """Raises NewerVersionError, PermanentError for what is not a plan."""
     try:
         return RunPlan.model_validate_json(body)
     except ValidationError as error:
+        refuse_newer(body, "version", "a run plan")
         message = f"not a run plan: {error.error_count()} problems, first: {error.errors(include_url=False)[0]['msg']}"
         raise PermanentError(message) from None

@@ -8,16 +8,17 @@ from itertools import count
 from typing import Any, Literal, cast
 
 import polars as pl
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import ARRAY, BigInteger, Boolean, Date, DateTime, Double, Integer, Numeric, Table, Text
 from sqlalchemy.types import TypeEngine
 
 from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
 from shared.datasets.contract import Row, Tables
-from shared.errors import PermanentError
+from shared.errors import NewerVersionError, PermanentError
 from shared.fields import Count, Ordinal, RunId, Word
 from shared.objects import ObjectId
+from shared.versioned import refuse_newer
 
 HEADER = "smelt"  # the key of the header in the Parquet metadata
 CONTENT_HASH = "content_hash"
@@ -34,6 +35,14 @@ DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     Date: pl.Date(),
     DateTime: pl.Datetime("us"),
 }
+
+
+class OutdatedError(Exception):
+    """A batch by an older transform version lacks columns; `source` is the bronze object to make it from anew."""
+
+    def __init__(self, source: ObjectId) -> None:
+        super().__init__(source.key)
+        self.source = source
 
 
 class Counts(BaseModel):
@@ -206,18 +215,41 @@ def write(frame: pl.DataFrame, header: Header) -> bytes:
 
 
 def read(body: bytes) -> tuple[Header, pl.DataFrame]:
-    """The header and the rows. Raises PermanentError for what `write` did not write."""
+    """The header and the rows. Raises PermanentError for what `write` did not write.
+
+    During an upgrade there are batches of both versions: raises NewerVersionError for one that a newer transformer
+    wrote, and OutdatedError for one of an older transformer that lacks what this version needs.
+    """
     try:
-        metadata = pl.read_parquet_metadata(BytesIO(body))
-        header, frame = Header.model_validate_json(metadata[HEADER]), pl.read_parquet(BytesIO(body))
+        text = pl.read_parquet_metadata(BytesIO(body))[HEADER]
+        header, frame = _header(text), pl.read_parquet(BytesIO(body))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, ValueError, OSError) as error:
         message = f"not a silver object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
     frame = _with_newer_columns(frame)
     if dict(frame.schema) != schema(contract.tables(header.dataset)):
+        _refuse_other_version(header)
         message = f"not a silver object: its columns are not those of {header.dataset}"
         raise PermanentError(message)
     return header, frame
+
+
+def _header(text: str) -> Header:
+    try:
+        return Header.model_validate_json(text)
+    except ValidationError:
+        refuse_newer(text, "schema_version", "a batch")
+        raise
+
+
+def _refuse_other_version(header: Header) -> None:
+    """Other columns than ours are right where another version of the dataset's transform wrote them."""
+    ours = contract.normalise(header.dataset).VERSION
+    if header.transform_version > ours:
+        what = f"a batch of {header.dataset} by transform version {header.transform_version}"
+        raise NewerVersionError(what)
+    if header.transform_version < ours:
+        raise OutdatedError(header.source)
 
 
 def _with_newer_columns(frame: pl.DataFrame) -> pl.DataFrame:

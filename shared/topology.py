@@ -13,14 +13,20 @@ DAY: Final = 86_400
 
 @dataclass(frozen=True)
 class Queue:
-    """One work queue and the limits of the service that consumes it. Times are in seconds."""
+    """One work queue, the worker that consumes it, and that worker's limits. Times are in seconds."""
 
     name: str
     service: str
+    module: str  # what `python -m` runs
     time_limit: int
     max_receives: int
     visibility: int
     retention: int = 4 * DAY  # an outage over a long weekend loses nothing
+
+    @property
+    def code(self) -> str:
+        """The folder of `services/` whose code its worker runs."""
+        return self.module.split(".")[1]
 
     @property
     def dead_letter_name(self) -> str:
@@ -35,6 +41,7 @@ DEAD_LETTER_RETENTION: Final = 14 * DAY  # SQS's maximum: the clock runs from th
 EXTRACT: Final = Queue(
     "smelt-extract",
     service="extractor",
+    module="services.extractor.worker",
     time_limit=900,  # a page takes a minute at most; planning an archive, some hundred requests one after another
     max_receives=8,  # an API outage of about ten minutes is waited out by back-off before the DLQ
     visibility=90,
@@ -42,18 +49,29 @@ EXTRACT: Final = Queue(
 BRONZE: Final = Queue(
     "smelt-bronze",
     service="transformer",
-    time_limit=600,  # a page takes about a second; a 1 GB upload minutes
+    module="services.transformer.worker",
+    time_limit=600,  # a page takes about a second
     max_receives=5,  # input does not heal by itself: only our own outages are worth waiting for
+    visibility=90,
+)
+# What people and operators put into bronze, passed on by the transformer, so that no flood of it holds up a run.
+UPLOADS: Final = Queue(
+    "smelt-uploads",
+    service="uploads",
+    module="services.transformer.uploads",
+    time_limit=600,  # a 1 GB upload takes minutes
+    max_receives=5,
     visibility=90,
 )
 SILVER: Final = Queue(
     "smelt-silver",
     service="loader",
+    module="services.loader.worker",
     time_limit=600,
     max_receives=8,  # a database failover takes minutes: waited out by back-off
     visibility=90,
 )
-QUEUES: Final = (EXTRACT, BRONZE, SILVER)
+QUEUES: Final = (EXTRACT, BRONZE, UPLOADS, SILVER)
 
 # Where S3 publishes the event of a new object: {key prefix: queue}. A prefix belongs to exactly one queue.
 NOTIFICATIONS: Final = {

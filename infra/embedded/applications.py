@@ -1,6 +1,7 @@
-"""smelt's own parts: the USAJOBS simulator, the workers and the console, as child processes."""
+"""smelt's own parts: the USAJOBS simulator, the workers, the console and serving, as child processes."""
 
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Final
@@ -9,9 +10,9 @@ import infra
 from infra.embedded import aws, postgres, valkey
 from infra.embedded.options import Options
 from infra.embedded.ports import HOST
-from infra.embedded.process import Command, Kind
+from infra.embedded.process import Command, Kind, write_privately
 from infra.embedded.state import State
-from shared.topology import BRONZE, EXTRACT, SILVER
+from shared.topology import BRONZE, EXTRACT, SILVER, UPLOADS, queue_of
 
 ROOT: Final = Path(infra.__file__).parents[1]  # where `python -m services…` finds the packages, installed or not
 PROXIES: Final = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -32,11 +33,22 @@ def environment(home: Path, state: State, options: Options) -> dict[str, str]:
         "SMELT_BUCKET": aws.BUCKET,
         "SMELT_EXTRACT_QUEUE_URL": aws.queue_url(ports["aws"], EXTRACT),
         "SMELT_BRONZE_QUEUE_URL": aws.queue_url(ports["aws"], BRONZE),
+        "SMELT_UPLOADS_QUEUE_URL": aws.queue_url(ports["aws"], UPLOADS),
         "SMELT_SILVER_QUEUE_URL": aws.queue_url(ports["aws"], SILVER),
         **aws.environment(ports["aws"]),
-        **({"SMELT_CONSOLE_URL": f"http://{HOST}:{ports['console']}"} if options.console else {}),
+        **(console_login(home, ports["console"]) if options.console else {}),
+        **({"SMELT_SERVING_URL": f"http://{HOST}:{ports['serving']}"} if options.serving else {}),
         **(simulator if simulates(state, options) else {}),
     }
+
+
+def console_login(home: Path, port: int) -> dict[str, str]:
+    """Where the console is and its token: ours, kept in the home for its owner only, unless the environment has one."""
+    kept = home / "console-token"
+    if not kept.exists():
+        write_privately(kept, secrets.token_hex(24))
+    token = os.environ.get("SMELT_CONSOLE_TOKEN") or kept.read_text()
+    return {"SMELT_CONSOLE_URL": f"http://{HOST}:{port}", "SMELT_CONSOLE_TOKEN": token}
 
 
 def database_server(state: State) -> postgres.Server:
@@ -57,19 +69,26 @@ def commands(home: Path, state: State, options: Options) -> list[Command]:
     """How to run them, in the order of start."""
     given = _inherited() | state.environment
     simulator = [_simulator(state, options, given)] if simulates(state, options) else []
-    counts = {"extractor": options.extractors, "transformer": options.transformers, "loader": options.loaders}
+    counts = {
+        "extractor": options.extractors,
+        "transformer": options.transformers,
+        "uploads": options.uploads,
+        "loader": options.loaders,
+    }
     workers = [
         _worker(home, service, number, given)
         for service, count in counts.items()
         for number in range(1, count + 1)
         if options.workers
     ]
-    return [*simulator, *workers, *([_console(state, given)] if options.console else [])]
+    console = [_console(state, given)] if options.console else []
+    serving = [_serving(state, given)] if options.serving else []
+    return [*simulator, *workers, *console, *serving]
 
 
 def _simulator(state: State, options: Options, given: dict[str, str]) -> Command:
     port, postings = state.ports["simulator"], options.simulator_postings
-    settings = ["--port", str(port), "--postings", str(postings), "--api-key", state.secrets.simulator]
+    settings = ["--port", str(port), "--postings", str(postings), "--api-key-of", "SMELT_USAJOBS_API_KEY"]
     arguments = [sys.executable, "-m", "infra.embedded.simulator", *settings]
     return Command("simulator", Kind.SIMULATOR, arguments, given, ROOT, port=port, patience=5)
 
@@ -77,7 +96,7 @@ def _simulator(state: State, options: Options, given: dict[str, str]) -> Command
 def _worker(home: Path, service: str, number: int, given: dict[str, str]) -> Command:
     name = f"{service}-{number}"
     liveness = home / "run" / f"{name}.alive"
-    arguments = [sys.executable, "-m", f"services.{service}.worker"]
+    arguments = [sys.executable, "-m", queue_of(service).module]
     own = given | {"SMELT_LIVENESS_FILE": str(liveness), "SMELT_RECEIVE_WAIT": "1"}  # a stop waits for the poll to end
     return Command(name, Kind.WORKER, arguments, own, ROOT, liveness=liveness)
 
@@ -86,6 +105,12 @@ def _console(state: State, given: dict[str, str]) -> Command:
     port = state.ports["console"]
     own = given | {"SMELT_CONSOLE_PORT": str(port)}
     return Command("console", Kind.CONSOLE, [sys.executable, "-m", "services.ops.console"], own, ROOT, port=port)
+
+
+def _serving(state: State, given: dict[str, str]) -> Command:
+    port = state.ports["serving"]
+    own = given | {"SMELT_SERVING_PORT": str(port)}
+    return Command("serving", Kind.SERVING, [sys.executable, "-m", "services.serving"], own, ROOT, port=port)
 
 
 def _inherited() -> dict[str, str]:

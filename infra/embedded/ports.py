@@ -15,6 +15,7 @@ VARIABLES: Final = {
     "aws": "SMELT_AWS_PORT",
     "simulator": "SMELT_SIMULATOR_PORT",
     "console": "SMELT_CONSOLE_PORT",
+    "serving": "SMELT_SERVING_PORT",
 }
 
 

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     SIMULATOR = "simulator"
     WORKER = "worker"
     CONSOLE = "console"
+    SERVING = "serving"
 
 
 @dataclass(frozen=True)

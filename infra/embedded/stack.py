@@ -13,7 +13,7 @@ from infra.embedded.options import Options
 from infra.embedded.process import Command, Kind, Process
 from infra.embedded.state import Claim, Secrets, State, claim, claimed, exclusively, give_up, load, save
 
-STOP_ORDER: Final = (Kind.WORKER, Kind.CONSOLE, Kind.SIMULATOR, Kind.EMULATOR, Kind.CACHE, Kind.DATABASE)
+STOP_ORDER: Final = (Kind.WORKER, Kind.CONSOLE, Kind.SERVING, Kind.SIMULATOR, Kind.EMULATOR, Kind.CACHE, Kind.DATABASE)
 PATIENCE: Final = 90.0  # seconds that a stop waits for a start that is under way
 
 
@@ -199,7 +199,7 @@ def _make_resources(home: Path) -> bool:
 
 
 def _migrate(database_url: str) -> None:
-    importlib.import_module("shared.database.migrate").upgrade(database_url)
+    importlib.import_module("shared.database.upgrade").upgrade(database_url)
 
 
 def _part(name: str, kind: str, port: int | None, started: Process | None) -> Part:

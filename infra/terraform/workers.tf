@@ -20,10 +20,20 @@ variable "workers" {
       memory           = optional(number, 4096)
       memory_per_child = optional(number, 3072) # a document of 128 MiB is in memory several times over
       concurrency      = optional(number, 1)    # one a processor: it computes
-      least            = optional(number, 1)    # uploads come at any time
+      least            = optional(number, 1)    # it passes uploads on, which come at any time
       most             = optional(number, 10)
       backlog_per_task = optional(number, 60) # pages of about a second: a minute's work
       oldest           = optional(number, 300)
+    }), {})
+    uploads = optional(object({
+      cpu              = optional(number, 512) # half a processor: pages go first
+      memory           = optional(number, 4096)
+      memory_per_child = optional(number, 3072) # a document of 128 MiB is in memory several times over
+      concurrency      = optional(number, 1)
+      least            = optional(number, 1) # uploads come at any time
+      most             = optional(number, 10)
+      backlog_per_task = optional(number, 60)
+      oldest           = optional(number, 600) # people wait longer than schedules
     }), {})
     loader = optional(object({
       cpu              = optional(number, 512)

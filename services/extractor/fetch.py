@@ -11,6 +11,7 @@ import httpx
 from shared import lenient_json
 from shared.datasets.contract import Request
 from shared.errors import PermanentError, TransientError
+from shared.version import VERSION
 
 CONNECT_TIMEOUT = 5.0  # s
 READ_TIMEOUT = 30.0  # s without a byte
@@ -39,7 +40,11 @@ class RateLimitedError(TransientError):
 
 def client() -> httpx.Client:
     """A client to be shared by all requests of a process."""
-    return httpx.Client(timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), follow_redirects=False)
+    return httpx.Client(
+        timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+        headers={"User-Agent": f"smelt/{VERSION}"},  # where a source wants none of its own
+        follow_redirects=False,
+    )
 
 
 def fetch(http: httpx.Client, request: Request) -> Answer:

@@ -15,7 +15,6 @@ from services.extractor.cache import AnswerCache
 from services.extractor.counting import counted
 from services.extractor.fetch import LARGEST_RESPONSE, Answer, RateLimitedError, client, fetch
 from services.extractor.limit import RateLimit, connection_pool
-from services.extractor.pressure import LIMITS, Pressure
 from services.extractor.slot import Slots, understood
 from shared import lenient_json, objects, run_plan, telemetry
 from shared.datasets import contract
@@ -23,12 +22,14 @@ from shared.datasets.contract import Params, Plan, Request, SequentialSource, So
 from shared.engine import worker
 from shared.engine.delivery import Handler
 from shared.engine.message import Message
+from shared.engine.pressure import Pressure
 from shared.errors import TransientError
 from shared.events import PageCommand, RunCommand, command
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
 from shared.settings import Settings
 from shared.telemetry import metrics
+from shared.topology import BRONZE, SILVER
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,6 +39,9 @@ log = structlog.get_logger()
 
 LARGEST_BATCH = 10  # messages, SQS's limit
 LARGEST_PLAN = 16 << 20  # bytes
+# Messages that may wait before extraction pauses: at a page a second one transformer needs 500 s for them, and after
+# 600 s somebody is told (services/ops/alerts.py). A loader is faster.
+LIMITS = {BRONZE: 500, SILVER: 500}
 
 
 @dataclass(frozen=True)

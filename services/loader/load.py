@@ -22,7 +22,7 @@ from shared.errors import PermanentError
 from shared.failpoint import failpoint
 from shared.objects import Content, ObjectId, SupersededError
 from shared.observation import Observation, observation
-from shared.silver import Header
+from shared.silver import Header, OutdatedError
 from shared.telemetry import metrics
 from shared.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 
@@ -49,7 +49,7 @@ class Loaded:
 
 
 class NeededInFullError(Exception):
-    """A silver object has bare sightings of content that the database lacks; `source` is the bronze object it is of."""
+    """A silver object lacks what the database needs; `source` is the bronze object to make it from once more."""
 
     def __init__(self, source: ObjectId) -> None:
         super().__init__(source.key)
@@ -98,7 +98,10 @@ def _count(loaded: Loaded) -> None:
 
 def load_silver(connection: Connection, content: Content) -> Loaded:
     """A batch of rows: ledger, fence, rows, ledger; then whatever it makes complete."""
-    header, frame = silver.read(content.body)
+    try:
+        header, frame = silver.read(content.body)
+    except OutdatedError as outdated:
+        raise NeededInFullError(outdated.source) from None
     telemetry.note(dataset=header.dataset, run_id=header.run_id)
     object_id = ledger.enter(connection, header)
     if object_id is None:

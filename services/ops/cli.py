@@ -26,9 +26,13 @@ from services.ops.commands import (
     trace,
     upload,
 )
+from services.ops.commands.terminal import printable
 from shared import telemetry
 from shared.errors import PermanentError
-from shared.topology import QUEUES
+from shared.topology import QUEUES, queue_of
+from shared.version import VERSION
+
+SERVICES = [queue.service for queue in QUEUES]
 
 app = typer.Typer(
     help="From APIs and files into Postgres, with proof that nothing was lost.",
@@ -36,6 +40,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the option's value, as typer hands it over
+    if wanted:
+        sys.stdout.write(f"smelt {VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def smelt(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before any command."""
+
+
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.status)
@@ -58,16 +80,15 @@ app.add_typer(database.app, name="db")
 
 
 @app.command()
-def worker(service: Annotated[str, typer.Argument(help="extractor, transformer or loader")]) -> None:
+def worker(service: Annotated[str, typer.Argument(help=", ".join(SERVICES), autocompletion=lambda: SERVICES)]) -> None:
     """Run one worker in the foreground until SIGTERM or Ctrl-C.
 
     Example: eval "$(smelt env)" && smelt worker loader
     """
-    known = [queue.service for queue in QUEUES]
-    if service not in known:
-        message = f"no service {service!r}; known: {', '.join(known)}"
+    if service not in SERVICES:
+        message = f"no service {service!r}; known: {', '.join(SERVICES)}"
         raise PermanentError(message)
-    os.execv(sys.executable, [sys.executable, "-m", f"services.{service}.worker"])  # noqa: S606 - this very Python
+    os.execv(sys.executable, [sys.executable, "-m", queue_of(service).module])  # noqa: S606 - this very Python
 
 
 def main() -> NoReturn:
@@ -87,5 +108,5 @@ def main() -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"smelt: {message}\n")
+    sys.stderr.write(f"smelt: {printable(message)}\n")
     sys.exit(1)

@@ -62,7 +62,7 @@ def fate(connections: Connections, key: str) -> Fate | None:
     listed = versions.listed(connections.s3, bucket, key)
     stored = [one for together in listed for one in together if one.object.key == key]
     letters = dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE).letters
-    under_way = UNDER_WAY[runs.under_way(connections)]
+    under_way = UNDER_WAY[runs.under_way(connections, {queue.name for queue in QUEUES})]
     with connections.database.connect() as connection:
         known = LEDGERS[prefix](connection, key)
     if prefix == BRONZE_PREFIX:

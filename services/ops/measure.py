@@ -13,6 +13,7 @@ from redis import RedisError
 from services.ops.connections import Connections
 from shared.engine.message import dead_letter_url
 from shared.engine.presence import Seen
+from shared.engine.trouble import Trouble
 from shared.topology import QUEUES
 
 if TYPE_CHECKING:
@@ -49,25 +50,28 @@ class Look:
     dead: Mapping[str, Counts | None]  # likewise: its dead letters
     workers: list[Seen] | None
     problems: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] | None = ()  # what failed and will be tried again
 
 
 def look(connections: Connections) -> Look:
     """Measure everything at once. Never raises for a part that is away."""
     urls = {queue.name: connections.settings.queue_url(queue) for queue in QUEUES}
     problems: list[str] = []
-    with ThreadPoolExecutor(2 * len(urls) + 1) as pool:
+    with ThreadPoolExecutor(2 * len(urls) + 2) as pool:
         work = {name: pool.submit(_or_unknown, problems, _counting(connections.sqs, url)) for name, url in urls.items()}
         dead = {
             name: pool.submit(_or_unknown, problems, _counting(connections.sqs, dead_letter_url(url)))
             for name, url in urls.items()
         }
         workers = pool.submit(_or_unknown, problems, connections.roster.current)
+        troubles = pool.submit(_or_unknown, problems, lambda: tuple(connections.trouble.current()))
     return Look(
         at=monotonic(),
         work={name: counted.result() for name, counted in work.items()},
         dead={name: counted.result() for name, counted in dead.items()},
         workers=workers.result(),
         problems=tuple(dict.fromkeys(problems)),
+        troubles=troubles.result(),
     )
 
 

@@ -13,12 +13,11 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.ops import measure
+from services.ops import fresh, measure
 from services.ops.connections import Connections
 from services.ops.console.gauge import Gauge, Known
 from services.ops.flow import Flow, flows
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # s that an answer waits for its measurements; Prometheus waits 10
 AGES_LAST = 60.0  # s; CloudWatch has a value a minute, and is paid for each answer
-
-# By the database's clock, since the source (of files, S3) answered with the newest data that is loaded.
-FRESHNESS = text("""
-    select dataset, extract(epoch from clock_timestamp() - max(observed_at))::float from ops.object group by dataset
-""")
 
 Observe = Callable[[CallbackOptions], Iterator[Observation]]
 
@@ -57,12 +51,12 @@ def observe(meter: Meter, connections: Connections, cloudwatch: "CloudWatchClien
     """Register the gauges. What hangs is waited for in the background, once for all of them."""
     ages = Gauge("ages", lambda: measure.oldest(cloudwatch, connections), rest=AGES_LAST)
     looks = Gauge("queues", lambda: _flows(connections, ages))
-    fresh = Gauge("freshness", lambda: _freshness(connections))
+    known = Gauge("freshness", lambda: _freshness(connections))
     gauge = meter.create_observable_gauge
     gauge("smelt.queue.messages", [_of_queues(looks, _messages)], "{message}", "Messages on a queue, by state")
     gauge("smelt.queue.dead_letters", [_of_queues(looks, _dead)], "{message}", "Messages that could not be handled")
     gauge("smelt.queue.oldest", [_of_queues(looks, _oldest)], "s", "How long the oldest message has waited")
-    gauge("smelt.freshness", [partial(_ages_of_data, fresh)], "s", "Since the newest data of a dataset was observed")
+    gauge("smelt.freshness", [partial(_ages_of_data, known)], "s", "Since the newest complete run, or file")
 
 
 def _of_queues(looks: Gauge[list[Flow]], say: Callable[[Flow], Iterator[Observation]]) -> Observe:
@@ -87,10 +81,10 @@ def _oldest(flow: Flow) -> Iterator[Observation]:
     yield from _known(flow.oldest, queue=flow.queue)
 
 
-def _ages_of_data(fresh: Gauge[list[tuple[str, float]]], _: CallbackOptions) -> Iterator[Observation]:
-    found = fresh.read(monotonic() + PATIENCE)
-    for dataset, age in found.value if isinstance(found, Known) else ():
-        yield from _known(max(0.0, age), dataset=dataset)  # the two clocks may differ
+def _ages_of_data(known: Gauge[dict[str, float]], _: CallbackOptions) -> Iterator[Observation]:
+    found = known.read(monotonic() + PATIENCE)
+    for dataset, age in found.value.items() if isinstance(found, Known) else ():
+        yield from _known(age, dataset=dataset)
 
 
 def _known(value: float | None, **labels: str) -> Iterator[Observation]:
@@ -103,6 +97,6 @@ def _flows(connections: Connections, ages: Gauge[dict[str, float]]) -> list[Flow
     return flows(None, measure.look(connections), known.value if isinstance(known, Known) else {})
 
 
-def _freshness(connections: Connections) -> list[tuple[str, float]]:
+def _freshness(connections: Connections) -> dict[str, float]:
     with connections.database.connect() as connection:
-        return [(dataset, age) for dataset, age in connection.execute(FRESHNESS)]
+        return fresh.ages(connection)

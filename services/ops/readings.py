@@ -1,6 +1,5 @@
 """What the rules of `alerts` are held against: measured from queues, workers, the ledger and the schedules."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import inf
@@ -9,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from services.ops import scheduled_runs, schedules
+from services.ops import fresh, scheduled_runs, schedules
 from services.ops.alerts import Reading, rules
 from services.ops.connections import Connections
 from services.ops.flow import Flow
@@ -17,11 +16,6 @@ from services.ops.measure import Look
 from shared.datasets import contract
 from shared.engine.presence import Seen
 
-# A run of a part of a dataset makes only that part fresh. What is read counts from the plan on, by S3's clock.
-FRESH = text("""
-    select extract(epoch from now() - max(planned_at))::float from ops.run
-    where dataset = :dataset and completed_at is not null and params = coalesce(cast(:whole as jsonb), params)
-""")
 FEWEST = 20  # records a day, below which a share says nothing
 # Records rejected in the last day and not dealt with since, as a share of those read.
 QUARANTINED = text("""
@@ -98,12 +92,12 @@ def _idle(seen: Seen) -> float:
 
 
 def _freshness(connection: Connection) -> Iterator[Reading]:
+    ages = fresh.ages(connection)
     for dataset in contract.names():
         if contract.freshness(dataset) is not None:
-            whole = contract.source(dataset).first_run
-            scope = None if whole is None else json.dumps(dict(whole))
-            age: float | None = connection.scalar(FRESH, {"dataset": dataset, "whole": scope})
-            yield Reading("freshness", dataset, age, "" if age is not None else "no run was ever complete")
+            yield Reading(
+                "freshness", dataset, ages.get(dataset), "" if dataset in ages else "no run was ever complete"
+            )
 
 
 def _shares(connection: Connection) -> Iterator[Reading]:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,9 +17,13 @@ from services.ops.run_query import LATEST, ONE, RECENT
 from shared.datasets import contract
 from shared.engine.trouble import Trouble
 from shared.events import RunCommand
+from shared.topology import BRONZE, EXTRACT, SILVER
 
+WAY = frozenset(queue.name for queue in (EXTRACT, BRONZE, SILVER))  # of a run's messages: uploads wait elsewhere
 POLL = 0.5  # s between two looks at a run
-QUIET = 15.0  # s without a page and without a message on any queue: longer than an event takes from S3 to its queue
+QUIET = (
+    15.0  # s without a page and without a message on a queue of runs: longer than an event takes from S3 to its queue
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Run:
         return (self.planned_pages - self.pages) / self.rate if self.rate else None
 
     def state(self, *, busy: bool | None) -> str:
-        """`complete`, `refused`, `running`, `incomplete` or `unknown`; `busy` is whether any queue has a message.
+        """`complete`, `refused`, `running`, `incomplete` or `unknown`; `busy` is whether a queue on its way has any.
 
         With nothing under way for a while, what is missing does not come by itself.
         """
@@ -136,7 +140,7 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
         depths = queues.depths(connections)
         dead = _dead_letters_of(connections, run_id) if any(depth.dead for depth in depths) else ()
         yield Progress(run, dead, troubles_of(connections, run_id))
-        idle = 0 if any(depth.busy for depth in depths) else idle + 1
+        idle = 0 if _busy(depths, WAY) else idle + 1
         if (dead and idle > 1) or (run and (run.done or run.refused)) or time.monotonic() > deadline:
             return
         time.sleep(POLL)
@@ -154,10 +158,10 @@ def latest(connection: Connection, most: int, dataset: str | None = None, since:
     return [Run(*row) for row in connection.execute(LATEST, {"most": most, "dataset": dataset, "since": since})]
 
 
-def under_way(connections: Connections) -> bool | None:
-    """Whether any queue has a message, of whatever run; None where that cannot be measured."""
+def under_way(connections: Connections, way: Collection[str] = WAY) -> bool | None:
+    """Whether any of these queues has a message, of whatever run; None where that cannot be measured."""
     try:
-        return any(depth.busy for depth in queues.depths(connections))
+        return _busy(queues.depths(connections), way)
     except (BotoCoreError, ClientError):
         return None
 
@@ -168,6 +172,10 @@ def troubles_of(connections: Connections, run_id: str) -> tuple[Trouble, ...]:
         return tuple(trouble for trouble in connections.trouble.current() if run_id in trouble.body)
     except RedisError:
         return ()
+
+
+def _busy(depths: list[queues.Depth], way: Collection[str]) -> bool:
+    return any(depth.busy for depth in depths if depth.name in way)
 
 
 def _dead_letters_of(connections: Connections, run_id: str) -> tuple[DeadLetter, ...]:

@@ -124,13 +124,17 @@ def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:
 
 
 def _definition(scheduler: "EventBridgeSchedulerClient", name: str) -> "GetScheduleOutputTypeDef":
+    """Of one that starts runs: others, as Terraform makes them, are none of ours."""
     try:
-        return scheduler.get_schedule(GroupName=GROUP, Name=name)
+        found = scheduler.get_schedule(GroupName=GROUP, Name=name)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
+        found = None
+    if found is None or not _is_run(found["Target"]["Arn"]):
         message = f"no schedule {name}: see `smelt schedule list`"
-        raise PermanentError(message) from None
+        raise PermanentError(message)
+    return found
 
 
 def _target(connections: Connections, run: RunCommand) -> "TargetTypeDef":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18  # bytes read at a time
 # Told by their first bytes, never by the object's name.
 COMPRESSIONS: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream),
+    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream),  # type: ignore[no-untyped-call]
     b"\x28\xb5\x2f\xfd": zstd.ZstdFile,
 }
 
@@ -39,7 +39,7 @@ class _Expanded(io.RawIOBase):
         view = memoryview(buffer)
         try:
             chunk = self._stream.read(len(view))
-        except (gzip.BadGzipFile, EOFError, isal_zlib.error, zstd.ZstdError) as error:
+        except (gzip.BadGzipFile, EOFError, isal_zlib.error, zstd.ZstdError) as error:  # type: ignore[misc]  # its stub has no type
             message = f"damaged compression: {error}"
             raise PermanentError(message) from error
         self._read += len(chunk)

@@ -9,7 +9,6 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url
 
-from shared.database.storage import spare_compression
 from shared.datasets import contract
 from shared.errors import PermanentError
 
@@ -29,12 +28,6 @@ def configuration(url: str = "") -> Config:
     config.set_main_option("version_locations", "\n".join(str(folder) for folder in folders))
     config.attributes["url"] = url
     return config
-
-
-def upgrade(url: str) -> None:
-    """Bring the database to the newest schema. Safe to run twice, and at once from two places."""
-    command.upgrade(configuration(url), "heads")
-    spare_compression(engine_of(url))
 
 
 def generate(url: str, dataset: str) -> Path:
@@ -66,11 +59,30 @@ def generate(url: str, dataset: str) -> Path:
 
 
 def missing(engine: Engine) -> set[str]:
-    """Names of the migrations that the code needs and the database does not have."""
-    script = ScriptDirectory.from_config(configuration())
+    """Names of the migrations that the code needs and the database does not have.
+
+    One that this code does not know comes from a newer version, and after all those of its branch that it does know:
+    they are numbered. Whatever a newer version has changed still serves this one.
+    """
+    script, unknown = ScriptDirectory.from_config(configuration()), ahead(engine)
+    known = tuple(head for head in _heads(engine) if head not in unknown)
+    needed = set(script.get_heads()) - {found.revision for found in script.get_all_current(known)}
+    return {one for one in needed if not any(_branch(one) == _branch(later) and one < later for later in unknown)}
+
+
+def _heads(engine: Engine) -> tuple[str, ...]:
     with engine.connect() as connection:
-        heads = MigrationContext.configure(connection, opts=VERSION_TABLE).get_current_heads()
-    return set(script.get_heads()) - {found.revision for found in script.get_all_current(heads)}
+        return MigrationContext.configure(connection, opts=VERSION_TABLE).get_current_heads()
+
+
+def ahead(engine: Engine) -> set[str]:
+    """Migrations that the database has and this code does not know."""
+    known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    return set(_heads(engine)) - known
+
+
+def _branch(revision: str) -> str:
+    return revision.rpartition("_")[0]
 
 
 def engine_of(url: str) -> Engine:

@@ -1,4 +1,4 @@
-"""One received SQS message, and the four things that may be done with it."""
+"""One received SQS message, and the five things that may be done with it."""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared import telemetry
+from shared.failpoint import failpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -61,6 +62,16 @@ def show_again(sqs: "SQSClient", message: Message, after: float) -> None:
     )
 
 
+def pass_on(sqs: "SQSClient", message: Message, queue_url: str) -> None:
+    """Copy the message to another queue: body and attributes as they are, the trace going on.
+
+    A crash before it is deleted leaves both: the copy is then a duplicate, never a loss.
+    """
+    attributes = _attributes({**message.attributes, **telemetry.carrier()})
+    sqs.send_message(QueueUrl=queue_url, MessageBody=message.body, MessageAttributes=attributes)
+    failpoint("message.passed_on")
+
+
 def dead_letter_url(queue_url: str) -> str:
     """The URL of a queue's dead-letter queue: `shared.topology` names them so."""
     return f"{queue_url}-dlq"
@@ -82,13 +93,18 @@ def bury(sqs: "SQSClient", message: Message, service: str, error: BaseException)
         "trace_id": telemetry.trace_id(),
     }
     kept = {name: value for name, value in message.attributes.items() if name not in reason}
-    filled = [(name, value) for name, value in {**reason, **kept}.items() if value]
     sqs.send_message(
         QueueUrl=dead_letter_url(message.queue_url),
         MessageBody=message.body,
-        MessageAttributes={name: _attribute(value) for name, value in filled[:MOST_ATTRIBUTES]},
+        MessageAttributes=_attributes({**reason, **kept}),
     )
     delete(sqs, message)
+
+
+def _attributes(values: Mapping[str, str]) -> "dict[str, MessageAttributeValueTypeDef]":
+    """The first that are not empty, as many as SQS takes."""
+    filled = [(name, value) for name, value in values.items() if value]
+    return {name: _attribute(value) for name, value in filled[:MOST_ATTRIBUTES]}
 
 
 def _attribute(value: str) -> "MessageAttributeValueTypeDef":

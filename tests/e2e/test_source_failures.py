@@ -1,11 +1,7 @@
-"""A source that refuses, stumbles or is not there: a clear error in the right place, and no posting lost."""
-
-import os
-import signal
+"""A source that refuses or stumbles: a clear error in the right place, and no posting lost."""
 
 import pytest
 
-from infra.embedded import stack
 from shared.datasets import contract
 from tests.e2e.conftest import Deployment, run_outcome
 
@@ -45,13 +41,3 @@ def test_an_unknown_dataset_is_refused(deployment: Deployment) -> None:
     result = deployment.smelt("run", "weather")
     known = ", ".join(contract.names())
     assert (result.returncode, result.stderr) == (1, f"smelt: no dataset 'weather'; known: {known}\n")
-
-
-def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployment) -> None:
-    simulator = next(part for part in stack.status(deployment.home) if part.name == "simulator")
-    assert simulator.pid
-    os.kill(simulator.pid, signal.SIGTERM)
-    result = deployment.smelt("run", "usajobs_search", "--wait", "--timeout", "12")
-    assert result.returncode == 1
-    assert "waits: extractor: TransientError" in result.stdout
-    assert "ConnectError" in result.stdout

@@ -88,9 +88,9 @@ def test_a_bad_file_becomes_a_dead_letter_that_says_why(
     deployment: Deployment, name: str, body: bytes, dataset: str, reason: str
 ) -> None:
     deployment.upload(name, body, dataset)
-    letter = deployment.dead_letter("bronze", name.replace(" ", "+"))
+    letter = deployment.dead_letter("uploads", name.replace(" ", "+"))
     assert reason in letter["error_message"]
-    assert (letter["service"], letter["source_queue"], letter["attempts"]) == ("transformer", "smelt-bronze", "1")
+    assert (letter["service"], letter["source_queue"], letter["attempts"]) == ("uploads", "smelt-uploads", "1")
 
     good = deployment.upload(f"good after {name}.json", json.dumps(response(posting(920_000_001))).encode())
     assert deployment.ledger(good)["read"] == 1

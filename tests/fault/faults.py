@@ -15,6 +15,7 @@ import psycopg2
 
 from services.ops import runs
 from shared.failpoint import POINTS
+from shared.topology import SILVER
 from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
 from tests.fault.worker import VISIBILITY
@@ -46,7 +47,7 @@ def many_times_in_any_order(rig: Rig, rng: random.Random, oracle: Oracle) -> Non
         Bucket=rig.connections.settings.bucket, Prefix=f"silver/usajobs_search/uploads/fault/{oracle.number}/"
     )
     for version in silver.get("Versions", []):
-        rig.send_event({"key": version["Key"], "versionId": version["VersionId"]}, queue=2)
+        rig.send_event({"key": version["Key"], "versionId": version["VersionId"]}, SILVER)
 
 
 def extraction(rig: Rig, rng: random.Random, oracle: Oracle) -> None:

@@ -22,12 +22,12 @@ from infra.embedded.options import Options
 from services.ops import audit, queues, runs
 from services.ops.connections import Connections, connect
 from shared.database.engine import connect as connect_database
-from shared.topology import QUEUES
+from shared.topology import BRONZE, QUEUES, Queue
 from tests.fault.oracle import VERSION, Oracle, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
 
-SERVICES = ("extractor", "transformer", "loader")
+SERVICES = tuple(queue.service for queue in QUEUES)
 POSTINGS = 200  # of the simulated source
 PATIENCE = 90.0  # s after the end of the faults in which everything must be settled
 
@@ -85,11 +85,11 @@ class Rig:
         oracle.accept(upload, answer["VersionId"])
         return {"key": upload.key, "versionId": answer["VersionId"], "eTag": answer["ETag"].strip('"')}
 
-    def send_event(self, described: dict[str, Any], queue: int = 1) -> None:
-        """Send an event as S3 writes it, to the bronze queue (1) or the silver queue (2)."""
+    def send_event(self, described: dict[str, Any], queue: Queue = BRONZE) -> None:
+        """Send an event as S3 writes it, to the bronze queue or another."""
         bucket = self.connections.settings.bucket
         record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": described}}
-        url = self.connections.settings.queue_url(QUEUES[queue])
+        url = self.connections.settings.queue_url(queue)
         self.connections.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [record]}))
 
     @contextmanager

@@ -78,10 +78,12 @@ def main(service: str, mutant: str = "") -> None:
     """Serve until told to stop."""
     if mutant:
         MUTANTS[mutant]()
-    module = importlib.import_module(f"services.{service}.worker")
-    if service == "transformer":
-        module.sliced = partial(module.sliced, most_records=MOST_RECORDS)
-    queue = replace(queue_of(service), visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
+    consumed = queue_of(service)
+    module = importlib.import_module(consumed.module)
+    if service == "uploads":
+        transforming = importlib.import_module("services.transformer.worker")
+        transforming.sliced = partial(transforming.sliced, most_records=MOST_RECORDS)
+    queue = replace(consumed, visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
     try:
         serve(load_settings(), queue, module.bootstrap, getattr(module, "check", lambda _: None))
     except PermanentError as error:

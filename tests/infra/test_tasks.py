@@ -16,11 +16,13 @@ from shared.datasets.usajobs_search.source import ApiSettings
 from shared.events import RunCommand, command
 from shared.schedule import SCHEDULED_TIME, TRIGGER
 from shared.settings import Settings
+from shared.topology import QUEUES, Queue
 from tests.infra.conftest import Deployment
 
 pytestmark = pytest.mark.integration
 
-SERVICES = ("extractor", "transformer", "loader", "ops")
+SERVICES = ("extractor", "transformer", "uploads", "loader", "ops")
+SECRETS = {"SMELT_REDIS_URL": "rediss://:password@cache.example:6379"}  # what the secret holds that a task is told of
 OTHERS = {"AWS_DEFAULT_REGION", "PGPASSWORD"}  # boto3's and libpq's
 
 
@@ -45,7 +47,7 @@ def test_the_settings_of_a_service_are_complete(
     for name in [name for name in os.environ if name.startswith("SMELT_")]:
         monkeypatch.delenv(name)  # of a stack that other tests use
     for name, value in told(deployment, service).items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, SECRETS.get(name, value))
     settings = Settings()
     assert (settings.database_url is not None) == (service in {"loader", "ops"})
 
@@ -79,9 +81,14 @@ def test_the_first_container_opens_the_scratch_disk_and_leaves_the_certificates(
     assert tmp_path.stat().st_mode & 0o7777 == 0o1777
 
 
-@pytest.mark.parametrize("service", ["extractor", "transformer", "loader"])
-def test_a_worker_runs_the_module_of_its_service(deployment: Deployment, service: str) -> None:
-    assert deployment.container(service, service)["command"] == ["python", "-m", f"services.{service}.worker"]
+@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+def test_a_worker_runs_the_module_that_consumes_its_queue(deployment: Deployment, queue: Queue) -> None:
+    assert deployment.container(queue.service, queue.service)["command"] == ["python", "-m", queue.module]
+
+
+def test_every_service_has_an_image_but_uploads_which_run_the_transformer_s(deployment: Deployment) -> None:
+    names = {values["name"] for _, values in deployment.all("aws_ecr_repository")}
+    assert names == {f"smelt/{service}" for service in SERVICES if service != "uploads"}
 
 
 def schedules_of_runs(deployment: Deployment) -> list[dict[str, Any]]:

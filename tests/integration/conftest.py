@@ -1,14 +1,19 @@
 """Real Postgres, Valkey, queues and bucket, each test with empty tables and queues of its own where it needs them."""
 
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
+from infra.embedded import stack
+from infra.embedded.stack import Running
 from shared.database import ops_tables, silver_tables
 from shared.database.engine import connect
 from shared.datasets import contract
+from tests.integration.embedded import INFRASTRUCTURE
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +33,25 @@ def database(engine: Engine) -> Engine:
     with engine.begin() as connection:
         connection.execute(text(f"truncate {', '.join(table.fullname for table in tables)} restart identity cascade"))
     return engine
+
+
+@pytest.fixture
+def newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other stack's settings, which fixtures of other tests put into the environment of this process."""
+    for name in [name for name in os.environ if name.startswith(("SMELT_", "AWS_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home that the tests of a module share, so that the database is initialised once."""
+    home = tmp_path_factory.mktemp("machine") / ".smelt"
+    yield home
+    stack.erase(home)
+
+
+@pytest.fixture
+def running(home: Path) -> Iterator[Running]:
+    """A stack of nothing but backends, in `home`."""
+    yield stack.start(home, INFRASTRUCTURE)
+    stack.stop(home)

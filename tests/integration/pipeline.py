@@ -12,6 +12,7 @@ from sqlalchemy import select
 from services.loader import worker as loading
 from services.loader.load import load
 from services.ops.connections import Connections, connect
+from services.transformer import uploads
 from services.transformer import worker as transforming
 from shared import objects
 from shared.database.silver_tables import METADATA
@@ -19,7 +20,7 @@ from shared.datasets.contract import Part
 from shared.engine.message import Message
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
-from shared.topology import BRONZE, SILVER, Queue
+from shared.topology import BRONZE, SILVER, UPLOADS, Queue
 from tests.integration.letters import purge
 
 DATASET = "usajobs_search"
@@ -79,6 +80,7 @@ class Pipeline:
         """Handle messages until there are none; the outcomes."""
         handlers = {
             BRONZE: transforming.bootstrap(self.connections.settings),
+            UPLOADS: uploads.bootstrap(self.connections.settings),
             SILVER: loading.bootstrap(self.connections.settings),
         }
         outcomes: list[str] = []
@@ -88,8 +90,8 @@ class Pipeline:
 
     def refined(self) -> list[str]:
         """What the transformer does with what is there, while no loader works."""
-        handle = transforming.bootstrap(self.connections.settings)
-        return [handle(message) for message in self.taken(BRONZE)]
+        transformer = transforming.compose(self.connections.settings)
+        return [transformer.handle(message) for message in self.taken(BRONZE)]
 
     def taken(self, queue: Queue) -> Iterator[Message]:
         """Up to ten messages, taken off it once they are handled."""

@@ -58,6 +58,7 @@ if __name__ == "__main__":
     queue = Queue(
         "probe",
         service="transformer",
+        module=__name__,
         time_limit=int(time_limit),
         max_receives=int(max_receives),
         visibility=int(visibility),

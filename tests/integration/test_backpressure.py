@@ -6,9 +6,9 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from services.extractor.pressure import FRESH, LIMITS, LONGEST, Pressure
-from services.extractor.worker import Extractor, bootstrap
+from services.extractor.worker import LIMITS, Extractor, bootstrap
 from shared.engine.message import Message
+from shared.engine.pressure import FRESH, LONGEST, Pressure
 from shared.events import PageCommand, RunCommand
 from shared.settings import Settings, load_settings
 from shared.topology import BRONZE, SILVER

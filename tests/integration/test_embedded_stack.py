@@ -1,19 +1,11 @@
-"""The embedded stack, started for real: what it offers, what survives, what is left behind."""
+"""The embedded stack, started for real: what it offers, and what survives."""
 
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
-import boto3
 import psycopg2
 import pytest
 from redis import Redis
@@ -22,85 +14,14 @@ from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
 from infra.embedded import process, stack
-from infra.embedded.errors import AlreadyRunning, NotRunning, StackError
-from infra.embedded.identity import birth_of
+from infra.embedded.errors import StackError
 from infra.embedded.options import Options
-from infra.embedded.process import Command, Kind
 from infra.embedded.stack import Running
-from infra.embedded.state import exclusively
-from infra.embedded.supervisor import watch
 from infra.embedded.wheels import folder_of
 from shared.topology import BRONZE, QUEUES
+from tests.integration.embedded import INFRASTRUCTURE, aws, execute, keys_on_the_bronze_queue, kill_all, put
 
-pytestmark = pytest.mark.integration
-
-INFRASTRUCTURE = Options(workers=False, console=False, simulator_postings=0, migrate=False)
-REPOSITORY = Path(stack.__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _shell_of_a_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other stack's settings, which fixtures of other tests put into the environment of this process."""
-    for name in [name for name in os.environ if name.startswith(("SMELT_", "AWS_"))]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home that all tests share, so that the database is initialised once."""
-    home = tmp_path_factory.mktemp("machine") / ".smelt"
-    yield home
-    stack.erase(home)
-
-
-@pytest.fixture
-def running(home: Path) -> Iterator[Running]:
-    yield stack.start(home, INFRASTRUCTURE)
-    stack.stop(home)
-
-
-def aws(running: Running, service: str) -> Any:
-    settings = running.environment
-    return boto3.Session(
-        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-        region_name=settings["AWS_DEFAULT_REGION"],
-    ).client(service, endpoint_url=settings["AWS_ENDPOINT_URL"])
-
-
-def execute(running: Running, statement: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(running.environment["SMELT_DATABASE_URL"])
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
-
-
-def keys_on_the_bronze_queue(running: Running) -> set[str]:
-    queue_url = running.environment["SMELT_BRONZE_QUEUE_URL"]
-    sqs = aws(running, "sqs")
-    keys = set()
-    while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            body = json.loads(message["Body"])
-            keys |= {record["s3"]["object"]["key"] for record in body.get("Records", [])}
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-    return keys
-
-
-def put(running: Running, key: str, body: bytes = b"{}") -> str:
-    done = aws(running, "s3").put_object(Bucket=running.environment["SMELT_BUCKET"], Key=key, Body=body)
-    return str(done["VersionId"])
-
-
-def kill_all(home: Path) -> None:
-    parts = process.all_recorded(home)
-    for part in parts:
-        os.kill(part.pid, signal.SIGKILL)
-    while any(part.alive for part in parts):
-        time.sleep(0.01)
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("newcomer")]
 
 
 def test_the_database_speaks_utf8_and_utc_to_an_owner_that_is_no_superuser(running: Running) -> None:
@@ -192,56 +113,6 @@ def test_messages_saved_by_an_older_stop_do_not_come_back_after_a_kill(home: Pat
     stack.stop(home)
 
 
-def test_a_stack_whose_supervisor_was_killed_is_stopped_by_the_next_start(home: Path) -> None:
-    program = f"""
-import time, pathlib
-from infra.embedded import stack
-from tests.integration.test_embedded_stack import INFRASTRUCTURE
-stack.start(pathlib.Path({str(home)!r}), INFRASTRUCTURE)
-print("up", flush=True)
-time.sleep(600)
-"""
-    with subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE) as supervisor:
-        assert supervisor.stdout
-        assert supervisor.stdout.readline() == b"up\n"
-        orphans = process.all_recorded(home)
-        supervisor.kill()
-    assert [part.state for part in stack.status(home)] == ["running"] * 3
-    running = stack.start(home, INFRASTRUCTURE)
-    assert running.notes[0] == "stopped what a crashed earlier run left behind: postgres, valkey, aws"
-    assert not any(birth_of(orphan.pid) == orphan.birth for orphan in orphans)
-    assert not running.queues_lost
-    stack.stop(home)
-
-
-def test_a_detached_stack_outlives_its_starter_and_is_stopped_from_elsewhere(home: Path) -> None:
-    program = f"""
-import pathlib
-from infra.embedded import stack
-from tests.integration.test_embedded_stack import INFRASTRUCTURE
-stack.start(pathlib.Path({str(home)!r}), INFRASTRUCTURE, detached=True)
-"""
-    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
-    assert stack.environment(home)["SMELT_BUCKET"] == "smelt-local"
-    with pytest.raises(AlreadyRunning):
-        stack.start(home, INFRASTRUCTURE)
-    parts = stack.status(home)
-    assert stack.stop(home) == []
-    assert not any(birth_of(part.pid) for part in parts if part.pid)
-
-
-def test_starting_twice_says_that_it_runs_already(running: Running) -> None:
-    with pytest.raises(AlreadyRunning, match="already running"):
-        stack.start(running.home, INFRASTRUCTURE)
-    assert [part.state for part in stack.status(running.home)] == ["running"] * 3
-
-
-def test_two_commands_do_not_start_or_stop_the_same_stack_at_once(home: Path) -> None:
-    stack.stop(home)
-    with exclusively(home), pytest.raises(AlreadyRunning, match="another command"):
-        stack.start(home, INFRASTRUCTURE)
-
-
 def test_a_home_that_cannot_be_made_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StackError, match=r"cannot keep its state in .*: Not a directory; choose another SMELT_HOME"):
@@ -263,90 +134,6 @@ def test_no_password_is_visible_among_the_processes_and_no_other_user_can_read_o
     assert not any(secret in line for secret in secrets for line in lines)
     holders = [running.home / "stack.json", running.home / "valkey" / "valkey.conf"]
     assert [path.stat().st_mode & 0o777 for path in holders] == [0o600, 0o600]
-
-
-def test_an_occupied_fixed_port_is_one_line_that_says_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as occupant:
-        port = occupant.getsockname()[1]
-        monkeypatch.setenv("SMELT_VALKEY_PORT", str(port))
-        with pytest.raises(StackError) as refused:
-            stack.start(home, INFRASTRUCTURE)
-    expected = f"port {port} of valkey is in use: stop what uses it or change SMELT_VALKEY_PORT"
-    assert str(refused.value) == expected
-
-
-def test_a_port_taken_since_the_last_run_is_replaced_and_the_queues_still_work(home: Path) -> None:
-    first = stack.start(home, INFRASTRUCTURE)
-    keys_on_the_bronze_queue(first)
-    put(first, "bronze/before-the-move.json")
-    stack.stop(home)
-    with socket.create_server(("127.0.0.1", int(first.environment["AWS_ENDPOINT_URL"].rpartition(":")[2]))):
-        second = stack.start(home, INFRASTRUCTURE)
-        assert second.environment["AWS_ENDPOINT_URL"] != first.environment["AWS_ENDPOINT_URL"]
-        put(second, "bronze/after-the-move.json")
-        found = keys_on_the_bronze_queue(second)
-        stack.stop(home)
-    assert found == {"bronze/before-the-move.json", "bronze/after-the-move.json"}
-
-
-def test_a_part_that_dies_at_start_shows_its_log_and_leaves_nothing_running(home: Path) -> None:
-    stack.stop(home)
-    files = home / "valkey" / "appendonlydir"
-    files.rename(files.with_name("aside"))
-    files.write_text("not a folder")
-    try:
-        with pytest.raises(StackError, match=r"valkey died while starting; the end of .*valkey\.log:\n") as refused:
-            stack.start(home, INFRASTRUCTURE)
-        assert "appendonlydir" in str(refused.value)
-        assert {part.state for part in stack.status(home)} == {"stopped"}
-        assert process.all_recorded(home) == []
-    finally:
-        files.unlink()
-        files.with_name("aside").rename(files)
-
-
-def test_a_stopped_stack_has_no_process_and_no_environment(home: Path) -> None:
-    stack.start(home, INFRASTRUCTURE)
-    pids = stack_pids(home)
-    assert stack.stop(home) == []
-    assert not any(birth_of(pid) for pid in pids)
-    assert {part.state for part in stack.status(home)} == {"stopped"}
-    with pytest.raises(NotRunning, match="smelt up"):
-        stack.environment(home)
-
-
-def test_the_supervisor_starts_a_killed_emulator_again_and_says_that_its_queues_are_lost(running: Running) -> None:
-    emulator = process.recorded(running.home, "aws")
-    os.kill(emulator.pid, signal.SIGKILL)
-    incident = next(watch(running, tick=0.01, pause=0))
-    assert str(incident) == "aws died and was started again"
-    assert incident.queues_lost
-    put(running, "bronze/after-the-restart.json")
-    assert keys_on_the_bronze_queue(running) == {"bronze/after-the-restart.json"}
-
-
-def test_a_supervisor_that_gets_a_signal_stops_every_part_before_it_ends(home: Path) -> None:
-    program = f"""
-import pathlib
-from infra.embedded import stack, supervisor
-from tests.integration.test_embedded_stack import INFRASTRUCTURE
-running = stack.start(pathlib.Path({str(home)!r}), INFRASTRUCTURE)
-print("up", flush=True)
-print(supervisor.supervise(running, tell=print))
-"""
-    with subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE) as supervisor:
-        assert supervisor.stdout
-        assert supervisor.stdout.readline() == b"up\n"
-        pids = stack_pids(home)
-        supervisor.terminate()
-        assert supervisor.stdout.read() == b"[]\n"
-    assert len(pids) > len(stack.status(home))
-    assert not any(birth_of(pid) for pid in pids)
-
-
-def test_the_supervisor_ends_when_another_process_stops_the_stack(running: Running) -> None:
-    stack.stop(running.home)
-    assert list(watch(running, tick=0.01, pause=0)) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands PostgreSQL to another user")
@@ -387,44 +174,6 @@ def test_a_real_key_leaves_usajobs_alone_and_is_not_written_down(home: Path, mon
     assert "SMELT_USAJOBS_BASE_URL" not in running.environment
     assert "a-real-key" not in (home / "stack.json").read_text()
     stack.stop(home)
-
-
-def test_a_worker_is_starting_until_it_touches_its_liveness_file(tmp_path: Path) -> None:
-    worker = fake_worker(tmp_path, "time.sleep(.3); pathlib.Path('alive').touch(); time.sleep(60)")
-    assert not process.start(worker, tmp_path).ready
-    assert process.await_ready(worker, tmp_path).ready
-    assert process.stop(process.all_recorded(tmp_path), tmp_path) == []
-
-
-def test_a_worker_that_ignores_the_stop_signal_is_killed_and_named(tmp_path: Path) -> None:
-    deaf = "signal.signal(15, signal.SIG_IGN); pathlib.Path('alive').touch(); time.sleep(60)"
-    worker = fake_worker(tmp_path, deaf, patience=0.2)
-    process.start(worker, tmp_path)
-    started = process.await_ready(worker, tmp_path)
-    assert process.stop([started], tmp_path) == ["fake"]
-    assert not started.alive
-
-
-def test_a_process_with_a_reused_pid_is_never_signalled(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
-        record = process.Process("fake", Kind.WORKER, stranger.pid, "an earlier birth", tmp_path / "log")
-        assert process.stop([record], tmp_path) == []
-        assert stranger.poll() is None
-        stranger.kill()
-
-
-def fake_worker(folder: Path, program: str, patience: float = 5) -> Command:
-    for name in ("run", "logs"):
-        (folder / name).mkdir()
-    return Command(
-        "fake",
-        Kind.WORKER,
-        [sys.executable, "-c", f"import pathlib, signal, time; {program}"],
-        {},
-        folder,
-        liveness=folder / "alive",
-        patience=patience,
-    )
 
 
 def stack_pids(home: Path) -> set[int]:

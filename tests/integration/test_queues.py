@@ -21,6 +21,7 @@ from services.ops.connections import Connections, connect
 from services.ops.flow import flows
 from shared.engine.message import Message
 from shared.engine.presence import KEEP, KEY, Presence, Roster, Seen
+from shared.engine.trouble import Trouble
 from shared.topology import BRONZE, QUEUES, SILVER
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import body, bury, purge
@@ -110,6 +111,7 @@ def test_a_look_counts_what_waits_and_what_is_dead(connections: Connections) -> 
     assert {name: counts and counts.total for name, counts in look.work.items()} == {
         "smelt-extract": 0,
         "smelt-bronze": 3,
+        "smelt-uploads": 0,
         "smelt-silver": 0,
     }
     assert look.dead[SILVER.name] == measure.Counts(1, 0, 0)
@@ -133,7 +135,7 @@ def test_without_cloudwatch_s_word_the_age_of_the_oldest_message_is_unknown(conn
     ages = measure.oldest(boto3.client("cloudwatch"), connections)
     assert ages == {}
     found = {flow.queue: flow.oldest for flow in flows(None, measure.look(connections), ages)}
-    assert found == {"smelt-extract": 0.0, "smelt-bronze": None, "smelt-silver": 0.0}
+    assert found == {"smelt-extract": 0.0, "smelt-bronze": None, "smelt-uploads": 0.0, "smelt-silver": 0.0}
 
 
 def test_the_age_is_the_newest_that_cloudwatch_has(connections: Connections) -> None:
@@ -243,14 +245,25 @@ def test_the_commands_say_what_is_there_and_exit_accordingly(
     assert (shown.returncode, list(queues)) == (0, [queue.name for queue in QUEUES])
     assert (queues["smelt-bronze"]["dead"], queues["smelt-bronze"]["trend"]) == (1, "empty")
     told = smelt("workers")
-    assert told.returncode == 1  # two services have none
-    assert told.stdout.count("no worker lives") == 2
+    assert told.returncode == 1  # three services have none
+    assert told.stdout.count("no worker lives") == len(QUEUES) - 1
     (seen,) = json.loads(smelt("workers", "--json").stdout)["workers"]
     assert (seen["service"], seen["working"]) == ("transformer", [])
     picture = smelt("top", "--once")
     assert picture.returncode == 0
     assert "smelt-silver" in picture.stdout
     assert "transformer" in picture.stdout
+
+
+def test_why_messages_wait_for_another_attempt_is_shown(connections: Connections, smelt: Smelt) -> None:
+    again = Trouble("id-1", body(1), "loader", "OperationalError: no answer from 10.0.0.7", 3, 8, time.time() + 90)
+    for number in range(3):
+        connections.trouble.note(replace(again, message_id=f"id-{number}", attempt=number + 1), 90)
+    (told,) = json.loads(smelt("top", "--json").stdout)["waits"]
+    assert (told["queue"], told["messages"], told["attempt"], told["attempts"]) == ("smelt-silver", 3, 3, 8)
+    picture = smelt("top", "--once").stdout
+    assert "3 of 8" in picture
+    assert "OperationalError no answer from 10.0.0.7" in picture
 
 
 def test_what_needs_a_terminal_says_so(smelt: Smelt) -> None:

@@ -12,7 +12,7 @@ import redis
 from sqlalchemy import Engine
 
 from services.loader.worker import bootstrap as load_with
-from services.transformer.worker import bootstrap as transform_with
+from services.transformer.uploads import bootstrap as transform_with
 from shared import objects, silver
 from shared.engine.message import Message
 from shared.events import created_event

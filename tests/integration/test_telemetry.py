@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from services.ops import runs
 from services.ops.connections import Connections, connect
+from shared.topology import QUEUES
 from tests.integration.collector import Collector, Seen, black_hole, collecting
 from tests.integration.letters import purge
 from tests.integration.test_loader import posting
@@ -28,7 +29,8 @@ pytestmark = pytest.mark.integration
 DATASET = "usajobs_search"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 NEVER = "3600000"  # ms: what is received before came because its process ended
-SERVICES = ("extractor", "transformer", "loader")
+
+MODULES = {queue.service: queue.module for queue in QUEUES}
 
 COMMIT = ["loader.load", "loader.object", "object.put", "transformer.object"]
 REQUEST = ["object.put", "extractor.message", "extractor.message"]
@@ -58,17 +60,17 @@ def workers(folder: Path, endpoint: str, pool: str = "prefork", **settings: str)
         **settings,
     }
     started = []
-    for service in SERVICES:
+    for service, module in MODULES.items():
         with (folder / service).open("wb") as log:
-            arguments = [sys.executable, "-m", f"services.{service}.worker"]
+            arguments = [sys.executable, "-m", module]
             own = environment | {"SMELT_LIVENESS_FILE": str(folder / f"{service}.alive")}
             started.append(subprocess.Popen(arguments, env=own, stderr=log, start_new_session=True))
     try:
-        eventually(lambda: all((folder / f"{service}.alive").exists() for service in SERVICES))
+        eventually(lambda: all((folder / f"{service}.alive").exists() for service in MODULES))
         yield
         for process in started:
             process.send_signal(signal.SIGTERM)
-        assert [process.wait(60) for process in started] == [0, 0, 0]
+        assert [process.wait(60) for process in started] == [0] * len(MODULES)
     finally:
         for process in started:
             if process.poll() is None:
@@ -160,7 +162,7 @@ def test_the_trace_of_an_upload_begins_with_its_message(connections: Connections
         eventually(in_ledger(connections, key))
         eventually(lambda: logged(tmp_path, "loader", "message.settled")[1:])
     row = committed(collector, outcome="loaded")
-    assert collector.ancestry(row) == [*COMMIT, "transformer.message"]
+    assert collector.ancestry(row) == [*COMMIT, "uploads.message", "transformer.message"]
     assert (row.attributes["inserted"], row.attributes["quarantined"]) == (4, 1)
     assert committed(collector, outcome="quarantined").trace == row.trace
     assert collector.named("transformer.transform", valid=4, quarantined=1)[0].trace == row.trace
@@ -169,15 +171,15 @@ def test_the_trace_of_an_upload_begins_with_its_message(connections: Connections
 def test_a_dead_letter_has_the_trace_of_the_object_that_failed(connections: Connections, tmp_path: Path) -> None:
     with collecting() as collector, workers(tmp_path, collector.url):
         upload(connections, "broken.json", b'{"SearchResult": ', traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
-        eventually(lambda: logged(tmp_path, "transformer", "message.settled"))
+        eventually(lambda: logged(tmp_path, "uploads", "message.settled"))
     letter = boto3.client("sqs").receive_message(
-        QueueUrl=f"{connections.settings.bronze_queue_url}-dlq", MessageAttributeNames=["All"]
+        QueueUrl=f"{connections.settings.uploads_queue_url}-dlq", MessageAttributeNames=["All"]
     )["Messages"][0]
     assert letter["MessageAttributes"]["trace_id"]["StringValue"] == TRACE
-    assert {line["trace_id"] for line in logged(tmp_path, "transformer", "message.dead_letter")} == {TRACE}
+    assert {line["trace_id"] for line in logged(tmp_path, "uploads", "message.dead_letter")} == {TRACE}
     (failed,) = collector.named("transformer.object")
     assert failed.trace == TRACE
-    for span in (failed, *collector.named("transformer.message", outcome="dead letter")):
+    for span in (failed, *collector.named("uploads.message", outcome="dead letter")):
         assert span.failed
         assert span.events == ("exception",)
 

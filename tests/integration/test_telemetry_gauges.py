@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, create_engine, text
 from starlette.applications import Starlette
 
-from services.ops import metrics
+from services.ops import metrics, readings
 from services.ops.connections import Connections, connect
 from shared.topology import BRONZE, QUEUES
 from tests.integration.letters import bury, purge
@@ -23,10 +23,14 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 QUEUE_METRICS = {"smelt_queue_messages", "smelt_queue_dead_letters", "smelt_queue_oldest_seconds"}
 NOBODY = "http://127.0.0.1:1"  # a port where nobody listens
+COMPLETE = text("""
+    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, announced, planned_at, completed_at)
+    values ('r', 'usajobs_search', cast(:params as jsonb), 't', '[]', 1, 0, now() - interval '2 hours', now())
+""")
 SEEN = text("""
     insert into ops.object
         (dataset, bucket, key, version, transform_version, silver_key, observed_at, read, quarantined)
-    values ('some', 'b', 'k', 'v', 1, 's', now() - interval '1 hour', 0, 0)
+    values (:dataset, 'b', :dataset, 'v', 1, :dataset, now() - interval '1 hour', 0, 0)
 """)
 
 
@@ -69,12 +73,12 @@ def test_depth_dead_letters_and_freshness_are_told(connections: Connections) -> 
     bury(connections, "{}")
     bury(connections, "{}")
     with connections.database.begin() as connection:
-        connection.execute(SEEN)
+        connection.execute(SEEN, {"dataset": "reference_table"})
     found = scraped(connections)
     assert value(found, "smelt_queue_messages", queue=BRONZE.name, state="visible") == 1
     assert value(found, "smelt_queue_messages", queue=BRONZE.name, state="in_flight") == 0
-    assert [value(found, "smelt_queue_dead_letters", queue=queue.name) for queue in QUEUES] == [0, 2, 0]
-    assert value(found, "smelt_freshness_seconds", dataset="some") == pytest.approx(3_600, abs=300)
+    assert [value(found, "smelt_queue_dead_letters", queue=queue.name) for queue in QUEUES] == [0, 2, 0, 0]
+    assert value(found, "smelt_freshness_seconds", dataset="reference_table") == pytest.approx(3_600, abs=300)
 
 
 def test_the_age_of_what_waits_is_unknown_without_cloudwatch_and_0_where_nothing_waits(
@@ -83,7 +87,22 @@ def test_the_age_of_what_waits_is_unknown_without_cloudwatch_and_0_where_nothing
     connections.sqs.send_message(QueueUrl=connections.settings.bronze_queue_url, MessageBody="{}")
     found = scraped(connections)
     ages = [value(found, "smelt_queue_oldest_seconds", queue=queue.name) for queue in QUEUES]
-    assert ages == [0, None, 0]
+    assert ages == [0, None, 0, 0]
+
+
+def test_a_dataset_with_a_source_is_as_old_as_its_newest_complete_run_of_everything(connections: Connections) -> None:
+    with connections.database.begin() as connection:
+        connection.execute(SEEN, {"dataset": "usajobs_search"})  # as an upload leaves it
+    assert "smelt_freshness_seconds" not in names(scraped(connections))
+    with connections.database.begin() as connection:
+        connection.execute(COMPLETE, {"params": '{"Keyword": "a part"}'})
+    assert "smelt_freshness_seconds" not in names(scraped(connections))
+    with connections.database.begin() as connection:
+        connection.execute(text("update ops.run set params = '{}'"))
+    found = scraped(connections)
+    assert value(found, "smelt_freshness_seconds", dataset="usajobs_search") == pytest.approx(7_200, abs=300)
+    (reading,) = [one for one in readings.of_ledger(connections) if one.rule == "freshness"]
+    assert reading.value == pytest.approx(7_200, abs=300)
 
 
 def test_a_dataset_of_which_nothing_is_loaded_has_no_freshness(connections: Connections) -> None:
@@ -93,7 +112,7 @@ def test_a_dataset_of_which_nothing_is_loaded_has_no_freshness(connections: Conn
 def test_queues_that_do_not_answer_have_no_samples(connections: Connections) -> None:
     config = Config(connect_timeout=1, retries={"total_max_attempts": 1})
     with connections.database.begin() as connection:
-        connection.execute(SEEN)
+        connection.execute(SEEN, {"dataset": "reference_table"})
     away = replace(connections, sqs=boto3.client("sqs", endpoint_url=NOBODY, config=config))
     known = names(scraped(away)) - {"smelt_queue_oldest_seconds"}  # that is CloudWatch's, which does answer
     assert known == {"smelt_freshness_seconds"}

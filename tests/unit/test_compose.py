@@ -25,9 +25,16 @@ def test_every_service_uses_the_queues_and_the_bucket_of_the_topology(services: 
     assert environment["SMELT_BUCKET"] == aws.BUCKET
 
 
-def test_only_the_loader_and_operators_know_the_database(services: dict[str, Any]) -> None:
+def test_only_the_loader_serving_and_operators_know_the_database(services: dict[str, Any]) -> None:
     knows = {name for name, service in services.items() if "SMELT_DATABASE_URL" in (service.get("environment") or {})}
-    assert knows == {"setup", "loader", "console", "ops"}
+    assert knows == {"setup", "loader", "console", "ops", "serving"}
+
+
+def test_serving_stores_gold_in_the_bucket_and_knows_no_queue(services: dict[str, Any]) -> None:
+    environment = services["serving"]["environment"]
+    assert environment["SMELT_BUCKET"] == aws.BUCKET
+    assert environment["SMELT_REDIS_URL"] == services["loader"]["environment"]["SMELT_REDIS_URL"]
+    assert not [name for name in environment if "QUEUE" in name]
 
 
 def test_every_published_port_is_on_loopback(services: dict[str, Any]) -> None:
@@ -37,6 +44,6 @@ def test_every_published_port_is_on_loopback(services: dict[str, Any]) -> None:
 
 
 def test_our_services_run_without_privileges_on_a_read_only_root(services: dict[str, Any]) -> None:
-    for name in ("extractor", "transformer", "loader", "console", "simulator", "aws", "setup", "ops"):
+    for name in ("extractor", "transformer", "loader", "console", "serving", "simulator", "aws", "setup", "ops"):
         assert services[name]["read_only"], name
         assert services[name]["cap_drop"] == ["ALL"], name

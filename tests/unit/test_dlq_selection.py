@@ -108,7 +108,7 @@ def test_a_queue_has_several_names(name: str) -> None:
 
 
 def test_what_is_no_queue_is_refused_with_the_names_that_are() -> None:
-    with pytest.raises(PermanentError, match="known: extract, bronze, silver"):
+    with pytest.raises(PermanentError, match="known: extract, bronze, uploads, silver"):
         selection.queue_called("gold")
 
 

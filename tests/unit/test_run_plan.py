@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared import run_plan
 from shared.datasets.contract import Part
-from shared.errors import PermanentError
+from shared.errors import NewerVersionError, PermanentError
 from shared.events import PageCommand
 from shared.run_plan import RunPlan
 
@@ -91,12 +91,15 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
     assert run_plan.read(AT_ONCE.model_dump_json().encode()) == AT_ONCE
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"\xff", AT_ONCE.model_dump_json().replace(":1,", ":2,", 1).encode()]
-)
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff"])
 def test_what_is_not_a_plan_is_refused(body: bytes) -> None:
     with pytest.raises(PermanentError, match="not a run plan"):
         run_plan.read(body)
+
+
+def test_a_plan_of_a_newer_version_waits_for_a_newer_worker() -> None:
+    with pytest.raises(NewerVersionError):
+        run_plan.read(AT_ONCE.model_dump_json().replace(":1,", ":2,", 1).encode())
 
 
 def test_more_pages_than_a_run_can_have_are_refused() -> None:

@@ -13,6 +13,7 @@ ENVIRONMENT = {
     "SMELT_BUCKET": "lake",
     "SMELT_EXTRACT_QUEUE_URL": "https://sqs.test/1/smelt-extract",
     "SMELT_BRONZE_QUEUE_URL": "https://sqs.test/1/smelt-bronze",
+    "SMELT_UPLOADS_QUEUE_URL": "https://sqs.test/1/smelt-uploads",
     "SMELT_SILVER_QUEUE_URL": "https://sqs.test/1/smelt-silver",
     "SMELT_DATABASE_URL": f"postgresql://smelt:{PASSWORD}@db.test/smelt",
     "SMELT_REDIS_URL": f"redis://:{PASSWORD}@cache.test",

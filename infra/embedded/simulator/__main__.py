@@ -1,6 +1,7 @@
 """Serve the simulated USAJOBS API on this machine: `python -m infra.embedded.simulator --port 8100`."""
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -38,7 +39,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--postings", type=int, default=3000, help="how many are open at once")
     parser.add_argument("--day", type=date.fromisoformat, help="the simulated day; default: today in UTC, and on")
     parser.add_argument("--api-key", help="the only Authorization-Key accepted; default: any")
-    return parser.parse_args()
+    parser.add_argument("--api-key-of", metavar="VARIABLE", help="the same from the environment: `ps` shows arguments")
+    arguments = parser.parse_args()
+    if arguments.api_key_of:
+        arguments.api_key = os.environ[arguments.api_key_of]
+    return arguments
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ variables {
   queues = {
     for service, queue in jsondecode(file("./topology.json")).queues : service => {
       name             = queue.name
+      module           = queue.module
       url              = "https://sqs.us-east-1.amazonaws.com/111122223333/${queue.name}"
       arn              = "arn:aws:sqs:us-east-1:111122223333:${queue.name}"
       dead_letter_name = queue.dead_letter_name
@@ -24,7 +25,7 @@ variables {
   network = {
     private_subnets = ["subnet-private"]
     egress_subnets  = ["subnet-egress"]
-    security_groups = { extractor = "sg-1", transformer = "sg-2", loader = "sg-3", ops = "sg-4" }
+    security_groups = { extractor = "sg-1", transformer = "sg-2", uploads = "sg-5", loader = "sg-3", ops = "sg-4" }
   }
   data_key_arn       = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
   telemetry_key_arn  = "arn:aws:kms:us-east-1:111122223333:key/66666666-7777-8888-9999-000000000000"
@@ -41,7 +42,7 @@ variables {
     audit = { command = ["smelt", "audit"], expression = "rate(1 day)", timezone = "UTC", enabled = true }
   }
   workers = {
-    for service in ["extractor", "transformer", "loader"] : service => {
+    for service in ["extractor", "transformer", "uploads", "loader"] : service => {
       cpu = 512, memory = 2048, memory_per_child = 1024, concurrency = 1, least = 0, most = 8, backlog_per_task = 60, oldest = 300
     }
   }
@@ -150,7 +151,7 @@ run "children_that_do_not_fit_into_their_task_are_refused" {
 
   variables {
     workers = {
-      for service in ["extractor", "transformer", "loader"] : service => {
+      for service in ["extractor", "transformer", "uploads", "loader"] : service => {
         cpu = 512, memory = 2048, memory_per_child = 1024, concurrency = 2, least = 0, most = 8, backlog_per_task = 60, oldest = 300
       }
     }

@@ -18,7 +18,7 @@ from services.ops import alerts, readings
 from services.ops.alerts import Reading, Unit, Verdict
 from services.ops.commands import live, words
 from services.ops.commands.letter_options import Json
-from services.ops.commands.terminal import plain, say, say_json
+from services.ops.commands.terminal import plain, printable, say, say_json
 from shared.errors import PermanentError
 
 COLOURS = {"ok": "green", "unknown": "yellow", "warning": "yellow", "critical": "red"}
@@ -46,7 +46,7 @@ def check(rule: Rules = None, as_json: Json = False) -> None:  # noqa: FBT002
     try:
         found = _verdicts(set(rule or rule_names()))
     except (PermanentError, StackError, BotoCoreError, ClientError, RedisError, DBAPIError) as error:
-        sys.stderr.write(f"smelt: {error}\n")
+        sys.stderr.write(f"smelt: {printable(str(error))}\n")
         raise typer.Exit(alerts.EXIT_CODES["unknown"]) from None
     state = alerts.worst(verdict.state for verdict in found)
     if as_json:

@@ -24,7 +24,9 @@ def queue_names() -> list[str]:
 
 
 Ids = Annotated[list[str] | None, typer.Option("--id", help="its id, or the beginning of it; may be repeated")]
-QueueName = Annotated[str | None, typer.Option("--queue", help="extract, bronze or silver", autocompletion=queue_names)]
+QueueName = Annotated[
+    str | None, typer.Option("--queue", help="extract, bronze, uploads or silver", autocompletion=queue_names)
+]
 Error = Annotated[str | None, typer.Option("--error", help="part of the error's type or message, in any case")]
 Dataset = Annotated[
     str | None, typer.Option("--dataset", help="the dataset it is about", autocompletion=contract.names)

@@ -1,5 +1,6 @@
 """Queues and workers as tables, and workers as JSON."""
 
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from services.ops.commands.terminal import out, plain
 from services.ops.dead_letters import DeadLetter
 from services.ops.flow import Flow
 from services.ops.measure import Look
+from services.ops.waits import Wait, waits
 from shared.engine.presence import Seen, Work
 from shared.topology import QUEUES
 
@@ -22,8 +24,9 @@ SHORTEST = 12  # columns for what it works on
 
 
 def whole_picture(look: Look, found: list[Flow]) -> RenderableType:
-    """Queues above workers."""
-    return Group(queue_picture(look, found), "", worker_table(look.workers))
+    """Queues, what is tried again where anything is, and workers."""
+    again: list[RenderableType] = [wait_table(waits(look.troubles)), ""] if look.troubles else []
+    return Group(queue_picture(look, found), "", *again, worker_table(look.workers))
 
 
 def queue_picture(look: Look, found: list[Flow]) -> RenderableType:
@@ -48,6 +51,20 @@ def queue_table(found: list[Flow]) -> Table:
             words.empty_in(flow),
             words.alarming(flow.dead),
         )
+    return table
+
+
+def wait_table(found: list[Wait]) -> Table:
+    """A line for each reason why messages will be tried again."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("tried again", no_wrap=True)
+    for title in ("messages", "attempt", "next in"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("because", no_wrap=True, overflow="ellipsis")
+    for wait in found:
+        attempt, again = f"{wait.attempt} of {wait.attempts}", words.duration(wait.again_at - time.time())
+        why = f"[red]{plain(wait.error_type)}[/red] {plain(wait.reason)}"
+        table.add_row(wait.queue, f"{wait.messages:,}", attempt, again, why)
     return table
 
 

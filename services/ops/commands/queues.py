@@ -11,6 +11,7 @@ from services.ops.commands.terminal import out, say_json
 from services.ops.connections import connect
 from services.ops.flow import Flow
 from services.ops.measure import Look
+from services.ops.waits import waits
 from shared.topology import QUEUES
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON; null is unknown")]
@@ -66,7 +67,7 @@ def top(
     every: Every = 2.0,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show queues and workers together, live until Ctrl-C.
+    """Show queues, why messages on them wait for another attempt, and workers, live until Ctrl-C.
 
     With --once, exit 1 if a queue could not be measured.
 
@@ -78,7 +79,9 @@ def top(
         live.draw(looks, every, pictures.whole_picture, full=True)
         return
     look, found = next(looks.looks(every))
-    say_json(_described(look, found) | _workers(look)) if as_json else out.print(pictures.whole_picture(look, found))
+    say_json(_described(look, found) | _waits(look) | _workers(look)) if as_json else out.print(
+        pictures.whole_picture(look, found)
+    )
     _exit_by(look)
 
 
@@ -92,6 +95,10 @@ def _say_looks(looks: live.Watch, every: float) -> None:
 
 def _described(look: Look, found: list[Flow]) -> dict[str, object]:
     return {"at": time.time(), "queues": [asdict(flow) for flow in found], "problems": look.problems}
+
+
+def _waits(look: Look) -> dict[str, object]:
+    return {"waits": None if look.troubles is None else [asdict(one) for one in waits(look.troubles)]}
 
 
 def _workers(look: Look) -> dict[str, object]:

@@ -12,6 +12,7 @@ from services.ops.commands import run_pictures
 from services.ops.commands.letter_options import Json
 from services.ops.commands.terminal import out, say, say_json, say_outcome, watch_run
 from services.ops.connections import connect
+from shared.datasets import contract
 from shared.errors import PermanentError
 
 START, SHOW = "start", "show"
@@ -40,7 +41,7 @@ app = typer.Typer(cls=RunGroup, help="Start a run; `smelt run show ID` tells all
 
 @app.command(START)
 def start(
-    dataset: Annotated[str, typer.Argument(help="the dataset to extract")],
+    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
     param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="until every page is loaded; exit 0 only then")] = False,  # noqa: FBT002
     timeout: Annotated[float, typer.Option(help="seconds to wait at most")] = 900,

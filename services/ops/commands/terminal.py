@@ -33,7 +33,12 @@ def say_json(value: object) -> None:
 
 def plain(text: str) -> str:
     """Text from outside, harmless to markup and terminal: an object's key may hold anything."""
-    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """The same for a line that no markup is read from: what a terminal might obey is spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:

@@ -5,22 +5,28 @@ from typing import Annotated
 
 import typer
 
-from services.ops.commands.terminal import plain, say
+from services.ops.commands.letter_options import Json
+from services.ops.commands.terminal import plain, say, say_json
 from services.ops.connections import connect
 from shared.datasets import contract
 from shared.objects import upload_key
 
+KINDS = "JSON, JSON lines, CSV or Parquet; plain, gzip or zstd"
+
 
 def upload(
-    file: Annotated[Path, typer.Argument(help="JSON, plain or packed with gzip or zstd", exists=True, dir_okay=False)],
-    dataset: Annotated[str, typer.Argument(help="the dataset it belongs to")],
+    file: Annotated[Path, typer.Argument(help=KINDS, exists=True, dir_okay=False)],
+    dataset: Annotated[str, typer.Argument(help="the dataset it belongs to", autocompletion=contract.names)],
+    as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Upload a file; its event does the rest. Any S3 client can do the same.
+
+    Exit 0 once S3 has stored it; `smelt trace KEY` tells what became of it.
 
     Example: smelt upload page.json.gz DATASET
     """
     contract.check_name(dataset)
     connections = connect()
-    key = upload_key(dataset, file.name)
-    connections.s3.upload_file(str(file), connections.settings.bucket, key)
-    say(f"s3://{connections.settings.bucket}/{plain(key)}")
+    bucket, key = connections.settings.bucket, upload_key(dataset, file.name)
+    connections.s3.upload_file(str(file), bucket, key)
+    say_json({"bucket": bucket, "key": key}) if as_json else say(f"s3://{bucket}/{plain(key)}")

@@ -4,7 +4,8 @@ from alembic import context
 from sqlalchemy import text
 
 from shared.database import ops_tables, silver_tables
-from shared.database.migrate import VERSION_TABLE, engine_of
+from shared.database.migrate import VERSION_TABLE
+from shared.database.upgrade import PATIENCE, bounded
 from shared.datasets import contract
 
 for dataset in contract.names():
@@ -12,8 +13,12 @@ for dataset in contract.names():
 
 wanted = context.config.attributes.get("tables")  # of one dataset, where a migration is written for it
 
-with engine_of(context.config.attributes["url"]).connect() as connection:
+patience = context.config.attributes.get("patience", PATIENCE)
+
+with bounded(context.config.attributes["url"], patience).connect() as connection:
+    connection.execute(text("set local lock_timeout = 0"))  # another upgrade is waited for as long as a statement takes
     connection.execute(text("select pg_advisory_xact_lock(hashtext('smelt migrations'))"))
+    connection.execute(text(f"set local lock_timeout = '{patience.lock}s'"))
     connection.execute(text("create schema if not exists ops"))
     connection.execute(text("create schema if not exists silver"))
     context.configure(

@@ -8,6 +8,7 @@ from typing import Any
 from zlib import crc32
 
 EXTRACT, BRONZE, SILVER = "extract", "bronze", "silver"
+OF_UPLOADS = "uploads"  # where the transformer passes them on to
 UPLOAD = "upload"
 UPLOADS = "bronze/usajobs_search/uploads/"
 FLAT_UPLOADS = "bronze/usajobs_historic/uploads/"  # of a dataset whose records are flat enough for CSV
@@ -41,7 +42,7 @@ class DeadLetter:
     """In the dead-letter queue of `queue` at the first attempt, with an error message that matches the pattern."""
 
     reason: str
-    queue: str = BRONZE
+    queue: str = OF_UPLOADS
 
 
 @dataclass(frozen=True)

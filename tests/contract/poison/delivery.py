@@ -11,7 +11,20 @@ from shared import topology
 from shared.engine.trouble import TroubleBoard
 from shared.errors import PermanentError
 from shared.events import created_objects
-from tests.contract.poison.case import NUMBERS, UPLOAD, UPLOADS, Case, good, posting, response, written
+from tests.contract.poison.case import (
+    BRONZE,
+    EXTRACT,
+    NUMBERS,
+    OF_UPLOADS,
+    SILVER,
+    UPLOAD,
+    UPLOADS,
+    Case,
+    good,
+    posting,
+    response,
+    written,
+)
 from tests.contract.poison.messages import DELETED, OTHER_BUCKET, PREPARED
 from tests.e2e.conftest import Deployment
 
@@ -19,7 +32,11 @@ FOLLOWER = NUMBERS - 1  # offset of the good posting that follows a case in a fi
 PATIENCE = 90.0  # s until what has not ended has not ended
 STILL = 4  # looks in a row at which nothing moved
 LONGEST_NOTE = 4_096  # characters of a body that are told of what is tried again
-QUEUES = ("extract", "bronze", "silver")
+QUEUES = tuple(queue.name.removeprefix("smelt-") for queue in topology.QUEUES)
+
+
+# {queue: those at which its messages may end}
+REACHED = {EXTRACT: {EXTRACT}, BRONZE: {BRONZE, OF_UPLOADS}, SILVER: {SILVER}}
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,7 @@ def about(case: Case, letters: Iterable[Letter]) -> list[Letter]:
         return [one for one in letters if any(k == case.object_key or k.startswith(prefixes) for k in one.keys)]
     body = str(case.body(case.first))
     known = {body, body[:LONGEST_NOTE]}
-    return [one for one in letters if one.body in known and case.place.startswith(one.queue)]
+    return [one for one in letters if one.body in known and one.queue in REACHED[case.place.removesuffix(" queue")]]
 
 
 def _look(deployment: Deployment, outcome: Outcome) -> None:
@@ -143,7 +160,7 @@ def _drained(deployment: Deployment, queue: str) -> Iterator[Letter]:
 
 
 def _waiting(deployment: Deployment) -> int:
-    """How many messages are on the three queues, visible or not."""
+    """How many messages are on all queues, visible or not."""
     sqs = deployment.client("sqs")
     counted = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     attributes = [

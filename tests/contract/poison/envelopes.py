@@ -2,7 +2,19 @@
 
 from hashlib import sha256
 
-from tests.contract.poison.case import GOOD, POISON, UPLOADS, Body, Case, DeadLetter, envelope, good, posting, written
+from tests.contract.poison.case import (
+    BRONZE,
+    GOOD,
+    POISON,
+    UPLOADS,
+    Body,
+    Case,
+    DeadLetter,
+    envelope,
+    good,
+    posting,
+    written,
+)
 
 RUN = "20260101T000000Z-0123abcd"
 DATES = (
@@ -83,7 +95,7 @@ CASES = (
         Case(
             f"a page of a run whose {what}",
             _enveloped(ingest=INGEST | ingest),
-            DeadLetter("not the envelope of a page or a replay|not a run id"),
+            DeadLetter("not the envelope of a page or a replay|not a run id", BRONZE),
             key=f"bronze/usajobs_search/date=2026-01-01/run={RUN}/{what}.json",
         )
         for what, ingest in INGESTS.items()

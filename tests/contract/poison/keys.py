@@ -1,6 +1,6 @@
 """Keys of every kind: a good posting under each, which must land, or say why not."""
 
-from tests.contract.poison.case import GOOD, UPLOADS, Case, DeadLetter, Ending, good
+from tests.contract.poison.case import BRONZE, GOOD, UPLOADS, Case, DeadLetter, Ending, good
 
 LONGEST_KEY = 1_024  # bytes, S3's limit
 OURS = "not a bronze key"
@@ -27,9 +27,9 @@ NAMES = {
 PATHS: dict[str, tuple[str, Ending]] = {
     "up and out of uploads": (f"{UPLOADS}../../x.json", GOOD),
     "up and out of the bucket": (f"{UPLOADS}../../../../../../../../tmp/x.json", GOOD),
-    "from bronze to silver": ("bronze/../silver/x.json", DeadLetter(r"no dataset '\.\.'")),
+    "from bronze to silver": ("bronze/../silver/x.json", DeadLetter(r"no dataset '\.\.'", BRONZE)),
     "no dataset": ("bronze//uploads/x.json", DeadLetter(OURS)),
-    "no dataset and no folder": ("bronze/x.json", DeadLetter(OURS)),
+    "no dataset and no folder": ("bronze/x.json", DeadLetter(OURS, BRONZE)),
     "a dataset of dots": ("bronze/./uploads/x.json", DeadLetter(r"no dataset '\.'")),
     "an unknown dataset": ("bronze/usajobs_searches/uploads/x.json", DeadLetter("no dataset 'usajobs_searches'")),
     "a dataset in capitals": ("bronze/USAJOBS_SEARCH/uploads/x.json", DeadLetter("no dataset")),

@@ -21,7 +21,7 @@ from shared.datasets import contract
 from shared.errors import PermanentError
 from shared.objects import ObjectId
 from tests.contract.poison import keys
-from tests.contract.poison.case import BRONZE, UPLOAD, Case, DeadLetter, Lands, Quarantined
+from tests.contract.poison.case import BRONZE, OF_UPLOADS, UPLOAD, Case, DeadLetter, Lands, Quarantined
 from tests.contract.poison.corpus import BOUNDS, CASES
 
 MIB = 1 << 20
@@ -41,7 +41,7 @@ UNREADABLE = [
     case
     for case in UPLOADED
     if isinstance(case.ends, DeadLetter)
-    and case.ends.queue == BRONZE
+    and case.ends.queue in {BRONZE, OF_UPLOADS}
     and case.key not in KEYS
     and "larger than the bound" not in case.name
     and "sha256" not in case.name

@@ -18,7 +18,7 @@ resource "aws_cloudwatch_log_group" "service" {
 }
 
 resource "aws_ecr_repository" "service" {
-  for_each = local.services
+  for_each = toset(values(local.images))
 
   name                 = "${var.deployment.name}/${each.key}"
   image_tag_mutability = "IMMUTABLE" # a version is what it was
@@ -34,9 +34,9 @@ resource "aws_ecr_repository" "service" {
 }
 
 resource "aws_ecr_lifecycle_policy" "service" {
-  for_each = local.services
+  for_each = aws_ecr_repository.service
 
-  repository = aws_ecr_repository.service[each.key].name
+  repository = each.value.name
 
   policy = jsonencode({
     rules = [{

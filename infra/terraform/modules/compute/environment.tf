@@ -12,6 +12,7 @@ locals {
     SMELT_BUCKET            = var.bucket.name
     SMELT_EXTRACT_QUEUE_URL = var.queues["extractor"].url
     SMELT_BRONZE_QUEUE_URL  = var.queues["transformer"].url
+    SMELT_UPLOADS_QUEUE_URL = var.queues["uploads"].url
     SMELT_SILVER_QUEUE_URL  = var.queues["loader"].url
     SMELT_RECEIVE_WAIT      = tostring(local.receive_wait)
     SMELT_STOP_TIMEOUT      = tostring(local.stop_timeout)

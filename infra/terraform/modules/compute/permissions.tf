@@ -28,6 +28,15 @@ locals {
     ]
   }
 
+  refine = [
+    { sid = "ReadBronze", actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = ["${local.bucket}/bronze/*"] },
+    {
+      sid       = "WriteSilver"
+      actions   = ["s3:PutObject"]
+      resources = ["${local.bucket}/silver/*", "${local.bucket}/quarantine/*"]
+    },
+  ]
+
   permissions = {
     extractor = concat(local.consume["extractor"], [
       { sid = "SendPages", actions = ["sqs:SendMessage"], resources = [local.queue["extractor"]] },
@@ -42,13 +51,11 @@ locals {
         resources = ["${local.bucket}/plans/*", "${local.bucket}/bronze/*"]
       },
     ])
-    transformer = concat(local.consume["transformer"], [
-      { sid = "ReadBronze", actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = ["${local.bucket}/bronze/*"] },
-      {
-        sid       = "WriteSilver"
-        actions   = ["s3:PutObject"]
-        resources = ["${local.bucket}/silver/*", "${local.bucket}/quarantine/*"]
-      },
+    transformer = concat(local.consume["transformer"], local.refine, [
+      { sid = "PassOnUploads", actions = ["sqs:SendMessage"], resources = [local.queue["uploads"]] },
+    ])
+    uploads = concat(local.consume["uploads"], local.refine, [
+      { sid = "WaitForTheLoader", actions = ["sqs:GetQueueAttributes"], resources = [local.queue["loader"]] },
     ])
     loader = concat(local.consume["loader"], [
       {
@@ -102,6 +109,7 @@ locals {
   key_actions = {
     extractor   = ["kms:Decrypt", "kms:GenerateDataKey"]
     transformer = ["kms:Decrypt", "kms:GenerateDataKey"]
+    uploads     = ["kms:Decrypt", "kms:GenerateDataKey"]
     loader      = ["kms:Decrypt"]
     ops         = ["kms:Decrypt", "kms:GenerateDataKey"]
   }

@@ -67,7 +67,7 @@ resource "aws_iam_role_policy" "execution" {
         Sid      = "PullImage"
         Effect   = "Allow"
         Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        Resource = [aws_ecr_repository.service[each.key].arn]
+        Resource = [aws_ecr_repository.service[local.images[each.key]].arn]
       },
       {
         Sid      = "WriteLogs"

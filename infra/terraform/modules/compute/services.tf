@@ -14,6 +14,13 @@ locals {
       secret_roots = []
       environment  = {}
     }
+    uploads = {
+      subnets      = var.network.private_subnets
+      database     = false
+      secrets      = {}
+      secret_roots = []
+      environment  = {}
+    }
     loader = {
       subnets      = var.network.private_subnets
       database     = true

@@ -1,8 +1,11 @@
 # A task definition a service. Versions are kept, so that a rollback finds them.
 
 locals {
+  # {service: whose image it runs}
+  images = { for service in keys(local.services) : service => service == "uploads" ? "transformer" : service }
+
   commands = merge(
-    { for service in keys(var.queues) : service => ["python", "-m", "services.${service}.worker"] },
+    { for service, queue in var.queues : service => ["python", "-m", queue.module] },
     { ops = ["smelt", "--help"] }, # each task of it names its own command
   )
 
@@ -43,7 +46,7 @@ locals {
   containers = {
     for service, one in local.services : service => {
       name      = service
-      image     = "${aws_ecr_repository.service[service].repository_url}:${var.image_tag}"
+      image     = "${aws_ecr_repository.service[local.images[service]].repository_url}:${var.image_tag}"
       essential = true
       command   = local.commands[service]
       dependsOn = [{ containerName = "prepare", condition = "SUCCESS" }]

@@ -7,6 +7,7 @@ variable "queues" {
   description = "{service: its queue}, from the module messaging."
   type = map(object({
     name             = string
+    module           = string # what its worker runs
     url              = string
     arn              = string
     dead_letter_name = string

@@ -8,6 +8,7 @@ output "queues" {
   value = {
     for service, queue in local.queues : service => {
       name             = queue.name
+      module           = queue.module
       url              = aws_sqs_queue.work[service].url
       arn              = local.arns[service]
       dead_letter_name = queue.dead_letter_name

@@ -3,6 +3,7 @@ variable "topology" {
   type = object({
     queues = map(object({
       name             = string
+      module           = string
       time_limit       = number
       max_receives     = number
       visibility       = number

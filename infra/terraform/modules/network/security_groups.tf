@@ -4,6 +4,7 @@ locals {
   groups = {
     extractor   = "plans runs and fetches pages"
     transformer = "refines bronze objects"
+    uploads     = "refines what was uploaded"
     loader      = "loads silver objects"
     ops         = "operators' commands"
     endpoints   = "AWS's APIs inside the VPC"
@@ -11,7 +12,7 @@ locals {
     proxy       = "RDS Proxy, where there is one"
     cache       = "Valkey"
   }
-  services = ["extractor", "transformer", "loader", "ops"]
+  services = ["extractor", "transformer", "uploads", "loader", "ops"]
   https    = 443
   postgres = 5432
   valkey   = 6379

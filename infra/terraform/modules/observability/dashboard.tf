@@ -1,7 +1,7 @@
 # One row of the pipeline a queue, then the lines of all other rules; the alarms above everything.
 
 locals {
-  in_order = ["extractor", "transformer", "loader"] # as a posting passes them
+  in_order = ["extractor", "transformer", "uploads", "loader"] # as a posting passes them
   height   = 6
 
   alarm_widget = {

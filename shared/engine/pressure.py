@@ -1,4 +1,4 @@
-"""Backpressure: before a page is fetched, a pause while those downstream have more than they can do."""
+"""Backpressure: before work that can wait, a pause while those downstream have more than they can do."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.topology import BRONZE, SILVER
-
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 log = structlog.get_logger()
 
-# Messages that may wait before extraction pauses: at a page a second one transformer needs 500 s for them, and after
-# 600 s somebody is told (services/ops/alerts.py). A loader is faster.
-LIMITS = {BRONZE: 500, SILVER: 500}
 FRESH = 5.0  # s for which a depth is believed, and between two looks while pausing
-# s of the longest pause. It is over before a stop gives up waiting (SMELT_STOP_TIMEOUT, 80 s), and then the page is
-# fetched whatever waits: no receive is used up, and no flood can keep a run from coming to its end (ADR 11).
+# s of the longest pause. It is over before a stop gives up waiting (SMELT_STOP_TIMEOUT, 80 s), and then the work is
+# done whatever waits: no receive is used up, and no flood can keep a run from coming to its end (ADR 11).
 LONGEST = 60.0
 
 
@@ -41,7 +36,7 @@ class Pressure:
         """Return when no queue is over its limit, or after the longest pause."""
         begin = self._clock()
         while (over := self._over_limit()) and self._clock() - begin < LONGEST:
-            log.info("extraction.paused", seconds=round(self._clock() - begin), **over)
+            log.info("work.paused", seconds=round(self._clock() - begin), **over)
             self._sleep(FRESH)
 
     def _over_limit(self) -> dict[str, int]:

@@ -1,0 +1,81 @@
+"""Bringing a database in use to the newest schema, with short waits: everything else would wait behind a long one."""
+
+import time
+from dataclasses import dataclass
+
+import psycopg2.extensions
+from alembic import command
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from shared.database.migrate import ahead, configuration, engine_of, missing
+from shared.database.storage import spare_compression
+from shared.errors import PermanentError
+
+LOCKED, TOO_LONG = "55P03", "57014"  # SQLSTATEs: lock not available, statement timeout
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an upgrade waits, in seconds, and how often it begins anew where something else holds a lock."""
+
+    lock: int = 5  # whatever comes after a migration that waits for a lock waits behind it
+    statement: int = 900  # an index on a hundred million rows takes minutes
+    tries: int = 6
+    pause: int = 5  # in which whatever waited gets its turn
+
+
+PATIENCE = Patience()
+
+
+def upgrade(url: str, patience: Patience = PATIENCE) -> None:
+    """Bring the database to the newest schema. Safe to run twice, and at once from two places.
+
+    A database that is ahead, because a newer version has upgraded it, stays as it is. Raises PermanentError, with
+    nothing changed, where a lock cannot be had or a statement takes too long.
+    """
+    for tried in range(1, patience.tries + 1):
+        try:
+            _upgrade(url, patience)
+        except DBAPIError as error:
+            state = getattr(error.orig, "pgcode", None)
+            if state not in {LOCKED, TOO_LONG}:
+                raise
+            if state == TOO_LONG or tried == patience.tries:
+                raise PermanentError(_explained(state, patience)) from error
+            time.sleep(patience.pause)
+        else:
+            return
+
+
+def bounded(url: str, patience: Patience) -> Engine:
+    """An engine whose statements, and waits for locks, end in time."""
+    engine = engine_of(url)
+
+    @event.listens_for(engine, "connect")
+    def bound(connection: psycopg2.extensions.connection, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"set lock_timeout = '{patience.lock}s'; set statement_timeout = '{patience.statement}s'")
+        connection.commit()
+
+    return engine
+
+
+def _upgrade(url: str, patience: Patience) -> None:
+    engine = bounded(url, patience)
+    if ahead(engine) and not missing(engine):
+        return
+    config = configuration(url)
+    config.attributes["patience"] = patience
+    command.upgrade(config, "heads")
+    spare_compression(engine)
+
+
+def _explained(state: str, patience: Patience) -> str:
+    if state == LOCKED:
+        why = (
+            f"other work holds a lock on what a migration changes, for longer than {patience.tries} x {patience.lock} s"
+        )
+    else:
+        why = f"a migration, or another upgrade, takes longer than {patience.statement} s (--statement-timeout)"
+    return f"{why}; nothing was changed: docs/release.md says what to look for"

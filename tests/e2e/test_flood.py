@@ -1,0 +1,53 @@
+"""A flood of uploads does not hold up a run that begins behind it."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import stack
+from shared.objects import upload_key
+from tests.conftest import smelt_command
+from tests.e2e.conftest import Deployment, run_outcome
+
+pytestmark = pytest.mark.e2e
+
+FLOOD = 400  # files
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    """A stack of its own, with one of each worker."""
+    home = tmp_path / ".smelt"
+    smelt = smelt_command(home)
+    started = smelt("up", "--detach", "--no-first-run", "--postings", "500")
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield Deployment(home, smelt, stack.environment(home))
+    finally:
+        stack.erase(home)
+
+
+def file(number: int) -> bytes:
+    """With one posting."""
+    posting = {"MatchedObjectId": str(10**12 + number), "MatchedObjectDescriptor": {"PositionTitle": "Smelter"}}
+    return json.dumps({"SearchResult": {"SearchResultItems": [posting]}}).encode()
+
+
+def test_a_run_behind_a_flood_of_uploads_is_complete_before_the_flood_is_worked_off(deployment: Deployment) -> None:
+    s3, bucket = deployment.client("s3"), deployment.environment["SMELT_BUCKET"]  # making clients is not thread-safe
+
+    def put(number: int) -> None:
+        s3.put_object(Bucket=bucket, Key=upload_key("usajobs_search", f"flood/{number}.json"), Body=file(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, range(FLOOD)))
+    run = run_outcome(deployment.smelt, "usajobs_search")["run"]
+
+    def worked_off() -> bool:
+        return len(deployment.rows("select 1 from ops.object where run_id is null")) == FLOOD
+
+    assert deployment.eventually(worked_off, seconds=120)
+    assert deployment.rows("select 1 from ops.object where loaded_at > %s", run["completed_at"]) != []

@@ -1,0 +1,37 @@
+"""A source that is not there, on a stack of its own: nobody else could use it afterwards."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import stack
+from tests.conftest import smelt_command
+from tests.e2e.conftest import Deployment
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    """With one of each worker, and a source."""
+    home = tmp_path / ".smelt"
+    smelt = smelt_command(home)
+    started = smelt("up", "--detach", "--no-first-run", "--postings", "100")
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield Deployment(home, smelt, stack.environment(home))
+    finally:
+        stack.erase(home)
+
+
+def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployment) -> None:
+    simulator = next(part for part in stack.status(deployment.home) if part.name == "simulator")
+    assert simulator.pid
+    os.kill(simulator.pid, signal.SIGTERM)
+    result = deployment.smelt("run", "usajobs_search", "--wait", "--timeout", "12")
+    assert result.returncode == 1
+    assert "waits: extractor: TransientError" in result.stdout
+    assert "ConnectError" in result.stdout

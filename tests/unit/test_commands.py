@@ -1,0 +1,55 @@
+"""What every command has: an example that names it, JSON for programs, a question before it destroys anything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+import typer
+
+from services.ops.cli import app
+
+# Those that stay in the foreground, and those whose output is code or a path as it is.
+WITHOUT_JSON = {"up", "down", "env", "worker", "db revision"}
+ASK_FIRST = {"dlq replay", "dlq discard", "quarantine replay", "reprocess", "schedule remove"}
+
+
+def commands(group: Any, *words: str) -> Iterator[tuple[str, Any]]:
+    """{words: command} of those that do something; typer's classes are not click's."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *words, name)
+        else:
+            yield " ".join((*words, name)), command
+
+
+COMMANDS = dict(commands(typer.main.get_group(app)))
+each_command = pytest.mark.parametrize("name", COMMANDS)
+
+
+def options(name: str) -> set[str]:
+    return {option for parameter in COMMANDS[name].params for option in parameter.opts}
+
+
+@each_command
+def test_a_command_s_help_has_an_example_of_it(name: str) -> None:
+    _, _, example = (COMMANDS[name].help or "").partition("Example: ")
+    assert f"smelt {name.removesuffix(' start')}" in example
+
+
+@each_command
+def test_a_command_speaks_json_unless_it_is_known_not_to(name: str) -> None:
+    assert ("--json" in options(name)) == (name not in WITHOUT_JSON)
+
+
+@each_command
+def test_a_command_asks_before_it_sends_or_destroys(name: str) -> None:
+    assert ("--yes" in options(name)) == (name in ASK_FIRST)
+
+
+@each_command
+def test_a_name_of_a_dataset_can_be_completed(name: str) -> None:
+    for parameter in COMMANDS[name].params:
+        if parameter.name == "dataset":
+            found = parameter.shell_complete(click.Context(COMMANDS[name]), "usa")
+            assert {one.value for one in found} == {"usajobs_codes", "usajobs_historic", "usajobs_search"}

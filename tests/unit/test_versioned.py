@@ -1,0 +1,41 @@
+"""What a newer version wrote waits; what merely looks odd is refused as ever."""
+
+import gzip
+import json
+from collections.abc import Callable
+
+import pytest
+
+from shared import events, quarantine, run_plan
+from shared.engine.retry import Again, plan_retry
+from shared.errors import NewerVersionError, PermanentError
+from shared.topology import QUEUES, Queue
+
+Read = Callable[[bytes], object]
+READERS: dict[str, Read] = {
+    "a command": lambda body: events.command(body.decode()),
+    "a run plan": run_plan.read,
+    "a quarantine object": lambda body: quarantine.read(gzip.compress(body)),
+}
+
+
+@pytest.mark.parametrize("what", READERS)
+def test_what_a_newer_version_wrote_is_left_to_its_workers(what: str) -> None:
+    with pytest.raises(NewerVersionError, match=f"^{what} of a newer version of smelt: it waits"):
+        READERS[what](json.dumps({"version": 2, "type": "of tomorrow"}).encode())
+
+
+@pytest.mark.parametrize("what", READERS)
+@pytest.mark.parametrize("version", [0, -1, "2", 2.0, True, None, [2]])
+def test_what_no_version_would_write_is_refused(what: str, version: object) -> None:
+    with pytest.raises(PermanentError):
+        READERS[what](json.dumps({"version": version}).encode())
+
+
+@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.service)
+def test_it_waits_for_as_long_as_a_roll_out_takes(queue: Queue) -> None:
+    most = queue.max_receives
+    plans = [plan_retry(NewerVersionError("a batch"), receives, most, jitter=0.5) for receives in range(1, most)]
+    waits = [plan.after for plan in plans if isinstance(plan, Again)]
+    assert len(waits) == len(plans)
+    assert sum(waits) >= 20 * 60
