@@ -34,7 +34,7 @@ def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     for stamp in ("ci", "dev"):
         (tools / stamp).touch()
     return subprocess.run(
-        [shutil.which("make") or "make", f"VENV={tools}", *arguments],
+        [shutil.which("make") or "make", "--no-print-directory", f"VENV={tools}", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,18 +118,25 @@ class Deployment:
         return None
 
 
-@pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """`smelt up --detach` with two of each worker and nothing extracted yet."""
-    home = tmp_path_factory.mktemp("user") / ".smelt"
+@contextmanager
+def deployed(folder: Path, *options: str) -> Iterator[Deployment]:
+    """`smelt up --detach` with these options and nothing extracted yet; gone afterwards."""
+    home = folder / ".smelt"
     smelt = smelt_command(home)
-    workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
-    started = smelt("up", "--detach", "--no-first-run", *workers, "--postings", str(POSTINGS))
+    started = smelt("up", "--detach", "--no-first-run", *options)
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield Deployment(home, smelt, stack.environment(home))
     finally:
         stack.erase(home)
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Shared by the modules that leave it as good as they found it: with two of each worker."""
+    workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
+    with deployed(tmp_path_factory.mktemp("user"), *workers, "--postings", str(POSTINGS)) as shared:
+        yield shared
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """Keys, texts and messages that would colour a terminal, end a line, close a quote or open a script are only shown."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, deployed
 from tests.e2e.console_pages import pages
 
 pytestmark = pytest.mark.e2e
@@ -22,6 +22,13 @@ SERVICES = ("extractor", "transformer", "uploads", "loader", "console")
 def page(**descriptor: object) -> bytes:
     record = {"MatchedObjectId": NUMBER, "MatchedObjectDescriptor": descriptor}
     return json.dumps({"SearchResult": {"SearchResultItems": [record]}}).encode()
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A stack of its own: the emulator cannot list a bucket with such keys, as S3 can, so that no audit works any more."""
+    with deployed(tmp_path_factory.mktemp("hostile"), "--postings", "100") as own:
+        yield own
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.embedded import stack
-from tests.conftest import smelt_command
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, deployed
 
 pytestmark = pytest.mark.e2e
 
@@ -17,14 +16,8 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """With one of each worker, and a source."""
-    home = tmp_path / ".smelt"
-    smelt = smelt_command(home)
-    started = smelt("up", "--detach", "--no-first-run", "--postings", "100")
-    try:
-        assert started.returncode == 0, started.stdout + started.stderr
-        yield Deployment(home, smelt, stack.environment(home))
-    finally:
-        stack.erase(home)
+    with deployed(tmp_path, "--postings", "100") as own:
+        yield own
 
 
 def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployment) -> None:
