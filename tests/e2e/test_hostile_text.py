@@ -26,7 +26,7 @@ def page(**descriptor: object) -> bytes:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A stack of its own: the emulator cannot list a bucket with such keys, as S3 can, so that no audit works any more."""
+    """Its own stack: the emulator cannot list a bucket with such keys, as S3 can, so that no audit works any more."""
     with deployed(tmp_path_factory.mktemp("hostile"), "--postings", "100") as own:
         yield own
 
