@@ -17,7 +17,7 @@ TEMPLATE = ROOT / "docs" / "scaling.md.in"
 
 # Measured: CPU s for 1,000 postings of 22.5 kB, cold, by `make bench` (docs/performance.md) on two cores of 2.6 GHz.
 # The loader's share is Python's, Postgres' that of its backends.
-CPU = {"transformer": 0.5, "loader": 0.2, "postgres": 0.4}
+CPU = {"transformer": 0.4, "loader": 0.11, "postgres": 0.24}
 # Measured by `python -m bench.restore --postings 10000`, of simulated postings. KiB each in Postgres with indexes and
 # ledger, where there is no lz4 (RDS has it); in its log; in S3. Bytes of a known hash in Valkey.
 DISK, WRITTEN_AHEAD = 24.5, 24.0
