@@ -6,26 +6,19 @@
 import json
 import os
 import random
-import socket
 import statistics
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from threading import Thread
 
 import httpx
-import uvicorn
-from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
-from bench import gold, refreshing
+from bench import api, gold, refreshing
 from bench.refreshing import Cost
 from bench.rig import Rig
 from services.serving import readers
-from services.serving.app import application
-from services.serving.limit import Limit
 from services.serving.refresh import refresh
 from shared import telemetry
 from shared.database.migrate import engine_of
@@ -75,7 +68,7 @@ def measure(rig: Rig, postings: int, asked: int) -> Serving:
     cost = refreshing.measure(rig)
     refresh(owner, always=True)
     held = gold.fill(owner, postings)
-    with _client(rig.database_url) as client:
+    with api.client(rig.database_url) as client:
         search, near = (_times(client, questions) for questions in _questions(owner, asked))
     owner.dispose()
     return Serving(held, search, near, cost)
@@ -103,25 +96,6 @@ def _times(client: httpx.Client, asked: list[dict[str, str]]) -> Times:
         took.append(1_000 * (time.perf_counter() - started))
     warm = statistics.quantiles(took[len(asked) :], n=20, method="inclusive")
     return Times(warm[9], warm[18])
-
-
-@contextmanager
-def _client(database_url: str) -> Iterator[httpx.Client]:
-    """A client of the API, which this process serves."""
-    url = SecretStr(database_url)
-    app = application(readers.connect(url), readers.connect(url), Limit(1_000_000, None))
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as services.serving does
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
-    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    try:
-        with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 if __name__ == "__main__":

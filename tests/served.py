@@ -2,23 +2,19 @@
 
 import hashlib
 import os
-import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
-import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import Engine, delete, insert, text
 
+from bench.api import client
 from infra.embedded import applications, postgres, state
 from services.serving import readers
-from services.serving.app import application
-from services.serving.limit import Limit
 from services.serving.refresh import refresh
 from shared.database import ops_tables, silver_tables
 from shared.database.migrate import engine_of
@@ -67,22 +63,9 @@ def reading() -> Engine:
     return readers.connect(SecretStr(os.environ["SMELT_DATABASE_URL"]))
 
 
-@contextmanager
-def api(requests: int = 1_000_000) -> Iterator[httpx.Client]:
+def api(requests: int = 1_000_000) -> AbstractContextManager[httpx.Client]:
     """A client of the API, served on a port of its own; so many requests a minute are allowed."""
-    app = application(reading(), reading(), Limit(requests, None))
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as services.serving does
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
-    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    try:
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
+    return client(os.environ["SMELT_DATABASE_URL"], requests)
 
 
 def posting(number: int, title: str = "Data Engineer", **descriptor: Any) -> dict[str, Any]:

@@ -131,3 +131,11 @@ def _texts(message: "MessageTypeDef") -> Iterator[tuple[str, str]]:
     for name, value in message.get("MessageAttributes", {}).items():
         if "StringValue" in value:
             yield name, value["StringValue"]
+
+
+def readable(body: str) -> str:
+    """A message's body for the eye: JSON indented, anything else as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body

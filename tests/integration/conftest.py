@@ -5,15 +5,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import redis
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from infra.embedded import stack
 from infra.embedded.stack import Running
+from services.ops import connections as operators
+from services.ops.connections import Connections
 from shared.database import ops_tables, silver_tables
 from shared.database.engine import connect
 from shared.datasets import contract
 from tests.integration.embedded import INFRASTRUCTURE
+from tests.integration.letters import purge
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +37,17 @@ def database(engine: Engine) -> Engine:
     with engine.begin() as connection:
         connection.execute(text(f"truncate {', '.join(table.fullname for table in tables)} restart identity cascade"))
     return engine
+
+
+@pytest.fixture
+def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Connections]:
+    """An operator's, to empty tables and queues, and nothing in Redis."""
+    assert database
+    made = operators.connect()
+    purge(made)
+    redis.Redis.from_url(backends["SMELT_REDIS_URL"]).flushall()
+    yield made
+    made.database.dispose()
 
 
 @pytest.fixture

@@ -59,3 +59,15 @@ def kill_all(home: Path) -> None:
         os.kill(part.pid, signal.SIGKILL)
     while any(part.alive for part in parts):
         time.sleep(0.01)
+
+
+def stack_pids(home: Path) -> set[int]:
+    """The processes of a stack and their children."""
+    pids = {part.pid for part in process.all_recorded(home)}
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # ended meanwhile
+            continue
+    return pids | {pid for pid, parent in parents.items() if parent in pids}

@@ -7,35 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from services.ops import dead_letters, discard, patch, replay
-from services.ops.connections import Connections, connect
+from services.ops.connections import Connections
 from services.ops.hold import Hold
 from services.ops.selection import Filter
 from shared.engine.message import dead_letter_url
 from shared.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from tests.conftest import Smelt, smelt_command
-from tests.integration.letters import REASON, TRACE, body, bury, dead, numbers, purge, seen, sent, visible_dead, waiting
+from tests.integration.letters import REASON, TRACE, body, bury, dead, numbers, seen, sent, visible_dead, waiting
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Connections]:
-    """Empty queues and an empty ledger."""
-    assert backends
-    assert database
-    made = connect()
-    purge(made)
-    yield made
-    made.database.dispose()
 
 
 @pytest.fixture

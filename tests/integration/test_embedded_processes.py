@@ -16,7 +16,7 @@ from infra.embedded.process import Command, Kind
 from infra.embedded.stack import Running
 from infra.embedded.state import exclusively
 from infra.embedded.supervisor import watch
-from tests.integration.embedded import INFRASTRUCTURE, keys_on_the_bronze_queue, put
+from tests.integration.embedded import INFRASTRUCTURE, keys_on_the_bronze_queue, put, stack_pids
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("newcomer")]
 
@@ -27,7 +27,7 @@ def test_a_stack_whose_supervisor_was_killed_is_stopped_by_the_next_start(home: 
     program = f"""
 import time, pathlib
 from infra.embedded import stack
-from tests.integration.test_embedded_stack import INFRASTRUCTURE
+from tests.integration.embedded import INFRASTRUCTURE
 stack.start(pathlib.Path({str(home)!r}), INFRASTRUCTURE)
 print("up", flush=True)
 time.sleep(600)
@@ -49,7 +49,7 @@ def test_a_detached_stack_outlives_its_starter_and_is_stopped_from_elsewhere(hom
     program = f"""
 import pathlib
 from infra.embedded import stack
-from tests.integration.test_embedded_stack import INFRASTRUCTURE
+from tests.integration.embedded import INFRASTRUCTURE
 stack.start(pathlib.Path({str(home)!r}), INFRASTRUCTURE, detached=True)
 """
     subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
@@ -137,7 +137,7 @@ def test_a_supervisor_that_gets_a_signal_stops_every_part_before_it_ends(home: P
     program = f"""
 import pathlib
 from infra.embedded import stack, supervisor
-from tests.integration.test_embedded_stack import INFRASTRUCTURE
+from tests.integration.embedded import INFRASTRUCTURE
 running = stack.start(pathlib.Path({str(home)!r}), INFRASTRUCTURE)
 print("up", flush=True)
 print(supervisor.supervise(running, tell=print))
@@ -193,15 +193,3 @@ def fake_worker(folder: Path, program: str, patience: float = 5) -> Command:
         liveness=folder / "alive",
         patience=patience,
     )
-
-
-def stack_pids(home: Path) -> set[int]:
-    """The processes of a stack and their children."""
-    pids = {part.pid for part in process.all_recorded(home)}
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # ended meanwhile
-            continue
-    return pids | {pid for pid, parent in parents.items() if parent in pids}

@@ -19,7 +19,15 @@ from infra.embedded.options import Options
 from infra.embedded.stack import Running
 from infra.embedded.wheels import folder_of
 from shared.topology import BRONZE, QUEUES
-from tests.integration.embedded import INFRASTRUCTURE, aws, execute, keys_on_the_bronze_queue, kill_all, put
+from tests.integration.embedded import (
+    INFRASTRUCTURE,
+    aws,
+    execute,
+    keys_on_the_bronze_queue,
+    kill_all,
+    put,
+    stack_pids,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("newcomer")]
 
@@ -174,18 +182,6 @@ def test_a_real_key_leaves_usajobs_alone_and_is_not_written_down(home: Path, mon
     assert "SMELT_USAJOBS_BASE_URL" not in running.environment
     assert "a-real-key" not in (home / "stack.json").read_text()
     stack.stop(home)
-
-
-def stack_pids(home: Path) -> set[int]:
-    """The processes of a stack and their children."""
-    pids = {part.pid for part in process.all_recorded(home)}
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # ended meanwhile
-            continue
-    return pids | {pid for pid, parent in parents.items() if parent in pids}
 
 
 def listening_addresses(pids: set[int]) -> set[tuple[str, int]]:

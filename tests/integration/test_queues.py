@@ -14,34 +14,21 @@ from typing import Any
 import boto3
 import pytest
 import redis
-from sqlalchemy import Engine
 
 from services.ops import measure
-from services.ops.connections import Connections, connect
+from services.ops.connections import Connections
 from services.ops.flow import flows
 from shared.engine.message import Message
 from shared.engine.presence import KEEP, KEY, Presence, Roster, Seen
 from shared.engine.trouble import Trouble
 from shared.topology import BRONZE, QUEUES, SILVER
 from tests.conftest import Smelt, smelt_command
-from tests.integration.letters import body, bury, purge
+from tests.integration.letters import body, bury
 
 pytestmark = pytest.mark.integration
 
 NOBODY = "redis://127.0.0.1:1"  # a port where nobody listens
 MESSAGE = Message("{}", "id-1", "receipt", "url", receives=1, sent=0, first_received=0, attributes={})
-
-
-@pytest.fixture
-def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Connections]:
-    """Empty queues, and nothing in Redis."""
-    assert backends
-    assert database
-    made = connect()
-    purge(made)
-    redis.Redis.from_url(backends["SMELT_REDIS_URL"]).flushall()
-    yield made
-    made.database.dispose()
 
 
 @pytest.fixture

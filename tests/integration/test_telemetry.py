@@ -5,21 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-import redis
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from services.ops import runs
-from services.ops.connections import Connections, connect
+from services.ops.connections import Connections
 from shared.topology import QUEUES
 from tests.integration.collector import Collector, Seen, black_hole, collecting
-from tests.integration.letters import purge
 from tests.integration.test_loader import posting
 from tests.integration.test_queues import eventually
 from tests.integration.test_transformer import lines
@@ -34,17 +32,6 @@ MODULES = {queue.service: queue.module for queue in QUEUES}
 
 COMMIT = ["loader.load", "loader.object", "object.put", "transformer.object"]
 REQUEST = ["object.put", "extractor.message", "extractor.message"]
-
-
-@pytest.fixture
-def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Connections]:
-    """Empty tables and queues, and nothing known in Redis."""
-    assert database
-    made = connect()
-    purge(made)
-    redis.Redis.from_url(backends["SMELT_REDIS_URL"]).flushall()
-    yield made
-    made.database.dispose()
 
 
 @contextmanager

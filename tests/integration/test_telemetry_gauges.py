@@ -1,7 +1,6 @@
 """Depth, dead letters and freshness as Prometheus sees them; what cannot be measured has no sample."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import boto3
@@ -9,13 +8,13 @@ import httpx
 import pytest
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import create_engine, text
 from starlette.applications import Starlette
 
 from services.ops import metrics, readings
-from services.ops.connections import Connections, connect
+from services.ops.connections import Connections
 from shared.topology import BRONZE, QUEUES
-from tests.integration.letters import bury, purge
+from tests.integration.letters import bury
 
 pytestmark = pytest.mark.integration
 
@@ -32,17 +31,6 @@ SEEN = text("""
         (dataset, bucket, key, version, transform_version, silver_key, observed_at, read, quarantined)
     values (:dataset, 'b', :dataset, 'v', 1, :dataset, now() - interval '1 hour', 0, 0)
 """)
-
-
-@pytest.fixture
-def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Connections]:
-    """Empty tables and queues."""
-    assert backends
-    assert database
-    made = connect()
-    purge(made)
-    yield made
-    made.database.dispose()
 
 
 def scraped(connections: Connections) -> Samples:

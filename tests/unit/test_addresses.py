@@ -9,15 +9,9 @@ from services.serving import settings as serving
 from shared import settings
 from shared.addresses import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
+from tests.unit.environment import WORKER
 
 PASSWORD = "hunter2"  # noqa: S105 - nobody's
-ENVIRONMENT = {
-    "SMELT_BUCKET": "lake",
-    "SMELT_EXTRACT_QUEUE_URL": "https://sqs.test/1/smelt-extract",
-    "SMELT_BRONZE_QUEUE_URL": "https://sqs.test/1/smelt-bronze",
-    "SMELT_UPLOADS_QUEUE_URL": "https://sqs.test/1/smelt-uploads",
-    "SMELT_SILVER_QUEUE_URL": "https://sqs.test/1/smelt-silver",
-}
 SECRETS = {
     "SMELT_DATABASE_URL": f"postgresql://smelt:{PASSWORD}@db.test/smelt",
     "SMELT_REDIS_URL": f"rediss://:{PASSWORD}@cache.test:6380/0",
@@ -36,7 +30,7 @@ class Addresses(BaseModel):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of secrets for an environment that has none of its own."""
-    for name, value in ENVIRONMENT.items():
+    for name, value in WORKER.items():
         monkeypatch.setenv(name, value)
     for name in ("SMELT_USAJOBS_API_KEY", "PGPASSWORD", *SECRETS):
         monkeypatch.setenv(name, "")  # so that what is read from files is undone after the test

@@ -7,14 +7,11 @@ import pytest
 from shared.errors import PermanentError
 from shared.settings import load_settings
 from shared.topology import QUEUES
+from tests.unit.environment import WORKER
 
 PASSWORD = "hunter2-and-more"  # noqa: S105 - nobody's
 ENVIRONMENT = {
-    "SMELT_BUCKET": "lake",
-    "SMELT_EXTRACT_QUEUE_URL": "https://sqs.test/1/smelt-extract",
-    "SMELT_BRONZE_QUEUE_URL": "https://sqs.test/1/smelt-bronze",
-    "SMELT_UPLOADS_QUEUE_URL": "https://sqs.test/1/smelt-uploads",
-    "SMELT_SILVER_QUEUE_URL": "https://sqs.test/1/smelt-silver",
+    **WORKER,
     "SMELT_DATABASE_URL": f"postgresql://smelt:{PASSWORD}@db.test/smelt",
     "SMELT_REDIS_URL": f"redis://:{PASSWORD}@cache.test",
 }

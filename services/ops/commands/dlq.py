@@ -1,10 +1,9 @@
 """`smelt dlq`: look at dead letters; sending them again and discarding them is next door."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from services.ops import selection
 from services.ops.commands import dlq_actions, letter_options, letters, words
@@ -22,9 +21,8 @@ from services.ops.commands.terminal import plain, say, say_json
 from services.ops.connections import Connections, connect
 from services.ops.dead_letters import DeadLetter
 from services.ops.selection import Filter
-from shared import objects
+from services.ops.stored import state_of
 from shared.errors import PermanentError
-from shared.objects import ObjectId
 
 app = typer.Typer(help="Dead letters: messages that could not be handled, and why.", no_args_is_help=True)
 
@@ -77,7 +75,7 @@ def show(
     """
     connections = connect()
     letter = _only(connections, identity)
-    now, stored = time.time(), {object_id: _state(connections, object_id) for object_id in letter.objects}
+    now, stored = time.time(), {object_id: state_of(connections, object_id) for object_id in letter.objects}
     if as_json:
         states = {f"s3://{object_id.bucket}/{object_id.key}": state for object_id, state in stored.items()}
         say_json({**letters.described(letter, now), "stored": states})
@@ -101,16 +99,3 @@ def _only(connections: Connections, identity: str) -> DeadLetter:
         elsewhere = f"; {words.letters(survey.unseen)} could not be seen" if survey.unseen else ""
         message = f"no dead letter {plain(identity)}{elsewhere}"
     raise PermanentError(message)
-
-
-def _state(connections: Connections, object_id: ObjectId) -> str:
-    """Whether the bucket has it."""
-    pinned: dict[str, Any] = {"VersionId": object_id.version_id} if object_id.version_id else {}
-    try:
-        head = connections.s3.head_object(Bucket=object_id.bucket, Key=object_id.key, **pinned)
-    except ClientError as error:
-        gone = error.response["Error"]["Code"] in objects.MISSING
-        return "gone" if gone else f"unknown ({error.response['Error']['Code']})"
-    except BotoCoreError as error:
-        return f"unknown ({type(error).__name__})"
-    return f"stored, {head['ContentLength']:,} bytes"

@@ -29,7 +29,7 @@ from services.ops.commands.letter_options import (
 )
 from services.ops.commands.terminal import plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dead_letters import DeadLetter
+from services.ops.dead_letters import DeadLetter, readable
 from services.ops.replay import Step
 from services.ops.replay_record import Tally
 
@@ -154,7 +154,7 @@ def _say_plan(steps: list[Step]) -> None:
     patched = [step for step in steps if step.patched and not step.refused]
     if patched:
         say(f"patched: {len(patched):,}, the first one becomes")
-        for line in letters.readable(patched[0].body).split("\n"):
+        for line in readable(patched[0].body).split("\n"):
             say(f"  {plain(line)}")
 
 

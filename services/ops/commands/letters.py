@@ -1,6 +1,5 @@
 """Dead letters as a person reads them, and as a program does."""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -9,7 +8,7 @@ from rich.table import Table
 
 from services.ops.commands import words
 from services.ops.commands.terminal import out, plain, say
-from services.ops.dead_letters import DeadLetter
+from services.ops.dead_letters import DeadLetter, readable
 from services.ops.selection import Group
 from shared.objects import ObjectId
 
@@ -84,14 +83,6 @@ def about(letter: DeadLetter, room: int) -> str:
     """What it is about in so many columns: of a key the end, where keys differ, of a command the beginning."""
     cut = words.tail if letter.objects else words.head
     return plain(cut(letter.about, room))
-
-
-def readable(body: str) -> str:
-    """JSON indented, anything else as it is."""
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return body
 
 
 def _tried(letter: DeadLetter) -> str:

@@ -1,9 +1,7 @@
 """Dead letters: those that a filter means, grouped by reason, and one by itself."""
 
 import time
-from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,8 +12,7 @@ from services.ops.console import asked, rendering
 from services.ops.console.desk import Desk
 from services.ops.dead_letters import DeadLetter, Survey
 from services.ops.selection import Filter, Group
-from shared import objects
-from shared.objects import ObjectId
+from services.ops.stored import state_of
 
 PATIENCE = 3  # s to wait for letters that somebody else looks at
 SHOWN = 20  # letters of a group
@@ -53,7 +50,7 @@ def one(desk: Desk, request: Request) -> Response:
         elsewhere = f" {survey.unseen} could not be seen just now." if survey.unseen else ""
         raise HTTPException(404, f"No dead letter {identity}: it was replayed, discarded, or never there.{elsewhere}")
     letter = found[0]
-    stored = {object_id: _stored(desk.reading, object_id) for object_id in letter.objects}
+    stored = {object_id: state_of(desk.reading, object_id) for object_id in letter.objects}
     return rendering.page(request, "letter_page.html", letter=letter, stored=stored, now=time.time(), ids=[letter.id])
 
 
@@ -67,16 +64,3 @@ def narrower(group: Group) -> dict[str, str]:
     """Parameters that mean the letters of a group: its queue, and the longest part of the reason that all share."""
     parts = group.reason.split(CONSTANT)
     return {"queue": group.queue.rpartition("-")[2], "error": max(parts, key=len).strip() or group.error_type}
-
-
-def _stored(connections: Connections, object_id: ObjectId) -> str:
-    """Whether the bucket has it."""
-    pinned: dict[str, Any] = {"VersionId": object_id.version_id} if object_id.version_id else {}
-    try:
-        head = connections.s3.head_object(Bucket=object_id.bucket, Key=object_id.key, **pinned)
-    except ClientError as error:
-        gone = error.response["Error"]["Code"] in objects.MISSING
-        return "gone" if gone else f"unknown ({error.response['Error']['Code']})"
-    except BotoCoreError as error:
-        return f"unknown ({type(error).__name__})"
-    return f"stored, {head['ContentLength']:,} bytes"

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from services.ops.console import overview, plots, words
 from services.ops.console.sessions import Visitor
-from services.ops.dead_letters import DeadLetter
+from services.ops.dead_letters import DeadLetter, readable
 from services.ops.selection import short_name
 from shared.datasets import contract
 from shared.engine.presence import Work
@@ -92,7 +92,7 @@ def _templates() -> Environment:
         number=words.number,
         query=_query,
         rate=words.rate,
-        readable=words.readable,
+        readable=readable,
         value=words.value,
         with_=_with,
     )

@@ -38,14 +38,6 @@ def counted(figure: int, what: str) -> str:
     return f"{figure:,} {what}{'' if figure == 1 else 's'}"
 
 
-def readable(body: str) -> str:
-    """A message's body for the eye: JSON indented, anything else as it is."""
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return body
-
-
 def value(of: object) -> str:
     """Text as it is, anything else as JSON."""
     return of if isinstance(of, str) else json.dumps(of, ensure_ascii=False)
