@@ -17,7 +17,11 @@ def loads(content: bytes) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
-        pass
+        return flawed(content)
+
+
+def flawed(content: bytes) -> Any:
+    """Parse what is not strictly JSON. Raises as `loads`."""
     try:
         return json.loads(content, parse_int=_whole)
     except RecursionError as error:

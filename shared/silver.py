@@ -114,6 +114,7 @@ class Header(BaseModel):
     warnings: tuple[Warned, ...] = ()
     shape: Shape = {}
     replay: Replayed | None = None
+    made_by: Word | None = None  # the release of smelt that wrote it
 
 
 def schema(tables: Tables) -> dict[str, pl.DataType]:
@@ -133,7 +134,8 @@ def schema(tables: Tables) -> dict[str, pl.DataType]:
 def frame(rows: Sequence[Row], tables: Tables) -> pl.DataFrame:
     """Rows as the normalisers make them, with `record_index`, `content_hash`, maybe `raw`: a frame of the `schema`.
 
-    A column at a time, child rows of all records together: several times as fast as polars' own way with rows.
+    A blank text is null. A column at a time, child rows of all records together: several times as fast as polars' own
+    way with rows.
     """
     if not rows:
         return pl.DataFrame(schema=schema(tables))
@@ -178,6 +180,8 @@ def _column(name: str, values: Sequence[Any], kind: pl.DataType) -> pl.Series:
         case pl.Struct():
             fields = {field.name: cast("pl.DataType", field.dtype) for field in kind.fields}
             return pl.DataFrame(_columns(values, fields)).to_struct(name)
+        case pl.String():
+            return pl.Series(name, [value or None for value in values], dtype=kind)
         case _:
             return pl.Series(name, values, dtype=kind)
 

@@ -1,7 +1,6 @@
 """Limits on input that anybody may drop into the bucket."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from shared.settings import Settings
 
@@ -28,21 +27,3 @@ class Bounds:
             record=settings.largest_record * MIB,
             nesting=settings.deepest_nesting,
         )
-
-
-def too_deep(value: Any, text: bytes, limit: int) -> bool:
-    """Whether a record is nested deeper than `limit`. `text` is its JSON: fewer brackets than that say no at once."""
-    if text.count(b"{") + text.count(b"[") <= limit:
-        return False
-    level = [value]
-    for _ in range(limit):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return False
-    return True
-
-
-def _children(node: Any) -> Any:
-    if isinstance(node, dict):
-        return [child for child in node.values() if isinstance(child, dict | list)]
-    return [child for child in node if isinstance(child, dict | list)] if isinstance(node, list) else []

@@ -6,6 +6,8 @@ from typing import Any
 
 from shared.quarantine import Problem
 
+LOOKED_AT = 1_000  # bytes of what is no record
+
 
 @dataclass(frozen=True)
 class Unreadable:
@@ -35,4 +37,4 @@ class Content:
 
 def unreadable(rule: str, message: str, text: bytes) -> Unreadable:
     """A record that is none, with no more of it than one wants to look at."""
-    return Unreadable(Problem(rule=rule, field="", message=message), text[:1_000])
+    return Unreadable(Problem(rule=rule, field="", message=message), text[:LOOKED_AT])

@@ -16,6 +16,7 @@ from shared.fields import Ordinal, RunId
 from shared.objects import ObjectId
 from shared.observation import observed_at
 from shared.silver import Counts, Header, Replayed, Warned
+from shared.version import VERSION
 
 
 class Ingest(BaseModel):
@@ -58,6 +59,7 @@ class Origin:
             warnings=(*batch.warnings, *self._count_warnings(part)),
             shape=batch.shape,
             replay=self.replay,
+            made_by=f"smelt {VERSION}",
         )
 
     def _count_warnings(self, part: Slice) -> tuple[Warned, ...]:

@@ -1,24 +1,27 @@
 """The quarantine entries of a batch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.transformer.batches import Slice
 from services.transformer.bounds import Bounds
-from services.transformer.content import Encoded, Unreadable
+from services.transformer.content import LOOKED_AT, Encoded, Unreadable
 from services.transformer.fingerprint import natural_key
 from services.transformer.gate import Problems
 from services.transformer.origin import Origin
-from services.transformer.transform import parse
-from shared import quarantine
+from shared import lenient_json, quarantine
 from shared.datasets import contract
-from shared.quarantine import Rejected
+from shared.quarantine import Problem, Rejected
+
+BEGINNING_ONLY = frozenset(
+    ("record_size", "json", "nesting")
+)  # rules of what cannot be parsed, or not be written again
 
 
 def rejected(origin: Origin, part: Slice, problems: Problems, bounds: Bounds) -> Iterator[Rejected]:
     """One entry for each record with problems, in the order of the object."""
     fields = contract.raw(origin.dataset).KEY
     for index, found in sorted(problems.items()):
-        record = _looked_at(part.records[index - part.first], bounds)
+        record = _looked_at(part.records[index - part.first], found)
         yield Rejected(
             dataset=origin.dataset,
             source=origin.bronze,
@@ -32,7 +35,9 @@ def rejected(origin: Origin, part: Slice, problems: Problems, bounds: Bounds) ->
         )
 
 
-def _looked_at(encoded: Encoded, bounds: Bounds) -> object:
+def _looked_at(encoded: Encoded, problems: Sequence[Problem]) -> object:
     """The record, or how it begins if that is all that can be kept."""
-    record = parse(encoded, bounds)
-    return record.text.decode(errors="backslashreplace") if isinstance(record, Unreadable) else record
+    text = encoded.text if isinstance(encoded, Unreadable) else encoded
+    if isinstance(encoded, Unreadable) or problems[0].rule in BEGINNING_ONLY:
+        return text[:LOOKED_AT].decode(errors="backslashreplace")
+    return lenient_json.loads(text)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.transformer.unstorable import NotFinite, NulText
 from shared.silver import Shape
 
 TYPES: dict[type, str] = {
@@ -20,6 +21,8 @@ TYPES: dict[type, str] = {
     type(None): "null",
     dict: "object",
     list: "array",
+    NulText: "string",
+    NotFinite: "number",
 }
 LONGEST = 200  # characters of a field's path or value
 NESTED = frozenset((dict, list))
@@ -36,6 +39,10 @@ class _Seen:
     below: list[tuple[str, str]]  # (field, its path) of what must be looked into
 
 
+class TooDeepError(Exception):
+    """A record is nested deeper than it may be."""
+
+
 class Observer:
     """Counts the shapes of objects. `known` is {path of a field: its documented values}."""
 
@@ -48,8 +55,10 @@ class Observer:
         self._forms: dict[Form, _Seen] = {}
         self._values: Counter[tuple[str, str]] = Counter()
 
-    def see(self, value: Any, path: str = "") -> None:
-        """Count one record, or a part of it at `path`."""
+    def see(self, value: Any, levels: int, path: str = "") -> None:
+        """Count one record, or a part of it at `path`. Raises TooDeepError where it has more than these levels."""
+        if not levels and isinstance(value, dict | list):
+            raise TooDeepError
         if isinstance(value, dict):
             form = (path, tuple(value), tuple(map(type, value.values())))
             seen = self._forms.get(form)
@@ -57,12 +66,12 @@ class Observer:
                 seen = self._forms[form] = _Seen(0, list(self._below(form)))
             seen.times += 1
             for name, place in seen.below:
-                self.see(value[name], place)
+                self.see(value[name], levels - 1, place)
         elif isinstance(value, list):
             known = path in self._known
             for item in value:
                 if known or isinstance(item, dict | list):
-                    self.see(item, path)
+                    self.see(item, levels - 1, path)
         elif value is not None and path in self._known:
             self._values[path, str(value)] += 1
 

@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import orjson
 import polars as pl
 from pydantic import ValidationError
 
 from services.transformer import gate
-from services.transformer.bounds import Bounds, too_deep
+from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable, unreadable
 from services.transformer.fingerprint import fingerprint
 from services.transformer.gate import Problems
-from services.transformer.shape import Observer
+from services.transformer.shape import Observer, TooDeepError
+from services.transformer.unstorable import NUL, Unstorable, marked
 from shared import lenient_json, silver
 from shared.datasets import contract
 from shared.datasets.contract import Row
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MOST_PROBLEMS = 100  # kept of one record
+TOO_DEEP = "nested too deep"
 LOOKED_UP_AT_ONCE = 500  # records
 
 
@@ -80,21 +83,6 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     return Batch(silver.with_sightings(kept, sightings, tables), problems | failed, warnings, observer.shape())
 
 
-def parse(encoded: Encoded, bounds: Bounds) -> object:
-    """A record as an object. What is not JSON, or beyond the bounds, stays or becomes an Unreadable."""
-    if isinstance(encoded, Unreadable):
-        return encoded
-    if len(encoded) > bounds.record:
-        return unreadable("record_size", f"larger than {bounds.record} bytes", encoded)
-    try:
-        record = lenient_json.loads(encoded)
-    except ValueError as error:
-        return unreadable("json", f"not JSON: {error}", encoded)
-    if too_deep(record, encoded, bounds.nesting):
-        return unreadable("nesting", "nested too deep", encoded)
-    return record
-
-
 def _outcomes(
     dataset: str, records: Sequence[Encoded], bounds: Bounds, observer: Observer, look_up: LookUp
 ) -> Iterator[Row | Sighting | tuple[Problem, ...]]:
@@ -107,9 +95,11 @@ def _outcomes(
         if isinstance(record, Unreadable):
             yield (record.problem,)
             continue
-        observer.see(record)
         try:
+            observer.see(record, bounds.nesting)
             row = normalise(record_type.model_validate(record))
+        except TooDeepError:
+            yield (Problem(rule="nesting", field="", message=TOO_DEEP),)
         except ValidationError as error:
             yield _problems(error)
         else:
@@ -127,18 +117,38 @@ def _looked_up(
         yield from zip(some, prints, look_up([key for key, _ in prints]), strict=True)
 
 
+def parse(encoded: Encoded, bounds: Bounds) -> object:
+    """A record as an object, with marks for what Postgres cannot hold; Unreadable for what is none."""
+    if isinstance(encoded, Unreadable):
+        return encoded
+    if len(encoded) > bounds.record:
+        return unreadable("record_size", f"larger than {bounds.record} bytes", encoded)
+    try:
+        return _parsed(encoded)
+    except ValueError as error:
+        return unreadable("json", f"not JSON: {error}", encoded)
+    except RecursionError:
+        return unreadable("nesting", TOO_DEEP, encoded)
+
+
+def _parsed(encoded: bytes) -> object:
+    try:
+        record = orjson.loads(encoded)
+    except orjson.JSONDecodeError:
+        return marked(lenient_json.flawed(encoded))
+    return marked(record) if NUL in encoded else record
+
+
 def _text(encoded: Encoded) -> str:
     return (encoded.text if isinstance(encoded, Unreadable) else encoded).decode()
 
 
 def _problems(error: ValidationError) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(rule=e["type"], field=".".join(map(str, _place(e))), message=e["msg"])
-        for e in error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
-    )
+    return tuple(map(_problem, error.errors(include_url=False)[:MOST_PROBLEMS]))
 
 
-def _place(error: "ErrorDetails") -> Sequence[int | str]:
-    """What is wrong with a value as such is found with its object, and named in the context (`RawModel`)."""
-    field = error.get("ctx", {}).get("field")
-    return (*error["loc"], field) if field else error["loc"]
+def _problem(error: "ErrorDetails") -> Problem:
+    field, found = ".".join(map(str, error["loc"])), error["input"]
+    if isinstance(found, Unstorable):
+        return Problem(rule=found.rule, field=field, message=found.message)
+    return Problem(rule=error["type"], field=field, message=error["msg"])

@@ -58,23 +58,21 @@ def _without_zone(value: datetime | None) -> datetime | None:
 
 def empty_if_null(value: Any) -> Any:
     """For objects that may be null as a whole."""
-    return {} if value is None else value
+    return {} if _absent_if_blank(value) is None else value
 
 
 def _none_if_null(value: Any) -> Any:
-    return [] if value is None else value
+    return [] if _absent_if_blank(value) is None else value
 
 
 def _without_blanks(value: Any) -> Any:
     if not isinstance(value, list):
         return _none_if_null(value)
-    if any(isinstance(text, str) and "\x00" in text for text in value):
-        raise PydanticCustomError("string_with_nul", "contains U+0000, which Postgres cannot store")
     return [text for text in value if text is not None and not (isinstance(text, str) and not text.strip())]
 
 
 Text = str | None
-Flag = bool | None
+Flag = Annotated[bool | None, BeforeValidator(_absent_if_blank)]
 Day = Annotated[date | None, BeforeValidator(_iso)]
 Moment = Annotated[datetime | None, BeforeValidator(_iso), AfterValidator(_without_zone)]
 Coordinate = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, _number("float_type")]

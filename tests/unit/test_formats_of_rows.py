@@ -55,7 +55,6 @@ def test_each_line_is_a_record_and_empty_ones_are_none(end: str) -> None:
         (b'{"id": "\xff"}', "json"),
         (b"\x00", "json"),
         (b'{"id": 2} {"id": 3}', "json"),
-        (b"[" * 100 + b"]" * 100, "nesting"),
         (b'{"id": "%s"}' % LONG.encode(), "record_size"),
         (b'{"id": "%s"}' % (b"y" * (3 << 20)), "record_size"),
     ],
@@ -172,7 +171,7 @@ def test_a_parquet_row_is_a_record_whose_values_json_can_hold() -> None:
         "none": None,
         "share": 0.5,
         "yes": True,
-        "text": "\u00e9\x00",
+        "text": "\u00e9\x01",
         "price": Decimal("1.10"),
         "day": date(2025, 9, 3),
         "moment": datetime(2025, 9, 3, 12, 30),  # noqa: DTZ001 - without a zone

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
+from services.transformer.batches import Slice
 from services.transformer.content import Content
 from services.transformer.origin import Origin, origin_of
+from services.transformer.transform import Batch
 from shared.errors import PermanentError
 from shared.objects import ObjectId
+from shared.version import VERSION
 
 DATASET = "usajobs_search"
 RUN = "20250903T120000Z-0badcafe"
@@ -85,3 +89,8 @@ def test_what_lies_among_the_replays_and_is_none_is_refused(replay: dict[str, An
 def test_only_what_lies_among_the_replays_is_one() -> None:
     assert origin(UPLOAD, replay=REPEATED).replay is None
     assert origin(PAGE, replay=REPEATED).replay is None
+
+
+def test_a_batch_says_which_release_made_it() -> None:
+    nothing = Batch(pl.DataFrame(), {}, (), {})
+    assert origin(UPLOAD).header(Slice(1, 0, [], last=True), nothing).made_by == f"smelt {VERSION}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.transformer.shape import LONGEST, MOST_FIELDS, Observer
 from shared.silver import Shape
 
+LEVELS = 64
 KNOWN = {"status": ("open",), "pay[].per": ("year",), "tags[]": ("a",)}
 
 
@@ -17,7 +18,7 @@ def shape(*records: object) -> Shape:
     """Of these records together."""
     observer = Observer(KNOWN)
     for record in records:
-        observer.see(record)
+        observer.see(record, LEVELS)
     return observer.shape()
 
 

@@ -1,5 +1,6 @@
 """The silver object."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -34,6 +35,7 @@ HEADER = Header(
     counts=Counts(read=3, valid=2, quarantined=1),
     warnings=(Warned(rule="key_unique", field="job", message="möre", records=2),),
     shape={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
+    made_by="smelt 9.9.9",
 )
 ROWS = [
     {
@@ -88,7 +90,12 @@ def test_the_header_of_an_object_written_before_batches_says_that_it_is_the_only
     fields = {"schema_version", "dataset", "transform_version", "source", "observed_at", "run_id", "part", "page"}
     old = HEADER.model_dump_json(include={*fields, "counts"})
     header, _ = silver.read(_parquet({silver.HEADER: old}))
-    assert (header.batch, header.last, header.part_pages, header.shape) == (1, True, None, {})
+    assert (header.batch, header.last, header.part_pages, header.shape, header.made_by) == (1, True, None, {}, None)
+
+
+def test_a_field_that_a_later_release_adds_to_the_header_is_no_hindrance() -> None:
+    later = json.dumps(HEADER.model_dump(mode="json") | {"of_tomorrow": "?"})
+    assert silver.read(_parquet({silver.HEADER: later}))[0] == HEADER
 
 
 def test_what_a_replay_repeats_comes_back() -> None:
@@ -145,8 +152,9 @@ def test_what_is_not_a_silver_object_is_refused(body: bytes) -> None:
 
 JOBS = contract.tables("usajobs_search")
 BLANK = {name: None for name in silver.schema(JOBS) if name != SIGHTED} | {child.name: [] for child in JOBS.CHILDREN}
-TEXTS = st.none() | st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), max_size=3)
-PLACES = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=3), max_size=3)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
+TEXTS = st.none() | st.lists(TEXT, max_size=3)
+PLACES = st.lists(st.none() | TEXT, max_size=3)
 
 
 @given(st.lists(st.tuples(TEXTS, PLACES), max_size=5))
@@ -197,3 +205,9 @@ def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the
     )
     older = silver.write(frame.drop("sighted", "raw"), header)
     assert_frame_equal(silver.read(older)[1], frame)
+
+
+def test_a_blank_text_is_null_in_a_frame() -> None:
+    places = [dict.fromkeys(silver.child_schema(JOB_LOCATION)) | {"ordinal": 1, "city_name": ""}]
+    made = silver.frame([BLANK | {RECORD_INDEX: 0, "position_title": "", "job_location": places}], JOBS).to_dicts()[0]
+    assert (made["position_title"], made["job_location"][0]["city_name"]) == (None, None)

@@ -42,8 +42,11 @@ def _head(stream: "io.BufferedReader[Any]") -> bytes:
 
 
 def _whole(stream: "io.BufferedReader[Any]", limit: int) -> bytes:
-    content = stream.read(limit + 1)
-    if len(content) > limit:
-        message = f"a JSON document of more than {limit} bytes; JSON lines may be longer"
-        raise PermanentError(message)
-    return content
+    """Grown as it is read: room for all that may come is memory that the system has to clear, page after page."""
+    content = io.BytesIO()
+    while chunk := stream.read(LOOK):
+        content.write(chunk)
+        if content.tell() > limit:
+            message = f"a JSON document of more than {limit} bytes; JSON lines may be longer"
+            raise PermanentError(message)
+    return content.getvalue()

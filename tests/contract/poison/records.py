@@ -55,7 +55,7 @@ IDENTITIES = (
     records("an id of 5,000 digits", "not_finite", identified(HUGE)),
     records(
         "records that are no objects",
-        "model_type",
+        "model_type|not_finite",
         *(just(value) for value in (None, 1, 1.5, "x", True, [], [[]], verbatim("NaN"))),
     ),
     records(

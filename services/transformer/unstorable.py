@@ -1,0 +1,41 @@
+"""What JSON can write and Postgres cannot hold: marked, so that validation refuses it in the fields that we keep."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+NUL = b"\\u0000"  # how JSON writes it: a text that contains it may hold one
+
+
+@dataclass(frozen=True)
+class Unstorable:
+    """In the place of such a value: no type of a field takes it."""
+
+    rule: ClassVar[str]
+    message: ClassVar[str]
+
+
+class NulText(Unstorable):
+    """In the place of a text with U+0000."""
+
+    rule, message = "string_with_nul", "contains U+0000, which Postgres cannot store"
+
+
+class NotFinite(Unstorable):
+    """In the place of NaN and the infinities."""
+
+    rule, message = "not_finite", "is no text, and no finite number"
+
+
+def marked(value: Any) -> Any:
+    """A record with such values replaced. Raises RecursionError where it is nested deeper than Python goes."""
+    match value:
+        case str() if "\x00" in value:
+            return NulText()
+        case float() if not math.isfinite(value):
+            return NotFinite()
+        case dict():
+            return {name: marked(inner) for name, inner in value.items()}
+        case list():
+            return [marked(inner) for inner in value]
+    return value
