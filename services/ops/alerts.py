@@ -32,8 +32,8 @@ QUARANTINE_SHARE = 0.05  # of a day's records: more is a change of the source or
 class Rule:
     """What is `wrong` where a reading is over its limit, and how bad that is: a warning can wait for the morning.
 
-    `limits` are the most that is right, by subject; subjects that nobody can list beforehand have `other`. `minutes` is
-    how long CloudWatch must see it before it tells, by queue; empty where CloudWatch cannot see it.
+    `limits` are the most that is right, by subject; 0 for subjects that nobody can list beforehand. `minutes` is how
+    long CloudWatch must see it before it tells, by queue; empty where CloudWatch cannot see it.
     """
 
     name: str
@@ -42,7 +42,6 @@ class Rule:
     level: Literal["warning", "critical"]
     runbook: str
     limits: Mapping[str, float] = field(default_factory=dict)
-    other: float = 0
     minutes: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -132,7 +131,7 @@ def _alarms(rule: Rule) -> Iterator[tuple[str, object]]:
 
 
 def _verdict(rule: Rule, reading: Reading) -> Verdict:
-    limit = rule.limits.get(reading.subject, rule.other)
+    limit = rule.limits.get(reading.subject, 0)
     state: State = "ok"
     if reading.value is None:
         state = "unknown"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
-from services.ops import dead_letters, hold, versions
+from services.ops import dead_letters, versions
 from services.ops.connections import Connections
 from services.ops.versions import Stored
 from shared import objects
@@ -20,12 +20,11 @@ from shared.errors import PermanentError
 from shared.events import PageCommand, created_event, created_objects
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
-from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, QUEUES, SILVER_PREFIX
+from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, SILVER_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PATIENCE = 3  # s to wait for dead letters that somebody else looks at: one not seen would count as missing
 EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -45,7 +44,7 @@ def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     """
     s3, bucket = connections.s3, connections.settings.bucket
     begin = EVER if since is None else datetime.now(UTC) - since
-    dead = {letter.body for letter in dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE).letters}
+    dead = {letter.body for letter in dead_letters.survey(connections).letters}
     dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
     dead_stems = {key.rpartition("-")[0] + "-" for key, _ in dead_objects if key.startswith(SILVER_PREFIX)}
     with connections.database.connect() as connection:

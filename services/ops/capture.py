@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared import lenient_json, objects
+from shared import lenient_json, objects, silver
+from shared.errors import NewerVersionError, PermanentError
 from shared.objects import ObjectId
+from shared.silver import OutdatedError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LARGEST = 128 << 20  # bytes of a page that is read to see how it was asked for
+LARGEST = 128 << 20  # bytes of an object that is read to see how it came to be
 GZIP = b"\x1f\x8b"
 REFUSED = {400, 404, 405, 412}  # no such version, or another one by now
 
@@ -67,6 +69,14 @@ def capture(s3: "S3Client", bronze: ObjectId) -> Capture:
 def head(s3: "S3Client", stored: ObjectId) -> Head | None:
     """What S3 says of a version, or of what is there now where none is given; None if it is gone."""
     return _found(s3, stored)[1]
+
+
+def made_by(s3: "S3Client", stored: ObjectId) -> str | None:
+    """The release of smelt that wrote a silver object; None if it is gone, or cannot be read, or does not say."""
+    try:
+        return silver.read(objects.get(s3, stored, LARGEST).body)[0].made_by
+    except (PermanentError, NewerVersionError, OutdatedError):
+        return None
 
 
 def _found(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, Head | None]:

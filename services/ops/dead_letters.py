@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.ops import measure
 from services.ops.connections import Connections
+from services.ops.hold import MOST as MOST_HELD
 from services.ops.hold import Hold
 from shared.engine.message import dead_letter_url
+from shared.engine.presence import Work
 from shared.errors import PermanentError
 from shared.events import created_objects
 from shared.objects import ObjectId
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 SHORT = 160  # characters of a body in a line
 MOST = 1_000  # messages of one queue that a passing look takes in
+PATIENCE = 3  # s to wait for letters that somebody else looks at: one not seen may count as missing
 REPLAYS = "replays"  # the attribute that counts how often a message was sent again
 
 
@@ -98,10 +102,17 @@ class Survey:
 
 def look(connections: Connections) -> list[DeadLetter]:
     """The dead letters of all queues. A message that somebody else holds at the moment is not seen."""
-    return survey(connections, QUEUES, most=MOST, patience=1).letters
+    return survey(connections, most=MOST, patience=1).letters
 
 
-def survey(connections: Connections, queues: Sequence[Queue], most: int, patience: int) -> Survey:
+def look_if_any(connections: Connections) -> list[DeadLetter]:
+    """The same, asking first how many there are: to look hides them from others for a moment."""
+    return look(connections) if any(counts.total for counts in measure.buried(connections).values()) else []
+
+
+def survey(
+    connections: Connections, queues: Sequence[Queue] = QUEUES, most: int = MOST_HELD, patience: int = PATIENCE
+) -> Survey:
     """Up to `most` dead letters of each queue; waits `patience` seconds for those that somebody else holds."""
     letters: list[DeadLetter] = []
     unseen = 0
@@ -125,6 +136,11 @@ def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
         sent=int(message["Attributes"]["SentTimestamp"]) / 1000,
         attributes=attributes,
     )
+
+
+def in_work(work: Work) -> DeadLetter:
+    """A message that a worker has, to be named as the dead letter that it may become."""
+    return DeadLetter("", work.message_id, work.body, "", "", "")
 
 
 def _texts(message: "MessageTypeDef") -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from services.ops import dead_letters, hold, runs, versions
+from services.ops import dead_letters, runs, versions
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
 from services.ops.trace import LEDGER, Entry
@@ -18,7 +18,6 @@ from shared.errors import PermanentError
 from shared.objects import ObjectId
 from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, QUARANTINE_PREFIX, QUEUES, SILVER_PREFIX
 
-PATIENCE = 3  # s to wait for dead letters that somebody else looks at
 LONG = "/long-keys"  # in place of a path that is too long to be repeated
 UNDER_WAY = {True: "under way", False: "missing", None: "unknown"}
 
@@ -61,8 +60,8 @@ def fate(connections: Connections, key: str) -> Fate | None:
     bucket = connections.settings.bucket
     listed = versions.listed(connections.s3, bucket, key)
     stored = [one for together in listed for one in together if one.object.key == key]
-    letters = dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE).letters
-    under_way = UNDER_WAY[runs.under_way(connections, {queue.name for queue in QUEUES})]
+    letters = dead_letters.survey(connections).letters
+    under_way = UNDER_WAY[runs.under_way(connections, QUEUES)]
     with connections.database.connect() as connection:
         known = LEDGERS[prefix](connection, key)
     if prefix == BRONZE_PREFIX:

@@ -1,9 +1,10 @@
 """One look at all queues and workers: what could be measured, and what could not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,7 @@ from services.ops.connections import Connections
 from shared.engine.message import dead_letter_url
 from shared.engine.presence import Seen
 from shared.engine.trouble import Trouble
-from shared.topology import QUEUES
+from shared.topology import QUEUES, Queue
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 AGE_LOOKS_BACK = timedelta(minutes=10)  # CloudWatch has a value a minute, some minutes late
 AGE_METRIC = "ApproximateAgeOfOldestMessage"
+SILENT = 8.0  # s without a note of a worker: more than one beat was missed
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,25 @@ class Look:
     troubles: tuple[Trouble, ...] | None = ()  # what failed and will be tried again
 
 
+def waiting(connections: Connections, queues: Sequence[Queue] = QUEUES) -> dict[str, Counts]:
+    """{queue: its messages}. Raises what boto3 raises."""
+    return _all(connections.sqs, {queue.name: connections.settings.queue_url(queue) for queue in queues})
+
+
+def buried(connections: Connections) -> dict[str, Counts]:
+    """{queue: its dead letters}. Raises what boto3 raises."""
+    urls = {queue.name: dead_letter_url(connections.settings.queue_url(queue)) for queue in QUEUES}
+    return _all(connections.sqs, urls)
+
+
 def look(connections: Connections) -> Look:
     """Measure everything at once. Never raises for a part that is away."""
     urls = {queue.name: connections.settings.queue_url(queue) for queue in QUEUES}
     problems: list[str] = []
     with ThreadPoolExecutor(2 * len(urls) + 2) as pool:
-        work = {name: pool.submit(_or_unknown, problems, _counting(connections.sqs, url)) for name, url in urls.items()}
-        dead = {
-            name: pool.submit(_or_unknown, problems, _counting(connections.sqs, dead_letter_url(url)))
-            for name, url in urls.items()
-        }
+        count = partial(partial, _counts, connections.sqs)
+        work = {name: pool.submit(_or_unknown, problems, count(url)) for name, url in urls.items()}
+        dead = {name: pool.submit(_or_unknown, problems, count(dead_letter_url(url))) for name, url in urls.items()}
         workers = pool.submit(_or_unknown, problems, connections.roster.current)
         troubles = pool.submit(_or_unknown, problems, lambda: tuple(connections.trouble.current()))
     return Look(
@@ -97,16 +108,18 @@ def _age_query(identity: str, url: str) -> "MetricDataQueryTypeDef":
     return {"Id": identity, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
 
 
-def _counting(sqs: "SQSClient", url: str) -> Callable[[], Counts]:
-    def counts() -> Counts:
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return Counts(
-            visible=int(found["ApproximateNumberOfMessages"]),
-            in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
-            delayed=int(found["ApproximateNumberOfMessagesDelayed"]),
-        )
+def _all(sqs: "SQSClient", urls: Mapping[str, str]) -> dict[str, Counts]:
+    with ThreadPoolExecutor(len(urls)) as pool:
+        return dict(zip(urls, pool.map(partial(_counts, sqs), urls.values()), strict=True))
 
-    return counts
+
+def _counts(sqs: "SQSClient", url: str) -> Counts:
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return Counts(
+        visible=int(found["ApproximateNumberOfMessages"]),
+        in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
+        delayed=int(found["ApproximateNumberOfMessagesDelayed"]),
+    )
 
 
 def _or_unknown(problems: list[str], measure: Callable[[], T]) -> T | None:

@@ -1,15 +1,14 @@
 """Rejected records: finding them, and sending them once more through the transformer after a fix."""
 
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from services.ops import replay_record
+from services.ops import replay_record, runs
 from services.ops.connections import Connections
 from services.ops.replay_record import Tally
 from shared import objects
@@ -99,8 +98,7 @@ def replay(
 
     Interrupted, the others stay open; done twice, the second time changes nothing.
     """
-    batch = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    described, engine = wanted.described(), connections.database
+    batch, described, engine = runs.new_id(), wanted.described(), connections.database
     with (
         replay_record.recorded(engine, "quarantine", "replayed", described, len(ids)) as tally,
         engine.connect() as connection,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, cast, select, text
 
-from services.ops import dead_letters, hold, quarantined, runs, selection
+from services.ops import dead_letters, quarantined, runs, selection
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
 from services.ops.quarantined import Group
@@ -17,10 +17,8 @@ from shared.database.ops_tables import DRIFT, OBJECT, REPLAY, RUN, whole_objects
 from shared.engine.trouble import Trouble
 from shared.events import PageCommand
 from shared.run_plan import RunPlan
-from shared.topology import QUEUES
 
 NAMED = 20  # missing pages that are named: each takes a request to S3
-PATIENCE = 3  # s to wait for dead letters that somebody else looks at
 
 # The same rule of the same field together, of the run as a whole (on no page) and of its pages.
 WARNINGS = text("""
@@ -117,7 +115,7 @@ def details(connections: Connections, run_id: str) -> Details | None:
 
 def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
     """Whether it is planned or not. `now` is in epoch seconds."""
-    survey = dead_letters.survey(connections, QUEUES, hold.MOST, PATIENCE)
+    survey = dead_letters.survey(connections)
     named = selection.Filter(run=run_id).select(survey.letters, now)
     return Waiting(tuple(named), survey.unseen, runs.troubles_of(connections, run_id))
 

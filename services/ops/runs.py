@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,20 +10,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redis import RedisError
 from sqlalchemy import Connection
 
-from services.ops import dead_letters, queues
+from services.ops import dead_letters, measure
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
 from services.ops.run_query import LATEST, ONE, RECENT
 from shared.datasets import contract
 from shared.engine.trouble import Trouble
 from shared.events import RunCommand
-from shared.topology import BRONZE, EXTRACT, SILVER
+from shared.topology import BRONZE, EXTRACT, SILVER, Queue
 
-WAY = frozenset(queue.name for queue in (EXTRACT, BRONZE, SILVER))  # of a run's messages: uploads wait elsewhere
+WAY = (EXTRACT, BRONZE, SILVER)  # of a run's messages: uploads wait elsewhere
 POLL = 0.5  # s between two looks at a run
-QUIET = (
-    15.0  # s without a page and without a message on a queue of runs: longer than an event takes from S3 to its queue
-)
+QUIET = 15.0  # s without a page or a message on a queue of runs: longer than an event takes from S3 to its queue
 
 
 @dataclass(frozen=True)
@@ -125,10 +123,20 @@ class Progress:
 def start(connections: Connections, dataset: str, params: dict[str, str]) -> str:
     """Put one command on the extract queue; returns the new run's id. Raises PermanentError for wrong params."""
     checked = contract.source(dataset).checked(params)
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    command = RunCommand(dataset=dataset, run_id=run_id, params=checked, trigger="cli")
-    connections.sqs.send_message(QueueUrl=connections.settings.extract_queue_url, MessageBody=command.model_dump_json())
+    return send(connections, RunCommand(dataset=dataset, params=checked, trigger="cli"))
+
+
+def send(connections: Connections, command: RunCommand) -> str:
+    """Put the command on the extract queue as that of a new run; returns its id."""
+    run_id = new_id()
+    body = command.model_copy(update={"run_id": run_id}).model_dump_json()
+    connections.sqs.send_message(QueueUrl=connections.settings.extract_queue_url, MessageBody=body)
     return run_id
+
+
+def new_id() -> str:
+    """Of a run, or of what is done once like one: when, and something of its own."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Progress]:
@@ -137,10 +145,10 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
     idle = 0  # looks in a row that found nothing under way: one may fall between two hops
     while True:
         run = find(connections, run_id)
-        depths = queues.depths(connections)
-        dead = _dead_letters_of(connections, run_id) if any(depth.dead for depth in depths) else ()
+        busy = _busy(connections, WAY)
+        dead = _dead_letters_of(connections, run_id)
         yield Progress(run, dead, troubles_of(connections, run_id))
-        idle = 0 if _busy(depths, WAY) else idle + 1
+        idle = 0 if busy else idle + 1
         if (dead and idle > 1) or (run and (run.done or run.refused)) or time.monotonic() > deadline:
             return
         time.sleep(POLL)
@@ -158,10 +166,10 @@ def latest(connection: Connection, most: int, dataset: str | None = None, since:
     return [Run(*row) for row in connection.execute(LATEST, {"most": most, "dataset": dataset, "since": since})]
 
 
-def under_way(connections: Connections, way: Collection[str] = WAY) -> bool | None:
+def under_way(connections: Connections, way: Sequence[Queue] = WAY) -> bool | None:
     """Whether any of these queues has a message, of whatever run; None where that cannot be measured."""
     try:
-        return _busy(queues.depths(connections), way)
+        return _busy(connections, way)
     except (BotoCoreError, ClientError):
         return None
 
@@ -174,9 +182,9 @@ def troubles_of(connections: Connections, run_id: str) -> tuple[Trouble, ...]:
         return ()
 
 
-def _busy(depths: list[queues.Depth], way: Collection[str]) -> bool:
-    return any(depth.busy for depth in depths if depth.name in way)
+def _busy(connections: Connections, way: Sequence[Queue]) -> bool:
+    return any(counts.total for counts in measure.waiting(connections, way).values())
 
 
 def _dead_letters_of(connections: Connections, run_id: str) -> tuple[DeadLetter, ...]:
-    return tuple(letter for letter in dead_letters.look(connections) if run_id in letter.body)
+    return tuple(letter for letter in dead_letters.look_if_any(connections) if run_id in letter.body)

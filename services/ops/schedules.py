@@ -4,14 +4,13 @@ Each is a run command whose trigger names the schedule and whose slot is the tim
 Terraform made can be paused here, but the next `terraform apply` has the last word.
 """
 
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from services.ops import slots
+from services.ops import runs, slots
 from services.ops.connections import Connections
 from shared.datasets import contract
 from shared.errors import PermanentError
@@ -101,10 +100,7 @@ def remove(scheduler: "EventBridgeSchedulerClient", name: str) -> None:
 
 def run_now(connections: Connections, name: str) -> str:
     """Put its command on the extract queue, for no slot; returns the run's id. Raises PermanentError."""
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    told = find(connections.scheduler, name).command.model_copy(update={"slot": None, "run_id": run_id})
-    connections.sqs.send_message(QueueUrl=connections.settings.extract_queue_url, MessageBody=told.model_dump_json())
-    return run_id
+    return runs.send(connections, find(connections.scheduler, name).command.model_copy(update={"slot": None}))
 
 
 def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column, Connection, inspect, select
 
-from services.ops.capture import Capture, Head, capture, head
+from services.ops.capture import Capture, Head, capture, head, made_by
 from services.ops.connections import Connections
 from shared.database.ops_tables import OBJECT, QUARANTINE
 from shared.database.silver_tables import METADATA, PROVENANCE
@@ -25,7 +25,8 @@ class Trace:
     """What is known of one natural key in one dataset.
 
     `entry` is the ledger's of the object that the row's content came from, `seen` what the narrow table has of the key,
-    `seen_entry` the ledger's of the object that brought its newest observation. All None where it was only rejected.
+    `seen_entry` the ledger's of the object that brought its newest observation. `made_by` is the release of smelt that
+    wrote the silver object, where it says so. All None where it was only rejected.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class Trace:
     table: str
     entry: Entry | None
     silver: Head | None
+    made_by: str | None
     bronze: Capture | None
     seen: Entry | None
     seen_entry: Entry | None
@@ -80,13 +82,15 @@ def _traced(connections: Connections, connection: Connection, dataset: str, key:
     if not (row or seen or rejected):
         return None
     entry = _entry(connection, row)
-    s3, bucket = connections.s3, connections.settings.bucket
+    s3 = connections.s3
+    silver = ObjectId(connections.settings.bucket, entry["silver_key"]) if entry else None
     return Trace(
         dataset=dataset,
         natural_key=name,
         table=tables.ROOT.fullname,
         entry=entry,
-        silver=head(s3, ObjectId(bucket, entry["silver_key"])) if entry else None,
+        silver=head(s3, silver) if silver else None,
+        made_by=made_by(s3, silver) if silver else None,
         bronze=capture(s3, ObjectId(entry["bucket"], entry["key"], entry["version"])) if entry else None,
         seen={name: value for name, value in seen.items() if name != "content_hash"} if seen else None,
         seen_entry=_entry(connection, seen),

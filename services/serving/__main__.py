@@ -19,6 +19,7 @@ from services.serving.settings import ServingSettings, load_settings
 from shared import telemetry
 from shared.database.migrate import engine_of
 from shared.errors import PermanentError
+from shared.version import VERSION
 
 SOFT_STOP = 5  # s for answers under way: a statement's time limit
 EXPORTS = 2  # at a time
@@ -40,7 +41,7 @@ def main() -> NoReturn:
     stopped = Event()
     if settings.serving_refresh:
         Thread(target=keep_on, args=(keeper(settings), settings.serving_refresh, stopped), daemon=True).start()
-    log.info("serving.started", url="http://{}:{}".format(*listening.getsockname()))
+    log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
     uvicorn.Server(_configuration(settings)).run(sockets=[listening])
     stopped.set()
     sys.exit(0)

@@ -163,7 +163,7 @@ REPLAY = Table(
     "replay",
     METADATA,
     _identity(),
-    Column("kind", Text, nullable=False, comment="dead_letter, quarantine or reprocess"),
+    Column("kind", Text, nullable=False, comment="dead_letter, quarantine, reprocess or schedule"),
     Column("who", Text, nullable=False),
     Column("filter", JSONB, nullable=False),
     Column("started_at", MOMENT, nullable=False, server_default=func.now()),

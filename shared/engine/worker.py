@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
 import celery
+import structlog
 from botocore.config import Config
 from celery.platforms import SecurityWarning
 from celery.signals import (
@@ -33,9 +34,12 @@ from shared.engine.trouble import TroubleBoard
 from shared.errors import PermanentError
 from shared.settings import Settings, load_settings
 from shared.topology import Queue, queue_of
+from shared.version import VERSION
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+log = structlog.get_logger()
 
 Bootstrap = Callable[[Settings], Handler]
 Check = Callable[[Settings], None]
@@ -94,6 +98,7 @@ def serve(settings: Settings, queue: Queue, bootstrap: Bootstrap, check: Check =
         quiet=True,
     )
     worker_shutting_down.connect(functools.partial(_bound_the_stop, settings.stop_timeout), weak=False)
+    log.info("worker.started", version=VERSION)
     worker.start()
     sys.exit(worker.exitcode)
 

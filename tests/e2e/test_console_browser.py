@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from services.ops.console.gauge import Known, Unknown
+from services.ops.console.pulse import Depth
 from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
-from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.topology import QUEUES
 from tests.e2e.console_server import Console
@@ -27,7 +27,7 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title=
 
 
 def depths(visible: int, dead: int) -> list[Depth]:
-    return [Depth(queue.name, queue.service, visible, 2, 0, dead) for queue in QUEUES]
+    return [Depth(queue.name, visible, 2, 0, dead) for queue in QUEUES]
 
 
 def run(number: int) -> Run:

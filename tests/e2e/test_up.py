@@ -1,5 +1,6 @@
 """`smelt up` in the foreground, as `make run` calls it: what it says, how it stops, what a crash leaves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -126,6 +127,7 @@ def test_status_and_env_tell_what_runs(home: Path, smelt: Smelt) -> None:
     assert smelt("env").stderr == f"smelt: no stack is running in {home}: start one with `smelt up`\n"
     assert smelt("up", "--detach", "--no-first-run", "--postings", "20").returncode == 0
     assert smelt("status").returncode == 0
+    assert json.loads(smelt("env", "--json").stdout) == stack.environment(home)
     assert "is already running" in smelt("up").stderr
     shell = (
         'eval "$("$1" env)" && "$2" -c "import boto3, os; print(boto3.client(\'sqs\').list_queues()[\'QueueUrls\'])"'

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from infra.embedded import process, stack
 from infra.embedded.options import Options
-from services.ops import audit, queues, runs
+from services.ops import audit, measure, runs
 from services.ops.connections import Connections, connect
 from shared.database.engine import connect as connect_database
 from shared.topology import BRONZE, QUEUES, Queue
@@ -198,10 +198,10 @@ class Rig:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
     def _under_way(self) -> int:
-        return sum(depth.visible + depth.in_flight for depth in self._depths())
+        return sum(counts.visible + counts.in_flight for counts in measure.waiting(self.connections).values())
 
     def _dead_letters(self) -> list[str]:
-        dead = sum(depth.dead for depth in self._depths())
+        dead = sum(counts.total for counts in measure.buried(self.connections).values())
         return [f"{dead} dead letters"] if dead else []
 
     def _unfinished(self, run_id: str) -> list[str]:
@@ -213,6 +213,3 @@ class Rig:
             if run
             else f"run {run_id}: lost"
         ]
-
-    def _depths(self) -> list[queues.Depth]:
-        return queues.depths(self.connections)

@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
+from shared.version import VERSION
+
 pytestmark = pytest.mark.integration
 
 Pool = str
@@ -114,6 +116,15 @@ def test_a_handled_message_is_gone(probe: Probe) -> None:
     probe.eventually(lambda: probe.noted("end", message))
     probe.eventually(lambda: probe.counts() == (0, 0))
     assert probe.dead() == []
+
+
+def test_a_worker_says_its_version_when_it_starts(probe: Probe) -> None:
+    probe.make_queue()
+    probe.start()
+    probe.eventually(lambda: "worker.started" in probe.log.read_text())
+    (line,) = [line for line in probe.log.read_text().splitlines() if "worker.started" in line]
+    said = json.loads(line)
+    assert (said["service"], said["version"]) == ("transformer", VERSION)
 
 
 def test_a_permanent_failure_is_buried_at_once_with_its_reason(probe: Probe) -> None:

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from services.ops import metrics, readings
 from services.ops.connections import Connections
+from services.ops.console.watch import Watch
 from shared.topology import BRONZE, QUEUES
 from tests.integration.letters import bury
 
@@ -35,7 +36,7 @@ SEEN = text("""
 
 def scraped(connections: Connections) -> Samples:
     """{(name, labels): value}."""
-    application = Starlette(routes=[metrics.route(connections, boto3.client("cloudwatch"))])
+    application = Starlette(routes=[metrics.route(connections, Watch(connections, boto3.client("cloudwatch")).beat)])
 
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(application)

@@ -20,6 +20,7 @@ from shared.errors import PermanentError
 from shared.events import created_event
 from shared.objects import ObjectId
 from shared.topology import BRONZE, SILVER
+from shared.version import VERSION as RELEASE
 from tests.conftest import smelt_command
 from tests.integration.letters import bury
 from tests.integration.pipeline import BROKEN, DATASET, RUN, URL, Pipeline, emptied, posting
@@ -115,7 +116,7 @@ def test_objects_that_are_gone_are_said_to_be(pipeline: Pipeline) -> None:
     s3.delete_object(Bucket=bronze.bucket, Key=bronze.key, VersionId=bronze.version)
     s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, VERSION, 1))
     (found,) = traced(pipeline, "1")
-    assert found.silver is None
+    assert (found.silver, found.made_by) == (None, None)
     assert found.bronze
     assert found.bronze.kind == "gone"
     assert [(version.state, version.stored_at) for version in fate(pipeline, UPLOAD).versions] == [("loaded", None)]
@@ -224,7 +225,8 @@ def test_the_command_tells_the_story_or_says_that_it_knows_none(pipeline: Pipeli
     smelt = smelt_command(Path(pipeline.connections.settings.home))
     told = smelt("trace", "1")
     assert told.returncode == 0, told
-    for word in (f"{URL}?Keyword=smelter&Page=1", TRACE_ID, "silver.job", f"{RUN}, part 1, page 1", "200, date Mon"):
+    page = (f"{URL}?Keyword=smelter&Page=1", TRACE_ID, "200, date Mon", f"{RUN}, part 1, page 1")
+    for word in (*page, "silver.job", f"by smelt {RELEASE}"):
         assert word in told.stdout
     assert json.loads(smelt("trace", "1", "--json").stdout)["rows"][0]["bronze"]["kind"] == "page"
     unknown = smelt("trace", "2")

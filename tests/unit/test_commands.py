@@ -9,8 +9,12 @@ import typer
 
 from services.ops.cli import app
 
-# Those that stay in the foreground, and those whose output is code or a path as it is.
-WITHOUT_JSON = {"up", "down", "env", "worker", "db revision"}
+WITHOUT_JSON = {
+    "up": "stays in the foreground; detached it is `smelt status --json` and `smelt env --json` that tell",
+    "down": "its exit code is the answer",
+    "worker": "becomes the worker, which logs JSON",
+    "db revision": "its output is a path as it is",
+}
 ASK_FIRST = {"dlq replay", "dlq discard", "quarantine replay", "reprocess", "schedule remove"}
 
 

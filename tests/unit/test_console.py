@@ -11,13 +11,14 @@ import pytest
 from services.ops import selection
 from services.ops.console import overview, overview_pages, rendering
 from services.ops.console.gauge import Gauge, Known, Unknown
+from services.ops.console.pulse import Depth
 from services.ops.console.sessions import Visitor
 from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
-from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.engine.presence import Note, Seen
 from shared.topology import BRONZE, QUEUES, SILVER
+from shared.version import VERSION
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>"
@@ -40,7 +41,7 @@ RUN = Run(
     in_quarantine=2,
 )
 LETTER = DeadLetter(SILVER.name, "1", '{"key": "silver/a"}', "PermanentError", "batch refused", "3")
-EMPTY = [Depth(queue.name, queue.service, 0, 0, 0, 0) for queue in QUEUES]
+EMPTY = [Depth(queue.name, 0, 0, 0, 0) for queue in QUEUES]
 HEALTHY = Measurements(
     at=NOW,
     queues=Known(EMPTY, NOW),
@@ -91,6 +92,11 @@ def test_every_form_that_changes_something_carries_the_session_s_token() -> None
         for form in re.findall(r'<form[^>]*method="post"[^>]*>.*', template.read_text()):
             following = template.read_text().partition(form)[2][:60]
             assert "ours()" in form + following or 'action="/login"' in form, template.name
+
+
+def test_every_page_says_the_version_to_whoever_is_logged_in() -> None:
+    assert text_of(render("page.html", HEALTHY)).endswith(f"smelt {VERSION}")
+    assert VERSION not in rendering.render("login.html", visitor=None, path="/login", to="/", wrong=False)
 
 
 def test_the_pipeline_reads_from_source_to_postgres() -> None:

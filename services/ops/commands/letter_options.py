@@ -10,12 +10,9 @@ from services.ops.commands import asking, words
 from services.ops.commands.terminal import out, say
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter, Survey
-from services.ops.hold import MOST
 from services.ops.selection import Filter
 from shared.datasets import contract
 from shared.topology import QUEUES
-
-PATIENCE = 3  # s to wait for letters that somebody else looks at
 
 
 def queue_names() -> list[str]:
@@ -66,7 +63,7 @@ def find(connections: Connections, asked: Filter) -> tuple[list[DeadLetter], Sur
     """The dead letters meant, the oldest first, and all that were seen."""
     asking.stop_in_order()
     with out.status("looking at the dead letters"):
-        survey = dead_letters.survey(connections, asked.queues, MOST, PATIENCE)
+        survey = dead_letters.survey(connections, asked.queues)
     return asked.select(survey.letters, time.time()), survey
 
 

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.ops import dead_letters, queues
+from services.ops import dead_letters
 from services.ops.commands.terminal import plain, say
 from services.ops.connections import Connections
 
@@ -49,9 +49,7 @@ class Narrator:
 
     def say_dead(self) -> None:
         """A line for each dead letter not said before."""
-        if not any(depth.dead for depth in queues.depths(self.connections)):
-            return
-        for letter in dead_letters.look(self.connections):
+        for letter in dead_letters.look_if_any(self.connections):
             if letter.id not in self.letters:
                 self.letters.add(letter.id)
                 say(f"[red]dead letter[/red] on {plain(letter.line)}")

@@ -10,14 +10,13 @@ from rich.text import Text
 
 from services.ops.commands import letters, words
 from services.ops.commands.terminal import out, plain
-from services.ops.dead_letters import DeadLetter
+from services.ops.dead_letters import in_work
 from services.ops.flow import Flow
-from services.ops.measure import Look
+from services.ops.measure import SILENT, Look
 from services.ops.waits import Wait, waits
 from shared.engine.presence import Seen, Work
 from shared.topology import QUEUES
 
-SILENT = 8.0  # s without a note of a worker: more than one beat was missed
 WIDEST_HOST = 20  # columns
 OTHERS = 72  # columns that a worker's line takes besides what it works on
 SHORTEST = 12  # columns for what it works on
@@ -92,7 +91,7 @@ def worker_json(seen: Seen) -> dict[str, object]:
     """A process for programs: durations in seconds."""
     note = seen.note
     working = [
-        {**asdict(work), "about": _letter(work).about, "seconds": round(seen.seconds_since(work.since), 3)}
+        {**asdict(work), "about": in_work(work).about, "seconds": round(seen.seconds_since(work.since), 3)}
         for work in note.working
     ]
     last = None if note.last_settled is None else round(seen.seconds_since(note.last_settled), 3)
@@ -121,9 +120,4 @@ def _now(seen: Seen, room: int) -> str:
 def _work(seen: Seen, work: Work, room: int) -> str:
     took = words.duration(seen.seconds_since(work.since))
     attempt = f", attempt {work.receives}" if work.receives > 1 else ""
-    return f"{took}{attempt}: {letters.about(_letter(work), room - len(attempt))}"
-
-
-def _letter(work: Work) -> DeadLetter:
-    """A message in work, to be named as a dead letter would be."""
-    return DeadLetter("", work.message_id, work.body, "", "", "")
+    return f"{took}{attempt}: {letters.about(in_work(work), room - len(attempt))}"

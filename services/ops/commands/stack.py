@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from services.ops import audit, landed, runs
+from services.ops.commands.letter_options import Json
 from services.ops.commands.narration import Narrator
 from services.ops.commands.terminal import out, plain, say, say_json, say_outcome, table_of_rows, watch_run
 from services.ops.connections import Connections, connect, home, use_embedded_stack
@@ -70,7 +71,7 @@ def down() -> None:
     _stop()
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False) -> None:  # noqa: FBT002
+def status(as_json: Json = False) -> None:  # noqa: FBT002
     """Show the parts of the embedded stack. Exit 0 only if all of them run.
 
     Example: smelt status
@@ -89,14 +90,18 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="print one JSON 
         raise typer.Exit(1)
 
 
-def env() -> None:
+def env(as_json: Json = False) -> None:  # noqa: FBT002
     """Print the environment of the running stack as `export` lines, for psql, aws, boto3 and the workers.
 
     Example: eval "$(smelt env)" && psql "$SMELT_DATABASE_URL"
     """
     from infra.embedded import stack
 
-    for name, value in stack.environment(home()).items():
+    environment = stack.environment(home())
+    if as_json:
+        say_json(environment)
+        return
+    for name, value in environment.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 

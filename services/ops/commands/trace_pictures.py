@@ -30,7 +30,7 @@ def say_trace(found: Trace, bucket: str) -> None:
     if found.entry:
         _say_entry(found.entry)
         _say("silver", f"s3://{bucket}/{plain(found.entry['silver_key'])}")
-        _say("", _stored(found.silver))
+        _say("", _stored(found.silver) + (f", by {plain(found.made_by)}" if found.made_by else ""))
         _say("bronze", f"s3://{bucket}/{plain(found.entry['key'])}")
         _say("", f"version {plain(found.entry['version'])}")
     if found.bronze:

@@ -26,6 +26,7 @@ from services.ops.console.settings import ConsoleSettings
 from services.ops.console.watch import Watch, impatient
 from shared import telemetry
 from shared.errors import PermanentError
+from shared.version import VERSION
 
 SOFT_STOP = 4  # s for pages under way: a little more than a page waits for its measurements
 
@@ -48,7 +49,7 @@ def main() -> NoReturn:
     watch, actions = Watch(reading, cloudwatch), Actions()
     desk = Desk(watch, reading, acting, actions)
     config = uvicorn.Config(
-        application(desk, door(chosen), [*chosen.names], metrics.route(reading, cloudwatch)),
+        application(desk, door(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
         access_log=False,
         log_config=None,
         log_level="warning",
@@ -57,7 +58,7 @@ def main() -> NoReturn:
         timeout_graceful_shutdown=SOFT_STOP,
         server_header=False,
     )
-    log.info("console.started", url="http://{}:{}".format(*listening.getsockname()))
+    log.info("console.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
     metronome = Metronome(watch.beat)
     metronome.start()
     try:

@@ -6,15 +6,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ops import dead_letters, hold, selection
+from services.ops import dead_letters, selection
 from services.ops.connections import Connections
 from services.ops.console import asked, rendering
 from services.ops.console.desk import Desk
 from services.ops.dead_letters import DeadLetter, Survey
+from services.ops.hold import MOST
 from services.ops.selection import Filter, Group
 from services.ops.stored import state_of
 
-PATIENCE = 3  # s to wait for letters that somebody else looks at
 SHOWN = 20  # letters of a group
 CONSTANT = "…"  # stands in a reason for what differs
 
@@ -23,9 +23,7 @@ def listed(desk: Desk, request: Request) -> Response:
     """As `smelt dlq list`, of the first thousand letters of each queue."""
     given = request.query_params
     wanted = asked.letters(given)
-    survey = dead_letters.survey(desk.reading, wanted.queues, asked.MOST, PATIENCE)
-    now = time.time()
-    found = wanted.select(survey.letters, now)
+    found, survey = find(desk.reading, wanted, asked.MOST)
     groups = [(group, narrower(group)) for group in selection.grouped(found)]
     fields = asked.fields(given, asked.LETTERS)
     return rendering.page(
@@ -36,7 +34,7 @@ def listed(desk: Desk, request: Request) -> Response:
         found=found,
         groups=groups,
         unseen=survey.unseen,
-        now=now,
+        now=time.time(),
         shown=len(found) if "all" in given else SHOWN,
         query={**fields, "all": "1"},
     )
@@ -45,7 +43,7 @@ def listed(desk: Desk, request: Request) -> Response:
 def one(desk: Desk, request: Request) -> Response:
     """As `smelt dlq show`."""
     identity = request.path_params["id"]
-    found, survey = find(desk.reading, Filter(ids=(identity,)), hold.MOST)
+    found, survey = find(desk.reading, Filter(ids=(identity,)))
     if len(found) != 1:
         elsewhere = f" {survey.unseen} could not be seen just now." if survey.unseen else ""
         raise HTTPException(404, f"No dead letter {identity}: it was replayed, discarded, or never there.{elsewhere}")
@@ -54,9 +52,9 @@ def one(desk: Desk, request: Request) -> Response:
     return rendering.page(request, "letter_page.html", letter=letter, stored=stored, now=time.time(), ids=[letter.id])
 
 
-def find(connections: Connections, wanted: Filter, most: int) -> tuple[list[DeadLetter], Survey]:
+def find(connections: Connections, wanted: Filter, most: int = MOST) -> tuple[list[DeadLetter], Survey]:
     """The letters meant, the oldest first, and all that were seen."""
-    survey = dead_letters.survey(connections, wanted.queues, most, PATIENCE)
+    survey = dead_letters.survey(connections, wanted.queues, most)
     return wanted.select(survey.letters, time.time()), survey
 
 

@@ -7,13 +7,12 @@ from services.ops import alerts
 from services.ops.alerts import Verdict as Judgement
 from services.ops.console import words
 from services.ops.console.gauge import Known, Unknown
+from services.ops.console.pulse import Depth
 from services.ops.console.watch import Measurements
-from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.topology import QUEUES
 
 SLOTS = 10  # places in the drawing of a queue; each stands for twice as many messages as the one before
-SILENT = 8.0  # s without a note of a worker: more than one beat was missed
 FRESH = 10.0  # s that a count goes without its time
 STORES = {  # what a service reads from is left of its queue
     "extractor": ("source", "Source", "an API"),

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ops import selection
+from services.ops import measure, selection
 from services.ops.console import overview, rendering
 from services.ops.console.desk import Desk
 from services.ops.console.gauge import Known
@@ -43,6 +43,6 @@ def shown(measured: Measurements) -> Mapping[str, Any]:
         "freshness": overview.freshness(measured),
         "workers": measured.workers,
         "idle": overview.idle(measured),
-        "silent": overview.SILENT,
+        "silent": measure.SILENT,
         "latencies": measured.latencies,
     }

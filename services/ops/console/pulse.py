@@ -11,12 +11,27 @@ from services.ops.console.gauge import Known, Unknown
 from services.ops.console.plots import SPAN, Sample
 from services.ops.flow import Flow, flows
 from services.ops.measure import Look
-from services.ops.queues import Depth
 from shared.topology import QUEUES
 
 WINDOW: Final = 5  # looks that rates are measured over, so that one odd second does not shake them
 EVERY: Final = 5.0  # s between two looks while nobody watches: about $1.40 a month of requests to SQS
 MOST: Final = int(SPAN.total_seconds())  # samples kept of a queue; a watched console looks once a second at most
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Messages of a queue, all of them known: waiting, being worked on, delayed, and dead letters."""
+
+    name: str
+    visible: int
+    in_flight: int
+    delayed: int
+    dead: int
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still on its way (dead letters are not)."""
+        return bool(self.visible or self.in_flight or self.delayed)
 
 
 @dataclass(frozen=True)
@@ -94,4 +109,4 @@ def depths(beat: Known[Beat] | Unknown) -> Known[list[Depth]] | Unknown:
 def _depth(flow: Flow) -> Depth | None:
     if flow.visible is None or flow.in_flight is None or flow.delayed is None or flow.dead is None:
         return None
-    return Depth(flow.queue, flow.service, flow.visible, flow.in_flight, flow.delayed, flow.dead)
+    return Depth(flow.queue, flow.visible, flow.in_flight, flow.delayed, flow.dead)

@@ -12,11 +12,11 @@ from starlette.responses import HTMLResponse, Response
 
 from services.ops.console import overview, plots, words
 from services.ops.console.sessions import Visitor
-from services.ops.dead_letters import DeadLetter, readable
+from services.ops.dead_letters import in_work, readable
 from services.ops.selection import short_name
 from shared.datasets import contract
-from shared.engine.presence import Work
 from shared.topology import QUEUES
+from shared.version import VERSION
 
 HERE: Final = Path(__file__).parent
 PAGES: Final = (  # {path: its name in the navigation}
@@ -70,11 +70,6 @@ def _fingerprint(text: str) -> str:
     return hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
-def _about(work: Work) -> str:
-    """A message in work, named as a dead letter would be."""
-    return DeadLetter("", work.message_id, work.body, "", "", "").about
-
-
 def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -84,7 +79,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        about=_about,
+        about=lambda work: in_work(work).about,
         counted=words.counted,
         duration=words.duration,
         fingerprint=_fingerprint,
@@ -99,6 +94,7 @@ def _templates() -> Environment:
     environment.globals.update(
         PAGES=PAGES,
         SLOTS=overview.SLOTS,
+        VERSION=VERSION,
         datasets=contract.names,
         plot=plots.plot,
         queues=[short_name(queue) for queue in QUEUES],

@@ -17,10 +17,9 @@ from services.ops.console import latency, pulse
 from services.ops.console.gauge import Gauge, Known, Unknown
 from services.ops.console.latency import Latency
 from services.ops.console.plots import Sample
-from services.ops.console.pulse import Beat, Pulse
+from services.ops.console.pulse import Beat, Depth, Pulse
 from services.ops.dead_letters import DeadLetter
 from services.ops.flow import Flow
-from services.ops.queues import Depth
 from services.ops.runs import Run
 from shared.engine.presence import Seen
 
@@ -71,9 +70,9 @@ class Watch:
         self._dead_letters = Gauge("dead letters", lambda: dead_letters.look(connections), LOOK_EVERY, LASTING)
         self._busy_at = float("-inf")  # monotonic: when something was last seen on its way
 
-    def beat(self) -> None:
-        """Look at the queues, so that there is something to plot when somebody comes."""
-        self._beats.read(monotonic() + PATIENCE)
+    def beat(self) -> Known[Beat] | Unknown:
+        """Look at the queues: for /metrics, and so that there is something to plot when somebody comes."""
+        return self._beats.read(monotonic() + PATIENCE)
 
     def __call__(self) -> Measurements:
         """Measure everything, in about PATIENCE at most."""
