@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.transformer.unstorable import NotFinite, NulText
+from services.transformer.unstorable import HalfCharacter, NotFinite, NulText
 from shared.silver import Shape
 
 TYPES: dict[type, str] = {
@@ -22,6 +22,7 @@ TYPES: dict[type, str] = {
     dict: "object",
     list: "array",
     NulText: "string",
+    HalfCharacter: "string",
     NotFinite: "number",
 }
 LONGEST = 200  # characters of a field's path or value

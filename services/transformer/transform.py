@@ -1,7 +1,7 @@
 """From raw records to a silver frame and the records rejected on the way. Pure: no I/O."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -31,6 +31,7 @@ LOOKED_UP_AT_ONCE = 500  # records
 
 
 NOT_READ = ("", b"")  # the fingerprint of what is no record
+LookedUp = tuple[Encoded, tuple[str, bytes], bytes | None]  # a record, its fingerprint, and the hash held of its key
 LookUp = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys to the content hashes held of them
 
 
@@ -67,15 +68,17 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     rows: list[Row] = []
     sightings: list[Sighting] = []
     problems: Problems = {}
-    for index, outcome in enumerate(_outcomes(dataset, records, bounds, observer, look_up), start=first):
+    looked_up = enumerate(_looked_up(dataset, records, look_up), start=first)
+    for index, outcome in _outcomes(dataset, looked_up, bounds, observer):
         match outcome:
             case tuple():
                 problems[index] = outcome
             case Sighting():
-                sightings.append(replace(outcome, index=index))
+                sightings.append(outcome)
             case _:
-                text = {silver.RAW: _text(records[index - first])} if keep_raw else {}
-                rows.append({silver.RECORD_INDEX: index, **text, **outcome})
+                if keep_raw:
+                    outcome[silver.RAW] = _text(records[index - first])
+                rows.append(outcome)
     failpoint("transformer.parsed")
     frame = silver.frame(rows, tables)
     failed, warnings = gate.judge(frame, contract.gate(dataset).GATE, tables)
@@ -84,31 +87,30 @@ def transform(  # noqa: PLR0913 - of which two have defaults
 
 
 def _outcomes(
-    dataset: str, records: Sequence[Encoded], bounds: Bounds, observer: Observer, look_up: LookUp
-) -> Iterator[Row | Sighting | tuple[Problem, ...]]:
+    dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: Bounds, observer: Observer
+) -> Iterator[tuple[int, Row | Sighting | tuple[Problem, ...]]]:
     record_type, normalise = contract.raw(dataset).Record, contract.normalise(dataset).normalise
-    for encoded, (key, seen_hash), known in _looked_up(dataset, records, look_up):
+    for index, (encoded, (key, seen_hash), known) in records:
         if seen_hash == known:
-            yield Sighting(0, key, seen_hash)
+            yield index, Sighting(index, key, seen_hash)
             continue
         record = parse(encoded, bounds)
         if isinstance(record, Unreadable):
-            yield (record.problem,)
+            yield index, (record.problem,)
             continue
         try:
             observer.see(record, bounds.nesting)
             row = normalise(record_type.model_validate(record))
         except TooDeepError:
-            yield (Problem(rule="nesting", field="", message=TOO_DEEP),)
+            yield index, (Problem(rule="nesting", field="", message=TOO_DEEP),)
         except ValidationError as error:
-            yield _problems(error)
+            yield index, _problems(error)
         else:
-            yield {silver.CONTENT_HASH: seen_hash, **row}
+            row[silver.RECORD_INDEX], row[silver.CONTENT_HASH] = index, seen_hash
+            yield index, row
 
 
-def _looked_up(
-    dataset: str, records: Sequence[Encoded], look_up: LookUp
-) -> Iterator[tuple[Encoded, tuple[str, bytes], bytes | None]]:
+def _looked_up(dataset: str, records: Sequence[Encoded], look_up: LookUp) -> Iterator[LookedUp]:
     """Each record with its fingerprint, and the hash that is held of its key."""
     raw, version = contract.raw(dataset), contract.normalise(dataset).VERSION
     for start in range(0, len(records), LOOKED_UP_AT_ONCE):

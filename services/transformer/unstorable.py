@@ -1,9 +1,11 @@
 """What JSON can write and Postgres cannot hold: marked, so that validation refuses it in the fields that we keep."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 NUL = b"\\u0000"  # how JSON writes it: a text that contains it may hold one
 
 
@@ -21,6 +23,12 @@ class NulText(Unstorable):
     rule, message = "string_with_nul", "contains U+0000, which Postgres cannot store"
 
 
+class HalfCharacter(Unstorable):
+    """In the place of a text with half of a surrogate pair."""
+
+    rule, message = "string_unicode", "contains half of a surrogate pair, which is no character"
+
+
 class NotFinite(Unstorable):
     """In the place of NaN and the infinities."""
 
@@ -32,6 +40,8 @@ def marked(value: Any) -> Any:
     match value:
         case str() if "\x00" in value:
             return NulText()
+        case str() if SURROGATE.search(value):
+            return HalfCharacter()
         case float() if not math.isfinite(value):
             return NotFinite()
         case dict():

@@ -113,7 +113,7 @@ class Normalise(Protocol):
     VERSION: int  # the transform version: raise it whenever the same record would give other rows
 
     def normalise(self, record: Any) -> Row:
-        """The rows of one record."""
+        """The rows of one record, in a dict that is the caller's."""
 
 
 class Gate(Protocol):

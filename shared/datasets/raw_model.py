@@ -5,13 +5,13 @@ from pydantic.fields import FieldInfo
 
 
 class RawModel(BaseModel):
-    """White space round texts is no part of them; numbers where texts belong are texts; unknown fields are left alone.
+    """Numbers where texts belong are texts; unknown fields are left alone.
 
-    What Postgres cannot hold is refused by the transformer, and a blank text becomes null in a silver frame: a
-    validator of our own for each field would cost more than all the rest of validation.
+    What Postgres cannot hold is marked before (`services.transformer.unstorable`). White space round texts goes, and
+    blank ones become null, in a silver frame: by validators, here, it would cost more than all the rest of validation.
     """
 
-    model_config = ConfigDict(str_strip_whitespace=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
 
 def aliases(name: str, field: FieldInfo) -> list[str]:

@@ -58,17 +58,17 @@ def _without_zone(value: datetime | None) -> datetime | None:
 
 def empty_if_null(value: Any) -> Any:
     """For objects that may be null as a whole."""
-    return {} if _absent_if_blank(value) is None else value
+    return value if isinstance(value, dict) or _absent_if_blank(value) is not None else {}
 
 
 def _none_if_null(value: Any) -> Any:
-    return [] if _absent_if_blank(value) is None else value
+    return value if isinstance(value, list) or _absent_if_blank(value) is not None else []
 
 
 def _without_blanks(value: Any) -> Any:
     if not isinstance(value, list):
         return _none_if_null(value)
-    return [text for text in value if text is not None and not (isinstance(text, str) and not text.strip())]
+    return [text for text in value if _absent_if_blank(text) is not None]
 
 
 Text = str | None

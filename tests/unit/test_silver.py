@@ -152,7 +152,7 @@ def test_what_is_not_a_silver_object_is_refused(body: bytes) -> None:
 
 JOBS = contract.tables("usajobs_search")
 BLANK = {name: None for name in silver.schema(JOBS) if name != SIGHTED} | {child.name: [] for child in JOBS.CHILDREN}
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3).map(lambda text: f"<{text}>")
 TEXTS = st.none() | st.lists(TEXT, max_size=3)
 PLACES = st.lists(st.none() | TEXT, max_size=3)
 
@@ -207,7 +207,8 @@ def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the
     assert_frame_equal(silver.read(older)[1], frame)
 
 
-def test_a_blank_text_is_null_in_a_frame() -> None:
-    places = [dict.fromkeys(silver.child_schema(JOB_LOCATION)) | {"ordinal": 1, "city_name": ""}]
-    made = silver.frame([BLANK | {RECORD_INDEX: 0, "position_title": "", "job_location": places}], JOBS).to_dicts()[0]
-    assert (made["position_title"], made["job_location"][0]["city_name"]) == (None, None)
+def test_white_space_round_texts_goes_and_blank_ones_are_null() -> None:
+    places = [dict.fromkeys(silver.child_schema(JOB_LOCATION)) | {"ordinal": 1, "city_name": " \n"}]
+    row = BLANK | {RECORD_INDEX: 0, "position_title": "", "sub_agency": "\tx y ", "job_location": places}
+    (made,) = silver.frame([row], JOBS).to_dicts()
+    assert (made["position_title"], made["sub_agency"], made["job_location"][0]["city_name"]) == (None, "x y", None)

@@ -1,6 +1,8 @@
 """A code list as the API sends it: its name and its codes."""
 
-from pydantic import ConfigDict, Field
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_pascal
 
 from shared.datasets.contract import BatchLimits
@@ -34,5 +36,7 @@ class Code(_Model):
 class Record(_Model):
     """A list. Its name differs from the one in the address at most by capitals."""
 
-    list_name: str = Field(alias="id", min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+    list_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
+        alias="id"
+    )
     codes: Items[Code] = Field(alias="ValidValue")
