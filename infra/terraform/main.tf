@@ -32,6 +32,16 @@ module "database" {
   cache_node        = var.cache_node
 }
 
+module "web" {
+  source = "./modules/web"
+  count  = var.web == null ? 0 : 1
+
+  deployment    = local.deployment
+  network       = module.network
+  log_retention = var.log_retention
+  web           = var.web
+}
+
 module "compute" {
   source = "./modules/compute"
 
@@ -54,6 +64,19 @@ module "compute" {
   source_secrets        = ["SMELT_USAJOBS_API_KEY"]
   schedules             = var.schedules
   scheduled_tasks       = var.scheduled_tasks
+
+  web = one([
+    for web in module.web : {
+      load_balancer_arn = web.load_balancer.arn
+      balancer_cidrs    = web.cidrs
+      target_groups     = { for service, group in web.target_groups : service => group.arn }
+      client_id         = var.web.login.client_id
+      console_name      = var.web.names.console
+      operators         = var.web.operators
+      groups_claim      = var.web.login.groups_claim
+      serving           = var.web.serving
+    }
+  ])
 }
 
 module "observability" {
@@ -64,6 +87,7 @@ module "observability" {
   postgres          = { identifier = module.database.postgres.identifier, storage = var.postgres.storage, max_connections = var.postgres.max_connections }
   cache_id          = module.database.cache.id
   cluster           = module.compute.cluster
+  web               = one([for web in module.web : { load_balancer = web.load_balancer.metric, services = local.web_services }])
   telemetry_key_arn = aws_kms_key.telemetry.arn
   alert_emails      = var.alert_emails
   monthly_budget    = var.monthly_budget

@@ -34,6 +34,11 @@ output "ops" {
   }
 }
 
+output "load_balancer" {
+  description = "Where the names of console and page must lead to; null without them."
+  value       = one([for web in module.web : { dns_name = web.load_balancer.dns_name, zone_id = web.load_balancer.zone_id }])
+}
+
 output "permissions" {
   description = "{service: what its code may do}, as rendered."
   value       = module.compute.permissions

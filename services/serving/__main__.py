@@ -22,6 +22,7 @@ from shared.errors import PermanentError
 from shared.version import VERSION
 
 SOFT_STOP = 5  # s for answers under way: a statement's time limit
+KEEP_ALIVE = 75  # s; longer than a load balancer keeps an idle connection (60), or it would use one just closed
 EXPORTS = 2  # at a time
 
 log = structlog.get_logger()
@@ -61,6 +62,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=SOFT_STOP,
+        timeout_keep_alive=KEEP_ALIVE,
         server_header=False,
     )
 

@@ -3,12 +3,15 @@
 import ast
 import json
 from collections.abc import Iterator
+from datetime import date
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.ops.schedules import GROUP, ROLE
+from services.serving.snapshot import key as gold_key
 from shared.objects import replay_key, upload_key
 from shared.topology import DISCARDED_PREFIX
 from tests.infra.conftest import SOURCE, Deployment
@@ -18,9 +21,18 @@ pytestmark = pytest.mark.integration
 REPOSITORY = SOURCE.parents[1]
 DOCUMENT = REPOSITORY / "docs" / "aws.md"
 BEGIN, END = "<!-- permissions: written by tests/infra/test_permissions.py -->", "<!-- /permissions -->"
-SERVICES = ("extractor", "transformer", "uploads", "loader", "ops")
+SERVICES = ("extractor", "transformer", "uploads", "loader", "ops", "console", "serving")
 WORKERS = SERVICES[:4]
-CODE = {"uploads": "transformer"}  # where a service has no folder of its own
+CODE = {"uploads": "transformer", "console": "ops/console"}  # where a service has no folder of its own
+# What modules that the console shares with the command line call for commands that it does not have.
+NOT_ON_ITS_PAGES = {
+    "schedules.add": {
+        "scheduler:CreateSchedule",
+        "scheduler:GetScheduleGroup",
+        "scheduler:CreateScheduleGroup",
+    },
+    "schedules.remove": {"scheduler:DeleteSchedule"},
+}
 BUCKET = "arn:aws:s3:::smelt-111122223333-us-east-1"
 QUEUE = "arn:aws:sqs:us-east-1:111122223333"
 SCHEDULES = "arn:aws:scheduler:us-east-1:111122223333"
@@ -79,11 +91,31 @@ IMPLIED = {
 }
 
 
-def calls(*folders: str) -> set[str]:
-    """The actions that code below these folders takes."""
-    modules = [module for folder in folders for module in (REPOSITORY / folder).rglob("*.py")]
+def code_of(service: str) -> set[Path]:
+    """The modules that a service runs: its folder's, and the engine's where it is a worker."""
+    folders = [f"services/{CODE.get(service, service)}", *(["shared/engine"] if service in WORKERS else [])]
+    modules = {module for folder in folders for module in (REPOSITORY / folder).rglob("*.py")}
     assert modules
+    return _with_imports(modules) if service == "console" else modules
+
+
+def calls(modules: set[Path]) -> set[str]:
+    """The actions that they take."""
     return {ACTIONS[name] for module in modules for name in _names(ast.parse(module.read_text())) if name in ACTIONS}
+
+
+def _with_imports(modules: set[Path]) -> set[Path]:
+    """And what they import of services, and what that imports."""
+    imported = {found for module in modules for found in _imports(ast.parse(module.read_text()))}
+    return modules if imported <= modules else _with_imports(modules | imported)
+
+
+def _imports(tree: ast.Module) -> Iterator[Path]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("services."):
+            for name in (str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)):
+                path = REPOSITORY.joinpath(*name.split(".")).with_suffix(".py")
+                yield from [path] if path.is_file() else []
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
@@ -111,10 +143,19 @@ def allows(statements: list[dict[str, Any]], action: str, resource: str) -> bool
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_may_do_what_its_code_calls_and_nothing_else(deployment: Deployment, service: str) -> None:
-    code = calls(f"services/{CODE.get(service, service)}", *(["shared/engine"] if service in WORKERS else []))
+    code = calls(code_of(service))
+    if service == "console":
+        code -= set().union(*NOT_ON_ITS_PAGES.values())
     may = {action for statement in granted(deployment, service) for action in statement["Action"]}
     assert code - may == set(), "add them to infra/terraform/modules/compute/permissions.tf"
     assert may - code - IMPLIED.keys() == set(), "nothing calls these any more"
+
+
+def test_what_the_console_may_not_do_is_on_none_of_its_pages() -> None:
+    pages = (REPOSITORY / "services" / "ops" / "console").rglob("*.py")
+    named = {name for page in pages for name in _names(ast.parse(page.read_text()))}
+    assert "schedules.set_enabled" in named
+    assert named & NOT_ON_ITS_PAGES.keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -147,6 +188,13 @@ def test_a_service_may_do_what_its_code_calls_and_nothing_else(deployment: Deplo
         ("ops", "scheduler:CreateSchedule", f"{SCHEDULES}:schedule/{GROUP}/daily"),
         ("ops", "scheduler:GetScheduleGroup", f"{SCHEDULES}:schedule-group/{GROUP}"),
         ("ops", "iam:PassRole", f"{ROLES}/{ROLE}"),
+        ("console", "sqs:ReceiveMessage", f"{QUEUE}:smelt-bronze-dlq"),
+        ("console", "sqs:SendMessage", f"{QUEUE}:smelt-extract"),
+        ("console", "s3:PutObject", f"{BUCKET}/{replay_key('usajobs_search', 'a', 1)}"),
+        ("console", "s3:PutObject", f"{BUCKET}/{DISCARDED_PREFIX}2026-01-01/a"),
+        ("console", "scheduler:UpdateSchedule", f"{SCHEDULES}:schedule/{GROUP}/daily"),
+        ("console", "iam:PassRole", f"{ROLES}/{ROLE}"),
+        ("serving", "s3:PutObject", f"{BUCKET}/{gold_key('posting', date(2026, 1, 1))}"),
     ],
 )
 def test_a_service_may(deployment: Deployment, service: str, action: str, resource: str) -> None:
@@ -176,6 +224,14 @@ def test_a_service_may(deployment: Deployment, service: str, action: str, resour
         ("ops", "sqs:DeleteMessage", f"{QUEUE}:smelt-silver"),
         ("ops", "scheduler:UpdateSchedule", f"{SCHEDULES}:schedule/default/daily"),
         ("ops", "iam:PassRole", f"{ROLES}/mocked"),  # any other
+        ("console", "s3:PutObject", f"{BUCKET}/{upload_key('usajobs_search', 'a')}"),
+        ("console", "s3:PutObject", f"{BUCKET}/silver/a"),
+        ("console", "sqs:ReceiveMessage", f"{QUEUE}:smelt-silver"),
+        ("console", "scheduler:CreateSchedule", f"{SCHEDULES}:schedule/{GROUP}/daily"),
+        ("console", "iam:PassRole", f"{ROLES}/mocked"),
+        ("serving", "s3:GetObject", f"{BUCKET}/gold/a"),  # what is open to questions from outside
+        ("serving", "s3:PutObject", f"{BUCKET}/silver/a"),
+        ("serving", "sqs:SendMessage", f"{QUEUE}:smelt-extract"),
     ],
 )
 def test_a_service_may_not(deployment: Deployment, service: str, action: str, resource: str) -> None:
@@ -214,6 +270,8 @@ def test_every_role_with_an_open_resource_is_known(deployment: Deployment) -> No
         ("uploads", ["smelt/cache-url"]),
         ("loader", ["rds!db-mocked", "smelt/cache-url"]),
         ("ops", ["rds!db-mocked", "smelt/cache-url"]),
+        ("console", ["rds!db-mocked", "smelt/cache-url"]),
+        ("serving", ["rds!db-mocked", "smelt/cache-url"]),
     ],
 )
 def test_a_service_is_started_with_its_own_secrets_only(

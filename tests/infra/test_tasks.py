@@ -3,27 +3,37 @@
 import json
 import os
 import subprocess
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import make_url
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from services.ops import alerts
+from services.ops.console import __main__ as console_process
+from services.ops.console.doors import ProxyDoor, door
+from services.ops.console.settings import ConsoleSettings
 from services.ops.schedules import GROUP, LONGEST_LIFE, MOST_TRIES, ROLE
+from services.serving import __main__ as serving_process
+from services.serving.settings import ServingSettings
 from shared.datasets import contract
 from shared.datasets.usajobs_search.source import ApiSettings
 from shared.events import RunCommand, command
 from shared.schedule import SCHEDULED_TIME, TRIGGER
 from shared.settings import Settings
 from shared.topology import QUEUES, Queue
-from tests.infra.conftest import Deployment
+from tests.infra.conftest import SOURCE, Deployment
 
 pytestmark = pytest.mark.integration
 
-SERVICES = ("extractor", "transformer", "uploads", "loader", "ops")
+SERVICES = ("extractor", "transformer", "uploads", "loader", "ops", "console", "serving")
+DATABASE = {"loader", "ops", "console", "serving"}  # who knows it
+IMAGES = {"uploads": "transformer", "console": "ops"}  # who has none of their own
 SECRETS = {"SMELT_REDIS_URL": "rediss://:password@cache.example:6379"}  # what the secret holds that a task is told of
-OTHERS = {"AWS_DEFAULT_REGION", "PGPASSWORD"}  # boto3's and libpq's
+OTHERS = {"AWS_DEFAULT_REGION", "PGPASSWORD", "FORWARDED_ALLOW_IPS"}  # boto3's, libpq's and uvicorn's
 
 
 def told(deployment: Deployment, service: str) -> dict[str, str]:
@@ -35,21 +45,84 @@ def told(deployment: Deployment, service: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_variable_is_one_that_the_code_reads(deployment: Deployment, service: str) -> None:
-    known = {f"SMELT_{name.upper()}" for name in Settings.model_fields}
-    known |= {f"SMELT_USAJOBS_{name.upper()}" for name in ApiSettings.model_fields}
+    read = ServingSettings if service == "serving" else Settings
+    known = {f"SMELT_{name.upper()}" for name in read.model_fields}
+    known |= {f"SMELT_USAJOBS_{name.upper()}" for name in ApiSettings.model_fields if service == "extractor"}
+    known |= {f"SMELT_CONSOLE_{name.upper()}" for name in ConsoleSettings.model_fields if service == "console"}
     assert told(deployment, service).keys() - known - OTHERS == set()
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_the_settings_of_a_service_are_complete(
-    deployment: Deployment, service: str, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def become(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Gives this process the environment of a service's task."""
+
+    def becomes(service: str) -> None:
+        for name in [name for name in os.environ if name.startswith("SMELT_")]:
+            monkeypatch.delenv(name)  # of a stack that other tests use
+        for name, value in told(deployment, service).items():
+            monkeypatch.setenv(name, SECRETS.get(name, value))
+
+    return becomes
+
+
+@pytest.mark.parametrize("service", [service for service in SERVICES if service != "serving"])
+def test_the_settings_of_a_service_are_complete(become: Callable[[str], None], service: str) -> None:
+    become(service)
+    assert (Settings().database_url is not None) == (service in DATABASE)
+
+
+def test_the_console_believes_its_load_balancer_and_nobody_else(
+    deployment: Deployment, become: Callable[[str], None]
 ) -> None:
-    for name in [name for name in os.environ if name.startswith("SMELT_")]:
-        monkeypatch.delenv(name)  # of a stack that other tests use
-    for name, value in told(deployment, service).items():
-        monkeypatch.setenv(name, SECRETS.get(name, value))
-    settings = Settings()
-    assert (settings.database_url is not None) == (service in {"loader", "ops"})
+    become("console")
+    settings = ConsoleSettings()
+    assert isinstance(door(settings), ProxyDoor)
+    assert settings.alb_arn == deployment.one("module.web[0].aws_lb.this")["arn"]
+    (login, _) = deployment.one('module.web[0].aws_lb_listener_rule.name["console"]')["action"]
+    assert settings.alb_client == login["authenticate_oidc"][0]["client_id"] == "smelt-at-login"
+    assert (settings.names, settings.token, settings.read_token) == (("console.smelt.example",), None, None)
+    assert set(settings.operators) == {"smelt-operators", "ada@agency.example"}
+
+
+def test_serving_knows_gold_s_bucket_its_database_and_no_queue(become: Callable[[str], None]) -> None:
+    become("serving")
+    settings = ServingSettings()
+    assert settings.bucket == "smelt-111122223333-us-east-1"
+    assert settings.redis_url is not None
+    assert not any("QUEUE" in name for name in os.environ if name.startswith("SMELT_"))
+
+
+@pytest.mark.parametrize("service", ["console", "serving"])
+def test_who_asks_is_who_the_load_balancer_says_and_not_who_they_say(deployment: Deployment, service: str) -> None:
+    trusted = told(deployment, service)["FORWARDED_ALLOW_IPS"]
+    assert trusted == "10.42.64.0/20,10.42.80.0/20"
+    assert _TrustedHosts(trusted).get_trusted_client_address("6.6.6.6, 10.9.8.7, 10.42.64.9") == ("10.9.8.7", 0)
+
+
+def test_by_default_the_load_balancer_is_internal_and_no_accident_deletes_it(deployment: Deployment) -> None:
+    balancer = deployment.one("module.web[0].aws_lb.this")
+    assert (balancer["internal"], balancer["enable_deletion_protection"]) == (True, True)
+
+
+def listens(service: str) -> tuple[str, int]:
+    """Host and port, by the environment."""
+    if service == "console":
+        console = ConsoleSettings()
+        return console.host, console.port
+    serving = ServingSettings()
+    return serving.serving_host, serving.serving_port
+
+
+@pytest.mark.parametrize("service", ["console", "serving"])
+def test_the_load_balancer_reaches_the_port_that_the_service_listens_on(
+    deployment: Deployment, become: Callable[[str], None], service: str
+) -> None:
+    become(service)
+    target = deployment.one(f'module.web[0].aws_lb_target_group.this["{service}"]')
+    assert listens(service) == ("0.0.0.0", target["port"])  # noqa: S104 - its security group admits the load balancer only
+    assert deployment.container(service, service)["portMappings"] == [
+        {"containerPort": target["port"], "protocol": "tcp"}
+    ]
 
 
 def test_the_extractor_is_told_who_asks(deployment: Deployment) -> None:
@@ -58,7 +131,7 @@ def test_the_extractor_is_told_who_asks(deployment: Deployment) -> None:
     assert variables["SMELT_USAJOBS_API_KEY"].startswith("arn:aws:secretsmanager:")
 
 
-@pytest.mark.parametrize("service", ["loader", "ops"])
+@pytest.mark.parametrize("service", sorted(DATABASE))
 def test_the_database_is_verified_and_its_url_holds_no_password(deployment: Deployment, service: str) -> None:
     variables = told(deployment, service)
     url = make_url(variables["SMELT_DATABASE_URL"])
@@ -86,9 +159,32 @@ def test_a_worker_runs_the_module_that_consumes_its_queue(deployment: Deployment
     assert deployment.container(queue.service, queue.service)["command"] == ["python", "-m", queue.module]
 
 
-def test_every_service_has_an_image_but_uploads_which_run_the_transformer_s(deployment: Deployment) -> None:
+@pytest.mark.parametrize("keep_alive", [console_process.KEEP_ALIVE, serving_process.KEEP_ALIVE])
+def test_the_load_balancer_gives_an_idle_connection_up_before_the_service_does(
+    deployment: Deployment, keep_alive: int
+) -> None:
+    assert deployment.one("module.web[0].aws_lb.this")["idle_timeout"] < keep_alive
+
+
+def test_every_alarm_names_a_page_that_says_what_to_do(deployment: Deployment) -> None:
+    said = [
+        one["alarm_description"]
+        for address, one in deployment.all("aws_cloudwatch_metric_alarm")
+        if ".rule[" in address
+    ]
+    assert said
+    assert [one for one in said if not (SOURCE.parents[1] / one.rpartition("What to do: ")[2]).is_file()] == []
+
+
+@pytest.mark.parametrize(("service", "module"), [("console", "services.ops.console"), ("serving", "services.serving")])
+def test_what_people_reach_runs_the_module_that_serves_it(deployment: Deployment, service: str, module: str) -> None:
+    assert deployment.container(service, service)["command"] == ["python", "-m", module]
+    assert find_spec(f"{module}.__main__")
+
+
+def test_every_service_has_an_image_or_runs_another_s(deployment: Deployment) -> None:
     names = {values["name"] for _, values in deployment.all("aws_ecr_repository")}
-    assert names == {f"smelt/{service}" for service in SERVICES if service != "uploads"}
+    assert names == {f"smelt/{IMAGES.get(service, service)}" for service in SERVICES}
 
 
 def schedules_of_runs(deployment: Deployment) -> list[dict[str, Any]]:

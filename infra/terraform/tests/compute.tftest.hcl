@@ -25,7 +25,21 @@ variables {
   network = {
     private_subnets = ["subnet-private"]
     egress_subnets  = ["subnet-egress"]
-    security_groups = { extractor = "sg-1", transformer = "sg-2", uploads = "sg-5", loader = "sg-3", ops = "sg-4" }
+    ports           = { console = 8420, serving = 8430 }
+    security_groups = { extractor = "sg-1", transformer = "sg-2", uploads = "sg-5", loader = "sg-3", ops = "sg-4", console = "sg-6", serving = "sg-7" }
+  }
+  web = {
+    load_balancer_arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/app/smelt/1"
+    balancer_cidrs    = ["10.42.64.0/20", "10.42.80.0/20"]
+    target_groups = {
+      console = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/smelt-console/1"
+      serving = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/smelt-serving/1"
+    }
+    client_id    = "smelt"
+    console_name = "console.smelt.example"
+    operators    = ["smelt-operators"]
+    groups_claim = "groups"
+    serving      = { cpu = 512, memory = 2048, least = 2, most = 3, busy = 60 }
   }
   data_key_arn       = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
   telemetry_key_arn  = "arn:aws:kms:us-east-1:111122223333:key/66666666-7777-8888-9999-000000000000"
@@ -64,12 +78,14 @@ run "tasks_run_without_privileges_and_stop_in_order" {
   }
 
   assert {
-    condition     = alltrue([for service in aws_ecs_service.worker : !one(service.network_configuration).assign_public_ip])
+    condition = alltrue([
+      for service in merge(aws_ecs_service.worker, aws_ecs_service.console, aws_ecs_service.serving) : !one(service.network_configuration).assign_public_ip
+    ])
     error_message = "No task has a public address."
   }
 }
 
-run "only_the_loader_and_operators_know_the_database" {
+run "only_who_must_knows_the_database" {
   module {
     source = "./modules/compute"
   }
@@ -77,7 +93,7 @@ run "only_the_loader_and_operators_know_the_database" {
   assert {
     condition = toset([
       for service, task in aws_ecs_task_definition.service : service if strcontains(task.container_definitions, "SMELT_DATABASE_URL")
-    ]) == toset(["loader", "ops"])
+    ]) == toset(["loader", "ops", "console", "serving"])
     error_message = "The extractor and the transformer have no business with the database."
   }
 
@@ -88,6 +104,78 @@ run "only_the_loader_and_operators_know_the_database" {
       ])
     ])
     error_message = "A secret is among the plain variables."
+  }
+}
+
+run "there_is_one_console_and_never_two" {
+  module {
+    source = "./modules/compute"
+  }
+
+  assert {
+    condition     = aws_ecs_service.console["console"].desired_count == 1 && aws_ecs_service.console["console"].deployment_maximum_percent == 100 && aws_ecs_service.console["console"].deployment_minimum_healthy_percent == 0
+    error_message = "A form of the one would reach the other, which knows nothing of it."
+  }
+
+  assert {
+    condition     = alltrue([for target in concat(values(aws_appautoscaling_target.worker), values(aws_appautoscaling_target.serving)) : !endswith(target.resource_id, "/console")])
+    error_message = "Nothing scales it."
+  }
+}
+
+run "serving_grows_with_the_load_of_its_processor" {
+  module {
+    source = "./modules/compute"
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.serving["serving"].min_capacity == 2 && aws_appautoscaling_target.serving["serving"].max_capacity == 3
+    error_message = "Between least and most."
+  }
+
+  assert {
+    condition     = one(aws_appautoscaling_policy.serving["serving"].target_tracking_scaling_policy_configuration).target_value == 60
+    error_message = "By what is called busy."
+  }
+}
+
+run "console_and_serving_are_reached_at_the_ports_that_the_load_balancer_asks" {
+  module {
+    source = "./modules/compute"
+  }
+
+  assert {
+    condition = {
+      for name, service in merge(aws_ecs_service.console, aws_ecs_service.serving) : name =>
+      [one(service.load_balancer).target_group_arn, one(service.load_balancer).container_port, jsondecode(aws_ecs_task_definition.service[name].container_definitions)[1].portMappings[0].containerPort]
+    } == { console = [var.web.target_groups.console, 8420, 8420], serving = [var.web.target_groups.serving, 8430, 8430] }
+    error_message = "Each its own target group and port."
+  }
+}
+
+run "a_new_password_reaches_all_who_know_the_old_one" {
+  module {
+    source = "./modules/compute"
+  }
+
+  assert {
+    condition     = [for state in values(jsondecode(aws_sfn_state_machine.roll.definition).States) : state.Parameters.Service if state.Type == "Task"] == ["console", "loader", "serving"]
+    error_message = "A service with a database would go on without connections."
+  }
+}
+
+run "without_a_load_balancer_there_is_neither_console_nor_serving" {
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    web = null
+  }
+
+  assert {
+    condition     = length(aws_ecs_service.console) + length(aws_ecs_service.serving) == 0 && keys(aws_iam_role.task) == ["extractor", "loader", "ops", "transformer", "uploads"]
+    error_message = "No task, and no role."
   }
 }
 
@@ -123,12 +211,17 @@ run "a_paused_deployment_has_no_workers" {
   }
 
   assert {
-    condition     = alltrue([for target in aws_appautoscaling_target.worker : target.max_capacity == 0])
+    condition     = alltrue([for target in concat(values(aws_appautoscaling_target.worker), values(aws_appautoscaling_target.serving)) : target.max_capacity == 0])
     error_message = "Scaling would start workers."
+  }
+
+  assert {
+    condition     = aws_ecs_service.console["console"].desired_count == 1
+    error_message = "Operators see what waits, and why."
   }
 }
 
-run "more_loaders_than_the_database_has_connections_for_are_refused" {
+run "more_tasks_than_the_database_has_connections_for_are_refused" {
   command = plan
 
   module {
@@ -136,10 +229,38 @@ run "more_loaders_than_the_database_has_connections_for_are_refused" {
   }
 
   variables {
-    max_connections = 40
+    max_connections = 100
   }
 
-  expect_failures = [aws_ecs_service.worker]
+  expect_failures = [aws_ecs_service.worker, aws_ecs_service.serving]
+}
+
+run "an_operator_with_a_comma_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    web = merge(var.web, { operators = ["Lovelace, Ada"] })
+  }
+
+  expect_failures = [var.web]
+}
+
+run "serving_without_a_task_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    web = merge(var.web, { serving = merge(var.web.serving, { least = 0 }) })
+  }
+
+  expect_failures = [var.web]
 }
 
 run "children_that_do_not_fit_into_their_task_are_refused" {

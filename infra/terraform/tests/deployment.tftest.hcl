@@ -30,12 +30,49 @@ variables {
   usajobs_user_agent    = "data@agency.example"
   alert_emails          = ["oncall@agency.example"]
   monthly_budget        = 500
+  web = {
+    certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/1"
+    names           = { console = "console.smelt.example", serving = "smelt.example" }
+    from            = ["10.0.0.0/8"]
+    operators       = ["smelt-operators", "ada@agency.example"]
+    login = {
+      issuer                 = "https://login.example"
+      authorization_endpoint = "https://login.example/authorize"
+      token_endpoint         = "https://login.example/token"
+      user_info_endpoint     = "https://login.example/me"
+      client_id              = "smelt-at-login"
+      client_secret_name     = "smelt-login"
+    }
+  }
 }
 
 run "everything_by_default" {
   assert {
     condition     = output.bucket == "smelt-111122223333-us-east-1"
     error_message = "The bucket's name must be of this account and region: names are global."
+  }
+
+  assert {
+    condition     = output.load_balancer.dns_name != null
+    error_message = "Whoever has a certificate and a login has console and page."
+  }
+}
+
+run "without_certificate_and_login_there_is_neither_console_nor_page" {
+  command = plan
+
+  variables {
+    web = null
+  }
+
+  assert {
+    condition     = output.load_balancer == null
+    error_message = "A load balancer that nobody can log in to."
+  }
+
+  assert {
+    condition     = keys(output.repositories) == ["extractor", "loader", "ops", "serving", "transformer"]
+    error_message = "The image of serving is pushed before there is a service that wants it."
   }
 }
 

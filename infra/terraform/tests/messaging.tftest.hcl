@@ -113,6 +113,22 @@ run "bronze_goes_to_glacier_and_then_away_overwritten_versions_too" {
   }
 }
 
+run "of_gold_the_last_of_each_day_stays" {
+  command = plan
+
+  module {
+    source = "./modules/messaging"
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : "${one(rule.noncurrent_version_expiration).noncurrent_days} ${length(rule.expiration)}"
+      if one(rule.filter).prefix == "gold/"
+    ] == ["1 0"]
+    error_message = "It is written anew all day: what was overwritten goes, the rest stays."
+  }
+}
+
 run "glacier_for_less_than_its_minimum_charge_is_refused" {
   command = plan
 

@@ -37,14 +37,16 @@ run "private_subnets_have_no_way_out" {
   }
 }
 
-run "only_the_extractor_reaches_the_internet" {
+run "only_who_must_reaches_the_internet" {
   module {
     source = "./modules/network"
   }
 
   assert {
-    condition     = aws_vpc_security_group_egress_rule.internet.security_group_id == aws_security_group.this["extractor"].id && aws_vpc_security_group_egress_rule.internet.to_port == 443
-    error_message = "The one rule to everywhere is the extractor's, for HTTPS."
+    condition = {
+      for name, rule in aws_vpc_security_group_egress_rule.internet : name => rule.to_port if rule.security_group_id == aws_security_group.this[name].id
+    } == { extractor = 443, console = 443, balancer = 443 }
+    error_message = "The source, the keys of load balancers, the identity provider: by HTTPS, and nobody else."
   }
 
   assert {
@@ -53,14 +55,42 @@ run "only_the_extractor_reaches_the_internet" {
   }
 }
 
-run "only_the_loader_and_operators_reach_postgres" {
+run "only_those_who_know_the_database_reach_postgres" {
   module {
     source = "./modules/network"
   }
 
   assert {
-    condition     = toset([for name, rule in aws_vpc_security_group_ingress_rule.from : name if endswith(name, "-database")]) == toset(["loader-database", "ops-database", "proxy-database"])
+    condition     = toset([for name, rule in aws_vpc_security_group_ingress_rule.from : name if endswith(name, "-database")]) == toset([for service in ["loader", "ops", "console", "serving", "proxy"] : "${service}-database"])
     error_message = "The extractor and the transformer have no business with the database."
+  }
+}
+
+run "only_the_load_balancer_reaches_console_and_serving" {
+  module {
+    source = "./modules/network"
+  }
+
+  assert {
+    condition = {
+      for name, rule in aws_vpc_security_group_ingress_rule.from : name => "${rule.from_port}-${rule.to_port}" if contains(["console", "serving", "balancer"], split("-", name)[1])
+    } == { balancer-console = "8420-8420", balancer-serving = "8430-8430" }
+    error_message = "Whoever came round it would be believed about who they are."
+  }
+}
+
+run "in_govcloud_the_keys_of_load_balancers_are_reached_through_s3" {
+  module {
+    source = "./modules/network"
+  }
+
+  variables {
+    deployment = { name = "smelt", partition = "aws-us-gov", region = "us-gov-west-1", account = "111122223333" }
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_vpc_endpoint.s3.policy).Statement[1].Resource, "arn:aws-us-gov:s3:::aws-elb-public-keys-prod-us-gov-west-1/*")
+    error_message = "Nobody would come into the console."
   }
 }
 

@@ -9,8 +9,12 @@ variables {
       name = queue.name, dead_letter_name = queue.dead_letter_name
     }
   }
-  postgres          = { identifier = "smelt", storage = 50, max_connections = 200 }
-  cache_id          = "smelt"
+  postgres = { identifier = "smelt", storage = 50, max_connections = 200 }
+  cache_id = "smelt"
+  web = {
+    load_balancer = "app/smelt/1"
+    services      = { console = { target_group = "targetgroup/console/1", least = 1 }, serving = { target_group = "targetgroup/serving/1", least = 2 } }
+  }
   cluster           = { name = "smelt", arn = "arn:aws:ecs:us-east-1:111122223333:cluster/smelt" }
   telemetry_key_arn = "arn:aws:kms:us-east-1:111122223333:key/66666666-7777-8888-9999-000000000000"
   alert_emails      = ["oncall@agency.example"]
@@ -50,6 +54,57 @@ run "every_queue_is_watched" {
       for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.treat_missing_data == "breaching" if startswith(name, "database-")
     ])
     error_message = "A database that says nothing is down."
+  }
+}
+
+run "console_and_page_are_watched" {
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat([for what in ["away", "unhealthy", "errors"] : "console-${what}"], [for what in ["away", "unhealthy", "errors"] : "serving-${what}"], ["balancer-errors", "balancer-logins"]) :
+      aws_cloudwatch_metric_alarm.rule[name].alarm_name == "smelt-${name}" && strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"${name}\"")
+    ])
+    error_message = "Whether they answer, errors of theirs and of the load balancer, logins: alarms, and on the dashboard."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["console-away", "serving-away"] : aws_cloudwatch_metric_alarm.rule[name].threshold == 1 && aws_cloudwatch_metric_alarm.rule[name].treat_missing_data == "breaching"])
+    error_message = "A service without any task has no metric, and is away."
+  }
+}
+
+run "a_paused_page_is_not_away" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    web = { load_balancer = "app/smelt/1", services = { serving = { target_group = "targetgroup/serving/1", least = 0 } } }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.rule["serving-away"].threshold == 0 && aws_cloudwatch_metric_alarm.rule["serving-away"].treat_missing_data == "notBreaching"
+    error_message = "Fewer than none there cannot be."
+  }
+}
+
+run "without_a_load_balancer_nobody_watches_it" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    web = null
+  }
+
+  assert {
+    condition     = [for name in keys(aws_cloudwatch_metric_alarm.rule) : name if length(regexall("balancer|console|serving", name)) > 0] == []
+    error_message = "An alarm about what is not there."
   }
 }
 

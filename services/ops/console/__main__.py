@@ -29,6 +29,7 @@ from shared.errors import PermanentError
 from shared.version import VERSION
 
 SOFT_STOP = 4  # s for pages under way: a little more than a page waits for its measurements
+KEEP_ALIVE = 75  # s; longer than a load balancer keeps an idle connection (60), or it would use one just closed
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ def main() -> NoReturn:
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=SOFT_STOP,
+        timeout_keep_alive=KEEP_ALIVE,
         server_header=False,
     )
     log.info("console.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))

@@ -17,8 +17,10 @@ resource "aws_cloudwatch_log_group" "service" {
   kms_key_id        = var.telemetry_key_arn
 }
 
+# By name, so that they can be made before anything else; serving's also where nobody wants it yet: a version's images are
+# pushed before what runs them.
 resource "aws_ecr_repository" "service" {
-  for_each = toset(values(local.images))
+  for_each = toset(["extractor", "transformer", "loader", "ops", "serving"])
 
   name                 = "${var.deployment.name}/${each.key}"
   image_tag_mutability = "IMMUTABLE" # a version is what it was

@@ -1,4 +1,5 @@
-# What a service is told. The names are those of shared/settings.py; the same everywhere else.
+# What a service is told. The names are those of shared/settings.py, services/ops/console/settings.py and
+# services/serving/settings.py.
 
 locals {
   receive_wait = 20  # s, SQS's longest poll
@@ -8,8 +9,12 @@ locals {
   liveness = "/tmp/alive"
 
   environment = {
-    AWS_DEFAULT_REGION      = var.deployment.region # boto3 does not read the AWS_REGION that Fargate sets
-    SMELT_BUCKET            = var.bucket.name
+    AWS_DEFAULT_REGION = var.deployment.region # boto3 does not read the AWS_REGION that Fargate sets
+    SMELT_BUCKET       = var.bucket.name
+  }
+
+  # All but serving, which knows of no queue.
+  queue_environment = {
     SMELT_EXTRACT_QUEUE_URL = var.queues["extractor"].url
     SMELT_BRONZE_QUEUE_URL  = var.queues["transformer"].url
     SMELT_UPLOADS_QUEUE_URL = var.queues["uploads"].url
@@ -26,6 +31,9 @@ locals {
   )
   database_environment = { SMELT_DATABASE_URL = local.database_url }
   database_secrets     = { PGPASSWORD = "${var.postgres.secret_arn}:password::" } # that key of the secret's JSON
+
+  # Who is believed about who asks: the load balancer's networks, not `*`, with which a client's own word would count.
+  proxy_environment = { for web in var.web[*] : "FORWARDED_ALLOW_IPS" => join(",", web.balancer_cidrs) }
 }
 
 check "a_stop_fits_into_what_fargate_gives" {

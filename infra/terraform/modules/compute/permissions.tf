@@ -37,7 +37,9 @@ locals {
     },
   ]
 
-  permissions = {
+  permissions = { for service in keys(local.services) : service => local.rights[service] }
+
+  rights = {
     extractor = concat(local.consume["extractor"], [
       { sid = "SendPages", actions = ["sqs:SendMessage"], resources = [local.queue["extractor"]] },
       {
@@ -103,6 +105,37 @@ locals {
       # Both know no resources.
       { sid = "SeeAgesAndSchedules", actions = ["cloudwatch:GetMetricData", "scheduler:ListSchedules"], resources = ["*"] },
     ]
+    # What operators do on its pages: of their commands neither uploads nor the making of schedules.
+    console = [
+      {
+        sid       = "SeeQueues"
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = concat(values(local.queue), values(local.dead))
+      },
+      {
+        sid       = "HandleDeadLetters"
+        actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
+        resources = values(local.dead)
+      },
+      { sid = "SendAgain", actions = ["sqs:SendMessage"], resources = values(local.queue) },
+      { sid = "TraceThroughTheBucket", actions = ["s3:ListBucket", "s3:ListBucketVersions"], resources = [local.bucket] },
+      {
+        sid       = "SeeWhatMessagesName"
+        actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+        resources = [for prefix in ["bronze", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
+      },
+      {
+        sid       = "ReplayDiscard"
+        actions   = ["s3:PutObject"]
+        resources = [for folder in ["bronze/*/replays", "discarded"] : "${local.bucket}/${folder}/*"]
+      },
+      { sid = "PauseSchedules", actions = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"], resources = [local.schedules] },
+      { sid = "LetSchedulesSend", actions = ["iam:PassRole"], resources = [aws_iam_role.scheduler_runs.arn] }, # a pause names it anew
+      { sid = "SeeAgesAndSchedules", actions = ["cloudwatch:GetMetricData", "scheduler:ListSchedules"], resources = ["*"] },
+    ]
+    serving = [
+      { sid = "StoreGold", actions = ["s3:PutObject", "s3:AbortMultipartUpload"], resources = ["${local.bucket}/gold/*"] },
+    ]
   }
 
   # The bucket's key, only by way of S3. Who only reads needs no new data keys.
@@ -112,5 +145,7 @@ locals {
     uploads     = ["kms:Decrypt", "kms:GenerateDataKey"]
     loader      = ["kms:Decrypt"]
     ops         = ["kms:Decrypt", "kms:GenerateDataKey"]
+    console     = ["kms:Decrypt", "kms:GenerateDataKey"]
+    serving     = ["kms:Decrypt", "kms:GenerateDataKey"] # it reads nothing: S3 wants both for an upload in parts
   }
 }

@@ -1,9 +1,12 @@
 # RDS changes the password every seven days. Connections that are open stay; new ones need the new password, which a task gets
-# when it starts. So the loaders are rolled when RDS says that it has changed. Until then a loader that must connect anew
-# fails as if the database were away, and its messages are tried again.
+# when it starts. So the loaders, console and serving are rolled when RDS says that it has changed. Until then a loader that must
+# connect anew fails as if the database were away, and its messages are tried again.
 
 locals {
-  rolled = [for service in keys(var.workers) : service if local.services[service].database]
+  rolled = concat(
+    [for service in keys(var.workers) : service if local.services[service].database],
+    keys(local.web_services),
+  )
 }
 
 resource "aws_cloudwatch_event_rule" "password_changed" {

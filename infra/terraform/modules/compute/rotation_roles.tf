@@ -30,7 +30,7 @@ resource "aws_iam_role_policy" "roll" {
         Sid      = "RollWhatKnowsThePassword"
         Effect   = "Allow"
         Action   = ["ecs:UpdateService"]
-        Resource = [for service in local.rolled : aws_ecs_service.worker[service].id]
+        Resource = [for service in local.rolled : merge(aws_ecs_service.worker, aws_ecs_service.console, aws_ecs_service.serving)[service].id]
       },
       {
         Sid    = "DeliverLogs"

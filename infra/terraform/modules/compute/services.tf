@@ -1,41 +1,72 @@
 locals {
-  services = {
+  services = merge(local.workers_and_ops, local.web_services)
+
+  workers_and_ops = {
     extractor = {
       subnets      = var.network.egress_subnets # the only one that must reach the internet
       database     = false
       secrets      = { for name in var.source_secrets : name => aws_secretsmanager_secret.source[name].arn }
       secret_roots = [for name in var.source_secrets : aws_secretsmanager_secret.source[name].arn]
-      environment  = var.source_environment
+      environment  = merge(local.queue_environment, var.source_environment)
     }
     transformer = {
       subnets      = var.network.private_subnets
       database     = false
       secrets      = {}
       secret_roots = []
-      environment  = {}
+      environment  = local.queue_environment
     }
     uploads = {
       subnets      = var.network.private_subnets
       database     = false
       secrets      = {}
       secret_roots = []
-      environment  = {}
+      environment  = local.queue_environment
     }
     loader = {
       subnets      = var.network.private_subnets
       database     = true
       secrets      = local.database_secrets
       secret_roots = [var.postgres.secret_arn]
-      environment  = local.database_environment
+      environment  = merge(local.queue_environment, local.database_environment)
     }
     ops = {
       subnets      = var.network.private_subnets
       database     = true
       secrets      = local.database_secrets
       secret_roots = [var.postgres.secret_arn]
-      environment  = local.database_environment
+      environment  = merge(local.queue_environment, local.database_environment)
     }
   }
+
+  # Only where there is a load balancer before them.
+  web_services = merge([
+    for web in var.web[*] : {
+      console = {
+        subnets      = var.network.egress_subnets # for the public keys of load balancers
+        database     = true
+        secrets      = local.database_secrets
+        secret_roots = [var.postgres.secret_arn]
+        environment  = merge(local.queue_environment, local.database_environment, local.proxy_environment, local.console_environment)
+      }
+      serving = {
+        subnets      = var.network.private_subnets
+        database     = true
+        secrets      = local.database_secrets
+        secret_roots = [var.postgres.secret_arn]
+        environment  = merge(local.database_environment, local.proxy_environment, local.serving_environment)
+      }
+    }
+  ]...)
+
+  # {service: connections to the database at its most tasks}, twice that where old and new ones meet during a deployment: of a
+  # worker two a child (shared/database/engine.py); of the console eight to look and two to act (services/ops/console/watch.py);
+  # of serving eight for answers, two for exports and three to keep gold (services/serving/readers.py); and some for RDS itself.
+  connections = merge(
+    { for service, worker in var.workers : service => 2 * 2 * worker.most * worker.concurrency if local.services[service].database },
+    { ops = 20 },
+    merge([for web in var.web[*] : { console = 10, serving = 2 * 13 * web.serving.most }]...),
+  )
 }
 
 resource "aws_ecs_service" "worker" {
@@ -75,9 +106,8 @@ resource "aws_ecs_service" "worker" {
     }
 
     precondition {
-      # Two a child (shared/database/engine.py), twice the tasks during a deployment, and 20 for operators and RDS itself.
-      condition     = !local.services[each.key].database || 2 * 2 * each.value.most * each.value.concurrency + 20 <= var.max_connections
-      error_message = "At its most tasks ${each.key} would need more connections than the database allows."
+      condition     = !local.services[each.key].database || sum(values(local.connections)) <= var.max_connections
+      error_message = "At their most tasks ${join(", ", keys(local.connections))} would need more connections than the database allows."
     }
   }
 }

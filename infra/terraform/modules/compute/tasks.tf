@@ -2,16 +2,19 @@
 
 locals {
   # {service: whose image it runs}
-  images = { for service in keys(local.services) : service => service == "uploads" ? "transformer" : service }
+  images = { for service in keys(local.services) : service => lookup({ uploads = "transformer", console = "ops" }, service, service) }
 
   commands = merge(
     { for service, queue in var.queues : service => ["python", "-m", queue.module] },
     { ops = ["smelt", "--help"] }, # each task of it names its own command
+    { console = ["python", "-m", "services.ops.console"], serving = ["python", "-m", "services.serving"] },
   )
 
   sizes = merge(
     { for service, worker in var.workers : service => { cpu = worker.cpu, memory = worker.memory } },
-    { ops = { cpu = 512, memory = 1024 } }, # lists a bucket and compares: more memory than processor
+    { ops = { cpu = 512, memory = 1024 } },     # lists a bucket and compares: more memory than processor
+    { console = { cpu = 512, memory = 1024 } }, # the same code, and one look at everything every 2 s
+    { for web in var.web[*] : "serving" => { cpu = web.serving.cpu, memory = web.serving.memory } },
   )
 
   worker_environment = {
@@ -57,7 +60,8 @@ locals {
       secrets = [
         for name, arn in merge({ SMELT_REDIS_URL = var.cache_secret_arn }, one.secrets) : { name = name, valueFrom = arn }
       ]
-      healthCheck            = contains(keys(var.workers), service) ? local.healthy : null
+      healthCheck            = contains(keys(var.workers), service) ? local.healthy : null # the load balancer asks the others
+      portMappings           = contains(keys(local.web_services), service) ? [{ containerPort = var.network.ports[service], protocol = "tcp" }] : null
       stopTimeout            = local.kill_after
       readonlyRootFilesystem = true
       user                   = "10001"

@@ -57,6 +57,7 @@ variable "network" {
   type = object({
     private_subnets = list(string)
     egress_subnets  = list(string)
+    ports           = object({ console = number, serving = number })
     security_groups = map(string)
   })
 }
@@ -159,4 +160,39 @@ variable "scheduled_tasks" {
     timezone   = string
     enabled    = bool
   }))
+}
+
+variable "web" {
+  description = "What console and serving are told of the load balancer before them, and serving's size; null: neither is there."
+  type = object({
+    load_balancer_arn = string
+    balancer_cidrs    = list(string)
+    target_groups     = object({ console = string, serving = string })
+    client_id         = string # of the load balancer at the identity provider
+    console_name      = string
+    operators         = set(string)
+    groups_claim      = string
+    serving = object({
+      cpu    = number
+      memory = number # MiB
+      least  = number # tasks
+      most   = number
+      busy   = number # % of its processor, on average, above which it gets more tasks
+    })
+  })
+
+  validation {
+    condition     = var.web == null ? true : alltrue([for one in var.web.operators : !strcontains(one, ",")])
+    error_message = "operators: addresses and groups without a comma, which is between them."
+  }
+
+  validation {
+    condition     = var.web == null ? true : var.web.serving.least >= 1 && var.web.serving.least <= var.web.serving.most
+    error_message = "serving: 1 <= least <= most: it is scaled by its processor, and none has no load."
+  }
+
+  validation {
+    condition     = var.web == null ? true : contains([256, 512, 1024], var.web.serving.cpu) && var.web.serving.memory >= 2 * var.web.serving.cpu && var.web.serving.memory <= 8 * var.web.serving.cpu
+    error_message = "serving: Fargate sells 2 to 8 MiB of memory for each unit of CPU, and one process has no use for more than 1024 of these."
+  }
 }

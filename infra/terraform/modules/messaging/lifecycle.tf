@@ -1,4 +1,6 @@
-# How long objects live. Overwritten versions as long as current ones: each was accepted, and the audit asks for each.
+# How long objects live. Overwritten versions as long as current ones: each was accepted, and the audit asks for each. But for
+# gold, of which the last of each day stays for good: it is written anew whenever a run completes, and nobody asks for those
+# in between.
 
 locals {
   days = var.lifecycle_days
@@ -59,6 +61,19 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     noncurrent_version_transition {
       noncurrent_days = local.days.bronze_to_glacier
       storage_class   = "GLACIER_IR"
+    }
+  }
+
+  rule {
+    id     = "overwritten-gold"
+    status = "Enabled"
+
+    filter {
+      prefix = "gold/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1 # S3's shortest
     }
   }
 

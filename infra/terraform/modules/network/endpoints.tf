@@ -11,8 +11,12 @@ locals {
     "monitoring", # ages of queues, for operators,
     "scheduler",  # ... whose `smelt schedule` and `smelt check` have no other way out to the schedules
   ])
-  # Where ECR keeps layers: not ours, but nothing starts without it.
-  layers = "arn:${var.deployment.partition}:s3:::prod-${var.deployment.region}-starport-layer-bucket/*"
+  # Where ECR keeps layers, and in GovCloud load balancers their public keys, which have an address of their own elsewhere:
+  # not ours, but nothing starts without the one and nobody comes into the console without the other.
+  theirs = concat(
+    ["arn:${var.deployment.partition}:s3:::prod-${var.deployment.region}-starport-layer-bucket/*"],
+    var.deployment.partition == "aws-us-gov" ? ["arn:aws-us-gov:s3:::aws-elb-public-keys-prod-${var.deployment.region}/*"] : [],
+  )
 }
 
 resource "aws_vpc_endpoint" "s3" {
@@ -33,11 +37,11 @@ resource "aws_vpc_endpoint" "s3" {
         Resource  = [var.bucket_arn, "${var.bucket_arn}/*"]
       },
       {
-        Sid       = "LayersOfImages"
+        Sid       = "LayersOfImagesAndPublicKeys"
         Effect    = "Allow"
         Principal = "*"
         Action    = "s3:GetObject"
-        Resource  = local.layers
+        Resource  = local.theirs
       },
     ]
   })

@@ -23,8 +23,8 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public.id
 }
 
-# One NAT gateway for all zones, at half the price of two: when its zone fails, extraction waits on its queue, and nothing
-# else has need of it.
+# One NAT gateway for all zones, at half the price of two: when its zone fails, extraction waits on its queue, and nobody
+# logs in to the console until it is back.
 resource "aws_eip" "nat" {
   #checkov:skip=CKV2_AWS_19:the address is of a NAT gateway, which the check does not know
   domain = "vpc"

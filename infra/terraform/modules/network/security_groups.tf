@@ -7,12 +7,17 @@ locals {
     uploads     = "refines what was uploaded"
     loader      = "loads silver objects"
     ops         = "operators' commands"
+    console     = "the operators' console, where there is one"
+    serving     = "the search page and the read API, likewise"
+    balancer    = "the load balancer before these two, likewise"
     endpoints   = "AWS's APIs inside the VPC"
     database    = "Postgres"
     proxy       = "RDS Proxy, where there is one"
     cache       = "Valkey"
   }
-  services = ["extractor", "transformer", "uploads", "loader", "ops"]
+  services = ["extractor", "transformer", "uploads", "loader", "ops", "console", "serving"]
+  ask      = ["loader", "ops", "console", "serving"] # the database
+  ports    = { console = 8420, serving = 8430 }
   https    = 443
   postgres = 5432
   valkey   = 6379
@@ -20,15 +25,23 @@ locals {
   connections = concat(
     [for service in local.services : { from = service, to = "endpoints", port = local.https }],
     [for service in local.services : { from = service, to = "cache", port = local.valkey }],
-    [for service in ["loader", "ops"] : { from = service, to = "database", port = local.postgres }],
-    [for service in ["loader", "ops"] : { from = service, to = "proxy", port = local.postgres }],
+    [for service in local.ask : { from = service, to = "database", port = local.postgres }],
+    [for service in local.ask : { from = service, to = "proxy", port = local.postgres }],
     [{ from = "proxy", to = "database", port = local.postgres }],
+    [for service, port in local.ports : { from = "balancer", to = service, port = port }],
   )
   by_name = { for one in local.connections : "${one.from}-${one.to}" => one }
+
+  # Who reaches the internet, HTTPS only: none of these has fixed addresses.
+  abroad = {
+    extractor = "to the API of a source"
+    console   = "to the public keys of load balancers, which have no endpoint in a VPC"
+    balancer  = "to the identity provider, for tokens and claims"
+  }
 }
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5:the groups are attached by the modules compute and database, which the check does not follow
+  #checkov:skip=CKV2_AWS_5:the groups are attached by the modules compute, database and web, which the check does not follow
   for_each = local.groups
 
   name        = "${var.deployment.name}-${each.key}"
@@ -71,12 +84,13 @@ resource "aws_vpc_security_group_egress_rule" "s3" {
   description       = "to S3 through its gateway endpoint"
 }
 
-# The source's API has no fixed addresses. HTTPS only.
 resource "aws_vpc_security_group_egress_rule" "internet" {
-  security_group_id = aws_security_group.this["extractor"].id
+  for_each = local.abroad
+
+  security_group_id = aws_security_group.this[each.key].id
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = local.https
   to_port           = local.https
-  description       = "to the API of a source"
+  description       = each.value
 }

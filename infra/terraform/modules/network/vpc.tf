@@ -1,6 +1,7 @@
 # Three kinds of subnets, one of each an availability zone:
-#   public   holds the NAT gateways and nothing else;
-#   egress   has a default route to a NAT gateway: the extractor, which must reach the source's API;
+#   public   holds the NAT gateway, and the load balancer where it is a public one;
+#   egress   has a default route to the NAT gateway: the extractor, which must reach the source's API, the console, which must
+#            reach the keys of load balancers, and an internal load balancer, which must reach the identity provider;
 #   private  has no way out: the other services, Postgres and Valkey. AWS is reached through endpoints.
 
 locals {

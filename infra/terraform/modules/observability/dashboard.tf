@@ -43,7 +43,7 @@ locals {
     ]
   ])
 
-  other_rules = merge(local.database_rules, local.cache_rules)
+  other_rules = merge(local.database_rules, local.cache_rules, local.web_rules)
 
   other_widgets = [
     for index, name in sort(keys(local.other_rules)) : {

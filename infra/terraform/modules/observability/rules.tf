@@ -115,5 +115,5 @@ locals {
     }
   }
 
-  rules = merge(local.queue_rules, local.database_rules, local.cache_rules, local.schedule_rules)
+  rules = merge(local.queue_rules, local.database_rules, local.cache_rules, local.schedule_rules, local.web_rules)
 }

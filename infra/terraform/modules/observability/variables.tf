@@ -18,6 +18,14 @@ variable "cluster" {
   type        = object({ name = string, arn = string })
 }
 
+variable "web" {
+  description = "The load balancer, and {service: its target group, tasks that should answer at least}; null where there is none."
+  type = object({
+    load_balancer = string
+    services      = map(object({ target_group = string, least = number }))
+  })
+}
+
 variable "telemetry_key_arn" {
   description = "The key of the alert topic."
   type        = string

@@ -69,3 +69,22 @@ mock_data "aws_secretsmanager_secret_version" {
 mock_resource "aws_db_proxy_default_target_group" {
   defaults = { name = "default" }
 }
+
+mock_resource "aws_lb" {
+  defaults = {
+    arn        = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/app/smelt/1111111111111111"
+    arn_suffix = "app/smelt/1111111111111111"
+    dns_name   = "internal-smelt-1111111111.us-east-1.elb.amazonaws.com"
+  }
+}
+
+mock_resource "aws_lb_listener" {
+  defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/smelt/1111111111111111/2222222222222222" }
+}
+
+mock_resource "aws_lb_target_group" {
+  defaults = {
+    arn        = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/smelt-mocked/3333333333333333"
+    arn_suffix = "targetgroup/smelt-mocked/3333333333333333"
+  }
+}
