@@ -9,7 +9,7 @@ from statistics import median
 
 from sqlalchemy import Connection, text
 
-from bench.contenders.in_process import InProcess, _load
+from bench.contenders.in_process import InProcess
 from bench.rig import Rig
 from bench.workload import Fetch, simulated
 from services.serving import refresh as gold
@@ -40,27 +40,12 @@ class Cost:
         return max(0.0, 1 - self.refreshing / self.alone)
 
 
-class _Loads(InProcess):
-    """Only what the loader does is measured: what it loads is refined before."""
-
-    def prepared(self, fetch: Fetch) -> Callable[[], None]:
-        """A load of all of the fetch."""
-        bucket, loader = self._fresh()
-        stored = [*self._refined(fetch, bucket)]
-
-        def load() -> None:
-            for one in stored:
-                _load(loader, one)
-
-        return load
-
-
 def measure(rig: Rig) -> Cost:
     """Leaves postings in silver and in gold. Rates are the best of each: what else goes on makes them only worse."""
-    loads = _Loads(rig)
+    loads = InProcess(rig)
     with loads.beginning():
         before, loaded = (simulated(postings, PER_PAGE).cold for postings in (REFRESHED, LOADED))
-        load_before, load = loads.prepared(before), loads.prepared(loaded)
+        load_before, load = _prepared(loads, before), _prepared(loads, loaded)
     took: dict[bool, list[float]] = {False: [], True: []}
     for refreshing in ORDER:
         with loads.beginning():
@@ -70,6 +55,18 @@ def measure(rig: Rig) -> Cost:
         kept = median(_replaced(connection, "enable") - _replaced(connection, "disable") for _ in range(TIMES))
     alone, refreshed = (loaded.postings / min(took[refreshing]) for refreshing in (False, True))
     return Cost(alone, refreshed, max(0.0, kept) / REPLACED)
+
+
+def _prepared(loads: InProcess, fetch: Fetch) -> Callable[[], None]:
+    """A load of all of the fetch. Only what the loader does is measured: what it loads is refined before."""
+    handlers = loads.handlers()
+    stored = [*handlers.refined(fetch.objects)]
+
+    def load() -> None:
+        for one in stored:
+            handlers.load(one)
+
+    return load
 
 
 def _took(rig: Rig, load: Callable[[], None], *, refreshing: bool) -> float:

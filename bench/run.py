@@ -12,6 +12,7 @@ from bench.contenders.contender import Contender
 from bench.contenders.dlt_pipeline import Dlt
 from bench.contenders.floor import Floor, prepared
 from bench.contenders.in_process import InProcess
+from bench.contenders.two_processes import TwoProcesses
 from bench.contenders.whole_stack import WholeStack
 from bench.goals import Outcome
 from bench.profile import Line
@@ -92,10 +93,10 @@ def _others(rig: Rig, plan: Plan) -> Iterator[Workload]:
 
 def _compared(rig: Rig, workload: Workload, rounds: int, say: Say) -> Iterator[Sample]:
     """The first to load, unmeasured, warms this process up and prepares the floor's rows."""
-    contenders: list[Contender] = [InProcess(rig), WholeStack(rig)]
+    contenders: list[Contender] = [InProcess(rig), TwoProcesses(rig), WholeStack(rig)]
     if dlt_pipeline.installed():
         contenders += [Dlt(rig, dlt_pipeline.DEFAULT), Dlt(rig, dlt_pipeline.BEST)]
-        for contender in contenders[2:]:
+        for contender in contenders[3:]:
             with contender.beginning():
                 contender.load(simulated(1).cold)
     with contenders[0].beginning():

@@ -1,0 +1,52 @@
+"""The handlers of transformer and loader, with a bucket in memory."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import Engine
+
+from bench.memory_bucket import MemoryBucket
+from services.loader.worker import Loader
+from services.transformer.bounds import Bounds
+from services.transformer.worker import Transformer
+from shared.engine.message import Message
+from shared.events import created_event
+from shared.known_hashes import KnownHashes
+from shared.objects import ObjectId
+from shared.settings import Settings
+from shared.topology import BRONZE_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+LOADED = {"loaded", "planned", "quarantined"}
+
+
+class Handlers:
+    """With an empty bucket. What is known is asked of Valkey, as ever."""
+
+    def __init__(self, settings: Settings, engine: Engine, sqs: "SQSClient") -> None:
+        self._bucket = MemoryBucket(settings.bucket)
+        s3, known = cast("S3Client", self._bucket), KnownHashes(settings.redis_url.get_secret_value())
+        self._transformer = Transformer(s3, settings.bucket, Bounds.of(settings), known)
+        self._loader = Loader(s3, sqs, engine, known, settings.bucket, settings.bronze_queue_url)
+
+    def refined(self, objects: Iterable[tuple[str, bytes]]) -> Iterator[ObjectId]:
+        """What of a run's objects (key, body) the loader is told of: its plan and its silver objects."""
+        for key, body in objects:
+            stored = self._bucket.store(key, body)
+            if key.startswith(BRONZE_PREFIX):
+                self._transformer.handle(_event(stored))
+            while self._bucket.published:
+                yield self._bucket.published.popleft()
+
+    def load(self, stored: ObjectId) -> None:
+        """Raises RuntimeError where the loader does not load."""
+        if (outcome := self._loader.handle(_event(stored))) not in LOADED:
+            message = f"{stored.key}: {outcome}"
+            raise RuntimeError(message)
+
+
+def _event(stored: ObjectId) -> Message:
+    return Message(created_event(stored), "", "", "", receives=1, sent=0, first_received=0, attributes={})
