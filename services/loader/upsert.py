@@ -1,6 +1,7 @@
 """Rows of a silver batch into their tables: only what is the newest observation, and only what has changed."""
 
 from dataclasses import astuple
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -86,6 +87,7 @@ def _pass_fence(
     return pl.DataFrame(passed, schema={**key_schema, "is_new": pl.Boolean(), "is_changed": pl.Boolean()}, orient="row")
 
 
+@cache
 def _fence(table: Table) -> TextClause:
     """One statement that claims and compares at once. `old` is PostgreSQL 18's view of the row before the update.
 
