@@ -16,6 +16,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY shared shared
 COPY infra infra
+COPY docs/runbooks docs/runbooks
 RUN python -m pip --python /app/bin/python install --no-deps .
 
 FROM build AS extractor-libraries

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.comparison import Samples
-from bench.contenders.dlt_pipeline import BEST, DEFAULT
+from bench.contenders.dlt_pipeline import DEFAULT
 from bench.contenders.floor import Floor
 from bench.contenders.in_process import InProcess
 from bench.contenders.whole_stack import WholeStack
@@ -15,7 +15,7 @@ from bench.requests import Requests
 from bench.serving import Serving
 from bench.workload import AGAIN, COLD
 
-IN_PROCESS, WHOLE_STACK, FLOOR, DLT, DLT_BEST = InProcess.name, WholeStack.name, Floor.name, DEFAULT.name, BEST.name
+IN_PROCESS, WHOLE_STACK, FLOOR, DLT = InProcess.name, WholeStack.name, Floor.name, DEFAULT.name
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from infra.embedded.ports import accepts
 
 LOG_LIMIT: Final = 10_000_000  # bytes; one older log is kept, so a part holds about twice this
 START_LIMIT: Final = 30.0  # seconds; recovery of PostgreSQL after a crash is the slowest known start
+LINES: Final = 8  # of a log that a person is shown
 TICK: Final = 0.03  # seconds between two looks at a process
 
 
@@ -161,10 +162,10 @@ def stop(processes: Sequence[Process], home: Path) -> list[str]:
     return killed
 
 
-def tail(log: Path, lines: int = 8) -> str:
+def tail(log: Path) -> str:
     """The path of a log and its last lines."""
     text = log.read_bytes()[-4_000:].decode(errors="replace") if log.exists() else ""
-    return "\n  ".join([f"the end of {log}:", *text.splitlines()[-lines:]])
+    return "\n  ".join([f"the end of {log}:", *text.splitlines()[-LINES:]])
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from services.ops import replay_record
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
 from services.ops.hold import Hold
-from services.ops.replay_record import Tally
+from services.ops.replay_record import Advance, Tally
 from shared import objects
 from shared.engine.message import dead_letter_url
 from shared.topology import DISCARDED_PREFIX, QUEUES, Queue
@@ -25,26 +25,25 @@ if TYPE_CHECKING:
 TOGETHER = 500  # messages in an object
 
 
-def discard(  # noqa: PLR0913, PLR0917 - two of them only tell how it goes
+def discard(
     connections: Connections,
     letters: list[DeadLetter],
     reason: str,
     asked: Mapping[str, object],
-    on_done: Callable[[], None] = lambda: None,
-    on_kept: Callable[[str], None] = lambda _: None,
+    on_done: Advance = lambda _: None,
 ) -> Tally:
-    """Delete them, each only once a copy is in the bucket; `on_kept` is told the key of every object of copies."""
+    """Delete them, each only once a copy is in the bucket."""
     what = {"action": "discard", "reason": reason, **asked}
     with replay_record.recorded(connections.database, "dead_letter", "discarded", what, len(letters)) as tally:
         for queue in QUEUES:
             ids = {letter.id for letter in letters if letter.queue == queue.name}
             with Hold(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
                 for together in _chunks(hold.among(ids)):
-                    on_kept(_keep(connections, queue, together, reason, tally))
+                    tally.copies.append(_keep(connections, queue, together, reason, tally))
                     ids.difference_update(message["MessageId"] for message in together)
                     for message in together:
                         _delete(hold, message, tally)
-                        on_done()
+                        on_done(1)
             tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
     return tally
 

@@ -30,6 +30,12 @@ class Flow:
     trend: Trend
     empty_in: float | None
 
+    @property
+    def total(self) -> int | None:
+        """All messages, visible or not; dead letters are none of them."""
+        counts = (self.visible, self.in_flight, self.delayed)
+        return None if None in counts else sum(filter(None, counts))
+
 
 def flows(earlier: Look | None, later: Look, ages: Mapping[str, float]) -> list[Flow]:
     """All queues, in the order of the pipeline. `ages` is how long the oldest message has waited, where known."""

@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from services.ops import fresh
 from services.ops.connections import Connections
-from services.ops.console.gauge import Gauge, Known, Unknown
-from services.ops.console.pulse import Beat
 from services.ops.flow import Flow
+from services.ops.gauge import Gauge, Known, Unknown
+from services.ops.pulse import Beat
 from shared.telemetry import collector
 
 PATIENCE = 5.0  # s that an answer waits for the database; Prometheus waits 10

@@ -1,6 +1,6 @@
 """Rejected records: finding them, and sending them once more through the transformer after a fix."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from services.ops import replay_record, runs
+from services.ops import replay_record, runs, selection
 from services.ops.connections import Connections
-from services.ops.replay_record import Tally
+from services.ops.replay_record import Advance, Tally
 from shared import objects
 from shared.database.ops_tables import OBJECT, QUARANTINE
 from shared.objects import ObjectId
@@ -46,6 +46,11 @@ class Filter:
             yield QUARANTINE.c.quarantined_at < func.now() - timedelta(seconds=self.older_than)
         if not self.closed:
             yield QUARANTINE.c.closed_at.is_(None)
+
+
+def asked(ids: Iterable[int], older_than: str | None, *, closed: bool = False, **same: str | None) -> Filter:
+    """A filter as people write it: `15m`. Raises PermanentError for what cannot be meant."""
+    return Filter(tuple(ids), older_than=selection.seconds(older_than) if older_than else None, closed=closed, **same)
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,7 @@ def replayable(connection: Connection, wanted: Filter, most: int | None) -> tupl
     return [identity for identity, whole in rows if whole], [identity for identity, whole in rows if not whole]
 
 
-def replay(
-    connections: Connections, ids: Sequence[int], wanted: Filter, on_done: Callable[[int], None] = lambda _: None
-) -> Tally:
+def replay(connections: Connections, ids: Sequence[int], wanted: Filter, on_done: Advance = lambda _: None) -> Tally:
     """Put the records into bronze once more, as seen when they were seen first; loading them closes the entries.
 
     Interrupted, the others stay open; done twice, the second time changes nothing.

@@ -1,18 +1,18 @@
 """What the rules of `alerts` are held against: measured from queues, workers, the ledger and the schedules."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from math import inf
 
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from services.ops import fresh, scheduled_runs, schedules
+from services.ops import fresh, scheduled_runs
 from services.ops.alerts import Reading, rules
 from services.ops.connections import Connections
 from services.ops.flow import Flow
 from services.ops.measure import Look
+from services.ops.pulse import Beat
 from shared.datasets import contract
 from shared.engine.presence import Seen
 
@@ -39,9 +39,12 @@ LOST_SIGHT_OF = text("""
 """)
 
 
-def of_queues(earlier: Look, later: Look, flows: list[Flow]) -> Iterator[Reading]:
-    """From two looks, some time apart, and what they say of each queue."""
-    for flow in flows:
+def of_queues(beat: Beat) -> Iterator[Reading]:
+    """From two looks, some time apart, and what they say of each queue; nothing from a first one."""
+    earlier, later = beat.earlier, beat.look
+    if earlier is None:
+        return
+    for flow in beat.flows:
         yield Reading("dead-letters", flow.queue, flow.dead, _unless(flow.dead, later))
         yield Reading("oldest", flow.queue, flow.oldest, _unless(flow.oldest, later, "only CloudWatch knows"))
         yield _progress(earlier, later, flow)
@@ -60,9 +63,7 @@ def of_ledger(connections: Connections) -> Iterator[Reading]:
 def of_schedules(connections: Connections) -> Iterator[Reading]:
     """Slots missed, by schedule."""
     try:
-        found = schedules.find_all(connections.scheduler)
-        with connections.database.connect() as connection:
-            statuses = scheduled_runs.statuses(connection, found, datetime.now(UTC))
+        statuses = scheduled_runs.statuses(connections)
     except (BotoCoreError, ClientError, DBAPIError) as error:
         yield Reading("missed-slot", "schedules", None, _why(error))
         return

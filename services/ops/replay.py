@@ -1,6 +1,6 @@
 """Dead letters sent on their way again: planned without I/O, then done, with a row in `ops.replay`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from services.ops.connections import Connections
 from services.ops.dead_letters import REPLAYS, DeadLetter
 from services.ops.hold import Hold
 from services.ops.pace import paced
-from services.ops.replay_record import Tally
+from services.ops.replay_record import Advance, Tally
 from shared.engine.message import MOST_ATTRIBUTES, dead_letter_url
 from shared.errors import PermanentError
 from shared.topology import QUEUES, Queue
@@ -70,7 +70,7 @@ def replay(
     steps: list[Step],
     asked: Mapping[str, object],
     rate: float | None = None,
-    on_done: Callable[[], None] = lambda: None,
+    on_done: Advance = lambda _: None,
 ) -> Tally:
     """Send what is not refused, at most `rate` a second; `asked` goes into the record.
 
@@ -88,7 +88,7 @@ def replay(
                 for message in paced(hold.among(ids), rate):
                     ids.remove(message["MessageId"])
                     _send(connections, hold, message, todo[message["MessageId"]], tally)
-                    on_done()
+                    on_done(1)
             tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
     return tally
 

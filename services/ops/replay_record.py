@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,11 +17,16 @@ _ACTING: ContextVar[str | None] = ContextVar("acting", default=None)
 
 @dataclass
 class Tally:
-    """What has been done so far. `failed` is {message id: why}; `identity` is that of the row."""
+    """What has been done so far. `failed` is {message id: why}, `copies` are keys; `identity` is that of the row."""
 
     identity: int
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    copies: list[str] = field(default_factory=list)
+
+
+Advance = Callable[[int], None]  # told how many more are done
+Work = Callable[[Advance], Tally]
 
 
 @contextmanager

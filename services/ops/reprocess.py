@@ -1,6 +1,6 @@
 """Objects that are in the bucket already, sent through transformer or loader once more."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from services.ops import replay_record, versions
 from services.ops.connections import Connections
 from services.ops.pace import paced
-from services.ops.replay_record import Tally
+from services.ops.replay_record import Advance, Tally
 from services.ops.versions import Stored
 from shared.database.ops_tables import OBJECT, whole_objects
 from shared.datasets import contract
@@ -83,7 +83,7 @@ def send(
     found: Sequence[Found],
     wanted: Filter,
     rate: float | None = None,
-    on_done: Callable[[], None] = lambda: None,
+    on_done: Advance = lambda _: None,
 ) -> Tally:
     """Send an event for each, at most `rate` a second, with a row in `ops.replay`.
 
@@ -99,7 +99,7 @@ def send(
                 MessageAttributes=ATTRIBUTES[wanted.prefix],
             )
             tally.done += 1
-            on_done()
+            on_done(1)
     return tally
 
 

@@ -1,12 +1,13 @@
 """What became of schedules: the newest run of each, and the slots that none came for."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from services.ops import slots
+from services.ops import schedules, slots
+from services.ops.connections import Connections
 from services.ops.schedules import Schedule
 from shared.errors import PermanentError
 from shared.schedule import TRIGGER
@@ -48,11 +49,12 @@ class Status:
     next: datetime | None
 
 
-def statuses(connection: Connection, found: list[Schedule], now: datetime) -> list[Status]:
-    """What became of them."""
+def statuses(connections: Connections) -> list[Status]:
+    """What became of all there are."""
+    found, now = schedules.find_all(connections.scheduler), datetime.now(UTC)
     triggers = [TRIGGER + schedule.name for schedule in found]
-    rows = {row.trigger: row for row in connection.execute(LATEST, {"triggers": triggers})}
-    last = {trigger: _last_run(row) for trigger, row in rows.items()}
+    with connections.database.connect() as connection:
+        last = {row.trigger: _last_run(row) for row in connection.execute(LATEST, {"triggers": triggers})}
     return [status(schedule, last.get(TRIGGER + schedule.name), now) for schedule in found]
 
 

@@ -4,14 +4,17 @@ Each is a run command whose trigger names the schedule and whose slot is the tim
 Terraform made can be paused here, but the next `terraform apply` has the last word.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from services.ops import runs, slots
-from services.ops.connections import Connections
+from services.ops import replay_record, runs, slots
+from services.ops.connections import Connections, remember_schedules
+from services.ops.replay_record import Tally
 from shared.datasets import contract
 from shared.errors import PermanentError
 from shared.events import RunCommand, command
@@ -81,26 +84,45 @@ def add(  # noqa: PLR0913, PLR0917 - what a schedule is
             raise
         message = f"there is a schedule {name} already"
         raise PermanentError(message) from None
+    remember_schedules()
 
 
-def set_enabled(scheduler: "EventBridgeSchedulerClient", name: str, *, enabled: bool) -> None:
-    """Pause or resume one. Raises PermanentError where there is none of that name."""
-    given: Any = dict(_definition(scheduler, name))
+def set_enabled(connections: Connections, name: str, *, enabled: bool) -> Tally:
+    """Pause or resume one, on record. Raises PermanentError where there is none of that name."""
+    given: Any = dict(_definition(connections.scheduler, name))
     for answered in ("ResponseMetadata", "Arn", "CreationDate", "LastModificationDate"):
         given.pop(answered, None)
     state: ScheduleStateType = "ENABLED" if enabled else "DISABLED"
-    scheduler.update_schedule(**given | {"State": state})
+    action = ("resume", "resumed") if enabled else ("pause", "paused")
+    with _recorded(connections, name, *action) as tally:
+        connections.scheduler.update_schedule(**given | {"State": state})
+        remember_schedules()
+    return tally
 
 
-def remove(scheduler: "EventBridgeSchedulerClient", name: str) -> None:
-    """Delete one; its runs stay. Raises PermanentError where there is none of that name."""
-    find(scheduler, name)
-    scheduler.delete_schedule(GroupName=GROUP, Name=name)
+def remove(connections: Connections, name: str) -> Tally:
+    """Delete one, on record; its runs stay. Raises PermanentError where there is none of that name."""
+    find(connections.scheduler, name)
+    with _recorded(connections, name, "remove", "removed") as tally:
+        connections.scheduler.delete_schedule(GroupName=GROUP, Name=name)
+        remember_schedules()
+    return tally
 
 
-def run_now(connections: Connections, name: str) -> str:
-    """Put its command on the extract queue, for no slot; returns the run's id. Raises PermanentError."""
-    return runs.send(connections, find(connections.scheduler, name).command.model_copy(update={"slot": None}))
+def run_now(connections: Connections, name: str) -> tuple[str, Tally]:
+    """Put its command on the extract queue, for no slot, on record; the run's id comes back. Raises PermanentError."""
+    command = find(connections.scheduler, name).command.model_copy(update={"slot": None})
+    with _recorded(connections, name, "run-now", "run now") as tally:
+        run_id = runs.send(connections, command)
+    return run_id, tally
+
+
+@contextmanager
+def _recorded(connections: Connections, name: str, action: str, verb: str) -> Iterator[Tally]:
+    what = {"action": action, "schedule": name}
+    with replay_record.recorded(connections.database, "schedule", verb, what, 1) as tally:
+        yield tally
+        tally.done = 1
 
 
 def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:

@@ -59,6 +59,16 @@ class Filter:
         )
 
 
+def asked(ids: Iterable[str] | None, queue: str | None, older_than: str | None, **same: str | None) -> Filter:
+    """A filter as people write it: `bronze`, `15m`. Raises PermanentError for what cannot be meant."""
+    return Filter(
+        ids=tuple(ids or ()),
+        queue=queue_called(queue) if queue else None,
+        older_than=seconds(older_than) if older_than else None,
+        **same,
+    )
+
+
 @dataclass(frozen=True)
 class Group:
     """Dead letters of one queue that failed for the same reason, the oldest first."""

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from threading import Event, Thread
 from typing import NoReturn
 
@@ -39,13 +40,14 @@ def main() -> NoReturn:
         listening = _listen(settings)
     except (PermanentError, StackError) as error:
         sys.exit(f"smelt: {error}")
-    stopped = Event()
     if settings.serving_refresh:
-        Thread(target=keep_on, args=(keeper(settings), settings.serving_refresh, stopped), daemon=True).start()
+        Thread(target=keep_on, args=(keeper(settings), settings.serving_refresh, Event()), daemon=True).start()
     log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
-    uvicorn.Server(_configuration(settings)).run(sockets=[listening])
-    stopped.set()
-    sys.exit(0)
+    with suppress(SystemExit):
+        uvicorn.Server(_configuration(settings)).run(sockets=[listening])
+    # At once: the keeper may be in native code, which aborts when the interpreter ends under it. Its transactions and
+    # uploads are whole or not there.
+    os._exit(0)
 
 
 def _configuration(settings: ServingSettings) -> uvicorn.Config:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from services.ops.console.gauge import Known, Unknown
-from services.ops.console.pulse import Depth
 from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
+from services.ops.flow import Flow
+from services.ops.gauge import Known, Unknown
 from services.ops.runs import Run
 from shared.topology import QUEUES
 from tests.e2e.console_server import Console
@@ -26,8 +26,8 @@ LONG = "bronze/usajobs_search/date=2026-01-02/run=20260102T030000Z-0123abcd/part
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
-def depths(visible: int, dead: int) -> list[Depth]:
-    return [Depth(queue.name, visible, 2, 0, dead) for queue in QUEUES]
+def flows(visible: int, dead: int) -> tuple[Flow, ...]:
+    return tuple(Flow(q.name, q.service, visible, 2, 0, dead, None, None, None, "unknown", None) for q in QUEUES)
 
 
 def run(number: int) -> Run:
@@ -54,7 +54,7 @@ def run(number: int) -> Run:
 LETTERS = [DeadLetter(q.name, "1", f'{{"key": "{LONG}"}}', "PermanentError", LONG, "3") for q in QUEUES]
 BUSY = Measurements(
     at=NOW,
-    queues=Known(depths(visible=7, dead=1), NOW),
+    queues=Known(flows(visible=7, dead=1), NOW),
     runs=Known([run(n) for n in range(9, 0, -1)], NOW),
     rows=Known({"usajobs_search": {f"silver.{'long_name_' * 8}": 12_345}}, NOW),
     dead_letters=Known(LETTERS, NOW),
@@ -93,7 +93,7 @@ def count_of(page: "Page", label: str) -> str:
 
 def test_a_new_count_appears_by_itself(page: "Page", console: Console) -> None:
     assert count_of(page, "visible") == "7"
-    console.shows = replace(BUSY, queues=Known(depths(visible=8, dead=1), NOW))
+    console.shows = replace(BUSY, queues=Known(flows(visible=8, dead=1), NOW))
     refresh(page)
     page.locator(".queue").first.get_by_text("8", exact=True).wait_for()
 
@@ -103,7 +103,7 @@ def test_focus_scroll_and_an_opened_message_survive_a_refresh(page: "Page", cons
     summary.click()
     summary.focus()
     page.evaluate("window.scrollTo(0, 420); window.kept = document.activeElement")
-    console.shows = replace(BUSY, runs=Known([run(n) for n in range(12, 2, -1)], NOW), queues=Known(depths(9, 2), NOW))
+    console.shows = replace(BUSY, runs=Known([run(n) for n in range(12, 2, -1)], NOW), queues=Known(flows(9, 2), NOW))
     refresh(page)
     page.get_by_text("20260102T030012Z-0123abcd").wait_for()
     assert page.evaluate("document.activeElement === window.kept && document.activeElement.isConnected")
@@ -151,7 +151,7 @@ def test_a_console_that_does_not_answer_makes_the_page_say_that_it_is_old(page: 
 
 
 def test_only_a_change_of_state_is_announced(page: "Page", console: Console) -> None:
-    console.shows = replace(BUSY, queues=Known(depths(visible=8, dead=2), NOW))
+    console.shows = replace(BUSY, queues=Known(flows(visible=8, dead=2), NOW))
     refresh(page)
     page.locator(".verdict", has_text="8 dead letters").wait_for()
     assert page.locator("#said").inner_text() == ""
@@ -194,7 +194,7 @@ def test_without_javascript_the_page_reloads_itself(browser: "Browser", console:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(console.link)
-    console.shows = replace(BUSY, queues=Known(depths(visible=8, dead=4), NOW))
+    console.shows = replace(BUSY, queues=Known(flows(visible=8, dead=4), NOW))
     page.get_by_text("16 dead letters wait for you").wait_for()
     context.close()
 

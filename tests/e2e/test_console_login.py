@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ops.console.gauge import Unknown
 from services.ops.console.watch import Measurements
+from services.ops.gauge import Unknown
 from tests.e2e.console_server import READ_TOKEN, TOKEN, Console
 
 pytestmark = pytest.mark.e2e

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.ops.console.doors import ProxyDoor
-from services.ops.console.gauge import Unknown
 from services.ops.console.settings import ConsoleSettings
 from services.ops.console.watch import Measurements
+from services.ops.gauge import Unknown
 from tests.e2e.console_server import Console
 from tests.integration.collector import serving
 

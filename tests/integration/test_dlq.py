@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import text
 
-from services.ops import dead_letters, discard, patch, replay
+from services.ops import dead_letters, discard, letter_plans, patch, replay
 from services.ops.connections import Connections
 from services.ops.hold import Hold
 from services.ops.selection import Filter
@@ -331,6 +331,26 @@ def test_the_command_groups_by_reason_shows_one_and_sends_some(connections: Conn
     assert (record["found"], record["sent"], record["outcome"]) == (4, 4, "replayed")
     assert (record["filter"]["error"], record["filter"]["limit"]) == ("too long", 4)
     assert record["filter"]["patch"] == [{"op": "add", "path": "/mended", "value": True}]
+
+
+def test_a_plan_does_nothing_until_it_is_worked_and_puts_what_was_asked_on_record(connections: Connections) -> None:
+    for number in range(3):
+        bury(connections, body(number), replays="3")
+    given: Any = {"rate": "100/s", "patch": None, "to": "silver", "force": True}
+    plan = letter_plans.replay(connections, Filter(queue=BRONZE), 2, **given)
+    assert (len(plan.letters), plan.total, plan.targets, plan.refused) == (2, 2, {SILVER.name: 2}, {})
+    kept = letter_plans.replay(connections, Filter(queue=BRONZE), None, **given | {"force": False})
+    assert (len(kept.letters), kept.total, kept.refused.total()) == (3, 0, 3)
+    assert (visible_dead(connections), records(connections)) == (3, [])
+    told: list[int] = []
+    assert plan.work(told.append).done == sum(told) == 2
+    assert (visible_dead(connections), len(waiting(connections, SILVER))) == (1, 2)
+    gone = letter_plans.discard(connections, Filter(), 1, "a test").work(told.append)
+    assert (gone.done, len(gone.copies)) == (1, 1)
+    assert [record["filter"] for record in records(connections)] == [
+        {"action": "replay", "queue": BRONZE.name, "limit": 2, "rate": 100, "to": SILVER.name, "force": True},
+        {"action": "discard", "reason": "a test", "limit": 1},
+    ]
 
 
 def test_the_operator_has_a_name(

@@ -141,7 +141,7 @@ def test_interrupted_it_is_on_record_and_once_more_does_the_rest(pipeline: Pipel
     before = pipeline.digest()
     calls = iter((None, KeyboardInterrupt))
 
-    def interrupt() -> None:
+    def interrupt(_: int) -> None:
         if error := next(calls):
             raise error
 

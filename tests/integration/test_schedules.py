@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -21,8 +21,13 @@ from services.extractor.limit import connection_pool
 from services.extractor.slot import Slots, understood
 from services.extractor.worker import Extractor, bootstrap
 from services.loader import load as loading
+from services.ops.connections import Connections
+from services.ops.console import schedule_pages
+from services.ops.console.actions import Actions
+from services.ops.console.desk import Desk
+from services.ops.console.forms import Form
 from shared import objects
-from shared.database.ops_tables import RUN
+from shared.database.ops_tables import REPLAY, RUN
 from shared.datasets.contract import Part
 from shared.engine.message import Message
 from shared.events import PageCommand, RunCommand, command
@@ -213,6 +218,49 @@ def test_a_schedule_is_added_paused_resumed_and_removed(smelt: Smelt, database: 
     assert (refused.returncode, "say --yes" in refused.stderr) == (2, True)
     assert smelt("schedule", "remove", "daily", "--yes").returncode == 0
     assert listed(smelt) == {}
+
+
+def test_what_is_done_to_a_schedule_is_on_record_and_what_is_refused_is_not(smelt: Smelt, database: Engine) -> None:
+    smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)")
+    for did in (("pause",), ("resume",), ("run-now",), ("remove", "--yes")):
+        assert smelt("schedule", did[0], "daily", *did[1:]).returncode == 0
+        assert smelt("schedule", did[0], "nobody", *did[1:]).returncode == 1
+    with database.connect() as connection:
+        rows = connection.execute(select(REPLAY).order_by(REPLAY.c.id)).all()
+    assert {(row.kind, row.filter["schedule"], row.found, row.sent) for row in rows} == {("schedule", "daily", 1, 1)}
+    assert [(row.filter["action"], row.outcome) for row in rows] == [
+        ("pause", "paused"),
+        ("resume", "resumed"),
+        ("run-now", "run now"),
+        ("remove", "removed"),
+    ]
+
+
+@pytest.mark.parametrize(("verb", "outcome"), [("pause", "paused"), ("resume", "resumed"), ("run-now", "run now")])
+def test_the_console_s_change_is_the_command_s_once_it_is_confirmed(
+    smelt: Smelt, connections: Connections, verb: str, outcome: str
+) -> None:
+    smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)")
+    actions, unused = Actions(), cast("Any", None)
+    desk = Desk(unused, connections, connections, actions)
+    answer = schedule_pages.change(desk, unused, Form({"name": "daily", "verb": verb}))
+    planned = actions.find(answer.headers["location"].rpartition("/")[2])
+    assert planned
+    with connections.database.connect() as connection:
+        assert connection.execute(select(REPLAY)).all() == []
+    actions.start(planned, "ann")
+    for thread in actions._threads:
+        thread.join(30)
+    with connections.database.connect() as connection:
+        (row,) = connection.execute(select(REPLAY)).all()
+    assert (row.kind, row.who, row.filter, row.outcome) == (
+        "schedule",
+        "ann",
+        {"action": verb, "schedule": "daily"},
+        outcome,
+    )
+    assert (planned.state, planned.done, planned.record) == ("done", 1, row.id)
+    assert listed(smelt)["daily"]["enabled"] is (verb != "pause")
 
 
 @pytest.mark.parametrize(

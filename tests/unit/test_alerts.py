@@ -1,6 +1,7 @@
 """Rules, and what readings say of them."""
 
 import json
+from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from services.ops.alerts import Reading, State, Verdict
 from services.ops.commands.check import _described, _told
 from services.ops.flow import flows
 from services.ops.measure import Counts, Look
+from services.ops.pulse import Beat
 from shared.datasets import contract
 from shared.engine.presence import Note, Seen, Work
 from shared.topology import QUEUES, SILVER
@@ -123,7 +125,7 @@ def look(silver: Counts | None, *workers: Seen) -> Look:
 
 def progress(before: Look, after: Look, age: float | None = None) -> Reading:
     ages = {} if age is None else {SILVER.name: age}
-    found = readings.of_queues(before, after, flows(before, after, ages))
+    found = readings.of_queues(Beat(datetime.now(UTC), after, before, tuple(flows(before, after, ages))))
     return next(one for one in found if (one.rule, one.subject) == ("no-progress", SILVER.name))
 
 

@@ -8,8 +8,11 @@ import yaml
 
 from infra.embedded import aws
 from shared.topology import QUEUES
+from tests.compose.private_engine import BASE, STAND_INS
 
-COMPOSE = Path(__file__).parents[2] / "compose.yaml"
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "compose.yaml"
+TELEMETRY = ROOT / "infra" / "compose"
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +50,22 @@ def test_our_services_run_without_privileges_on_a_read_only_root(services: dict[
     for name in ("extractor", "transformer", "loader", "console", "serving", "simulator", "aws", "setup", "ops"):
         assert services[name]["read_only"], name
         assert services[name]["cap_drop"] == ["ALL"], name
+
+
+def test_images_of_packages_stand_in_for_all_that_are_not_ours(services: dict[str, Any]) -> None:
+    needed = {service["image"] for service in services.values() if service.get("profiles") != ["telemetry"]}
+    assert {image for image in needed if not image.startswith("smelt-")} == set(STAND_INS.values())
+    assert f"ARG BASE={BASE}\n" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("service", ["extractor", "transformer", "uploads", "loader", "console"])
+def test_whatever_measures_can_be_told_of_a_collector(services: dict[str, Any], service: str) -> None:
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in services[service]["environment"]
+
+
+def test_prometheus_asks_where_the_collector_offers() -> None:
+    collector, prometheus = (
+        yaml.safe_load((TELEMETRY / f"{name}.yaml").read_text()) for name in ("collector", "prometheus")
+    )
+    port = collector["exporters"]["prometheus"]["endpoint"].partition(":")[2]
+    assert prometheus["scrape_configs"][0]["static_configs"] == [{"targets": [f"collector:{port}"]}]

@@ -10,11 +10,11 @@ import pytest
 
 from services.ops import selection
 from services.ops.console import overview, overview_pages, rendering
-from services.ops.console.gauge import Gauge, Known, Unknown
-from services.ops.console.pulse import Depth
 from services.ops.console.sessions import Visitor
 from services.ops.console.watch import Measurements
 from services.ops.dead_letters import DeadLetter
+from services.ops.flow import Flow
+from services.ops.gauge import Gauge, Known, Unknown
 from services.ops.runs import Run
 from shared.engine.presence import Note, Seen
 from shared.topology import BRONZE, QUEUES, SILVER
@@ -41,7 +41,7 @@ RUN = Run(
     in_quarantine=2,
 )
 LETTER = DeadLetter(SILVER.name, "1", '{"key": "silver/a"}', "PermanentError", "batch refused", "3")
-EMPTY = [Depth(queue.name, 0, 0, 0, 0) for queue in QUEUES]
+EMPTY = tuple(Flow(queue.name, queue.service, 0, 0, 0, 0, 0.0, None, None, "empty", None) for queue in QUEUES)
 HEALTHY = Measurements(
     at=NOW,
     queues=Known(EMPTY, NOW),
@@ -61,8 +61,8 @@ def render(template: str, measured: Measurements) -> str:
 
 
 def with_queue(**counts: int) -> Measurements:
-    depth = replace(EMPTY[-1], **counts)  # type: ignore[arg-type]
-    return replace(HEALTHY, queues=Known([*EMPTY[:-1], depth], NOW))
+    flow = replace(EMPTY[-1], **counts)  # type: ignore[arg-type]
+    return replace(HEALTHY, queues=Known((*EMPTY[:-1], flow), NOW))
 
 
 def with_run(**columns: object) -> Measurements:

@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 
 from services.ops import replay_record
-from services.ops.console.actions import KEPT, Action, Actions, Advance, Work
-from services.ops.replay_record import Tally
+from services.ops.console.actions import KEPT, Action, Actions
+from services.ops.replay_record import Advance, Tally, Work
 from shared.errors import PermanentError
 
 

@@ -1,22 +1,32 @@
 """Lines of the last minutes: what is unknown is a gap, and never 0."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from services.ops.console.plots import COLUMN, COLUMNS, HEIGHT, Plot, Sample, plot
-from services.ops.console.pulse import Pulse
+from services.ops.console import watch
+from services.ops.console.plots import COLUMN, COLUMNS, HEIGHT, Plot, plot
+from services.ops.flow import Flow
+from services.ops.gauge import Known, Unknown
 from services.ops.measure import Counts, Look
+from services.ops.pulse import Moment, Pulse
 from shared.topology import QUEUES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 QUEUE = QUEUES[0].name
 
 
+def moment(ago: timedelta, waiting: int | None) -> Moment:
+    """So many messages, `ago`."""
+    others = None if waiting is None else 0
+    return NOW - ago, Flow(QUEUE, "loader", waiting, others, others, others, None, None, None, "unknown", None)
+
+
 def drawn(depths: Sequence[int | None]) -> Plot:
     """One reading a column, the last of them now."""
     first = len(depths) - 1
-    samples = [Sample(NOW - (first - n) * COLUMN, depth, None, None) for n, depth in enumerate(depths)]
-    return plot(samples, "depth", NOW)
+    return plot([moment((first - n) * COLUMN, depth) for n, depth in enumerate(depths)], "total", NOW)
 
 
 def look(at: float, messages: int | None) -> Look:
@@ -42,11 +52,19 @@ def test_a_reading_that_stands_alone_is_seen() -> None:
 
 
 def test_what_is_older_than_the_plot_is_not_drawn() -> None:
-    assert plot([Sample(NOW - timedelta(hours=1), 5, None, None)], "depth", NOW).lines == ()
+    assert plot([moment(timedelta(hours=1), 5)], "total", NOW).lines == ()
 
 
 def test_a_reading_of_long_ago_is_not_what_is_now() -> None:
-    assert plot([Sample(NOW - timedelta(minutes=5), 5, None, None)], "depth", NOW).now is None
+    assert plot([moment(timedelta(minutes=5), 5)], "total", NOW).now is None
+
+
+def test_a_queue_that_is_unknown_leaves_no_others_to_be_counted_and_says_why() -> None:
+    known = look(0.0, 1)
+    away = replace(known, dead={**known.dead, QUEUE: None}, problems=("Redis: away", "SQS: away"))
+    beats = [Known(Pulse(partial(replace, seen), dict).beat(), NOW) for seen in (known, away)]
+    assert isinstance(watch._queues(beats[0]), Known)
+    assert watch._queues(beats[1]) == Unknown("SQS: away")
 
 
 def test_looks_become_rates_and_history_and_an_unknown_look_stays_unknown() -> None:
@@ -56,4 +74,4 @@ def test_looks_become_rates_and_history_and_an_unknown_look_stays_unknown() -> N
     assert first.flows[0].rate_out is None
     assert second.flows[0].rate_out == 0.6
     assert third.flows[0].visible is None
-    assert [sample.depth for sample in pulse.history()[QUEUE]] == [10, 4, None]
+    assert [flow.total for _, flow in pulse.history()[QUEUE]] == [10, 4, None]

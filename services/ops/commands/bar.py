@@ -1,6 +1,6 @@
 """A bar for what takes its time, and what is said when it is interrupted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
@@ -8,20 +8,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from services.ops.commands import asking
 from services.ops.commands.terminal import out
+from services.ops.replay_record import Advance
 
 
 @contextmanager
-def advancing(done: str, total: int, rest: str, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Gives what to call after each one that is `done`. Interrupted, it says how far it came and exits with 130."""
+def advancing(done: str, total: int, rest: str, *, shown: bool) -> Iterator[Advance]:
+    """Gives what to tell how many more are `done`. Interrupted, it says how far it came and exits with 130."""
     count = 0
     columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not (shown and out.is_terminal)) as progress:
         task = progress.add_task(done, total=total)
 
-        def advance() -> None:
+        def advance(number: int) -> None:
             nonlocal count
-            count += 1
-            progress.advance(task)
+            count += number
+            progress.advance(task, number)
 
         try:
             yield advance

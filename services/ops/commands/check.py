@@ -1,7 +1,6 @@
 """`smelt check`: what must not be so, and is."""
 
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -67,16 +66,13 @@ def _verdicts(wanted: set[str]) -> list[Verdict]:
 
 
 def _measured(wanted: set[str]) -> Iterator[Reading]:
-    watch = live.Watch()
+    connections = live.connected()
     if wanted & {*QUEUE_RULES}:
-        earlier, _ = watch.look()
-        time.sleep(live.FIRST_PAUSE)
-        later, flows = watch.look()
-        yield from readings.of_queues(earlier, later, flows)
+        yield from readings.of_queues(next(live.beats(connections, 0)))
     if wanted - {*QUEUE_RULES, "missed-slot"}:
-        yield from readings.of_ledger(watch.connections)
+        yield from readings.of_ledger(connections)
     if "missed-slot" in wanted:
-        yield from readings.of_schedules(watch.connections)
+        yield from readings.of_schedules(connections)
 
 
 def _say_rule(name: str, found: list[Verdict]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.ops import selection
+from services.ops import letter_plans, selection
 from services.ops.commands import dlq_actions, letter_options, letters, words
 from services.ops.commands.letter_options import (
     Contains,
@@ -45,9 +45,10 @@ def list_(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt dlq list --queue bronze --error "no such object" --older-than 1h
     """
-    asked = letter_options.chosen(ids, queue, error, dataset, run, older_than, contains)
-    found, survey = letter_options.find(connect(), asked)
-    groups, now = selection.grouped(found), time.time()
+    asked = selection.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    with letter_options.looking():
+        survey = letter_plans.find(connect(), asked)
+    found, groups, now = survey.letters, selection.grouped(survey.letters), time.time()
     if as_json:
         described = [letters.described(letter, now) for letter in found]
         by_reason = [letters.described_group(group, now) for group in groups]
@@ -59,7 +60,7 @@ def list_(  # noqa: PLR0913, PLR0917 - the options of a command
     if found:
         say(f"\n[dim]look closer  smelt dlq show {found[0].id[: letters.SHORT_ID]}[/dim]")
         say("[dim]send again   smelt dlq replay --dry-run, with the same options as here[/dim]")
-    letter_options.say_unseen(survey)
+    letter_options.say_unseen(survey.unseen)
 
 
 @app.command()
@@ -90,7 +91,9 @@ app.command()(dlq_actions.discard)
 
 def _only(connections: Connections, identity: str) -> DeadLetter:
     """The letter of that id. Raises PermanentError where there is none, or more than one."""
-    found, survey = letter_options.find(connections, Filter(ids=(identity,)))
+    with letter_options.looking():
+        survey = letter_plans.find(connections, Filter(ids=(identity,)))
+    found = survey.letters
     if len(found) == 1:
         return found[0]
     if found:

@@ -3,15 +3,12 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from services.ops import discard as discards
+from services.ops import letter_plans, selection
 from services.ops import patch as patches
-from services.ops import replay as replaying
-from services.ops import selection
 from services.ops.commands import asking, letter_options, letters, words
 from services.ops.commands.bar import advancing
 from services.ops.commands.letter_options import (
@@ -29,8 +26,9 @@ from services.ops.commands.letter_options import (
 )
 from services.ops.commands.terminal import plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dead_letters import DeadLetter, readable
-from services.ops.replay import Step
+from services.ops.dead_letters import readable
+from services.ops.letter_plans import Plan
+from services.ops.replay import MOST_REPLAYS, Step
 from services.ops.replay_record import Tally
 
 OTHERS = "the others are where they were"
@@ -44,7 +42,7 @@ To = Annotated[
     str | None,
     typer.Option("--to", help="another queue than it came from", autocompletion=letter_options.queue_names),
 ]
-Force = Annotated[bool, typer.Option("--force", help=f"also what was replayed {replaying.MOST_REPLAYS} times already")]
+Force = Annotated[bool, typer.Option("--force", help=f"also what was replayed {MOST_REPLAYS} times already")]
 Reason = Annotated[str, typer.Option("--reason", help="why nobody needs them; kept with the copies and on record")]
 
 
@@ -74,32 +72,25 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt dlq replay --error TransientError --rate 5/s --dry-run
     """
-    asked = letter_options.chosen(ids, queue, error, dataset, run, older_than, contains)
+    asked = selection.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
     mend = patches.read(patch) if patch else None
-    speed = selection.per_second(rate) if rate else None
-    target = selection.queue_called(to) if to else None
-    connections = connect()
-    found, survey = letter_options.find(connections, asked)
-    steps = replaying.plan(found[:limit], replaying.sources(connections), mend, target, force=force)
-    todo = [step for step in steps if not step.refused]
+    with letter_options.looking():
+        plan = letter_plans.replay(connect(), asked, limit, rate=rate, patch=mend, to=to, force=force)
     if not as_json:
-        _say_plan(steps)
-        letter_options.say_unseen(survey)
+        _say_plan(plan)
     if dry_run:
         if as_json:
-            say_json({"dry_run": True, "found": len(steps), "steps": [_described(step) for step in steps]})
-        _exit_unless(len(todo) == len(steps))
+            steps = [_described(step) for step in plan.steps]
+            say_json({"dry_run": True, "found": len(steps), "steps": steps})
+        _exit_unless(not plan.refused)
         return
-    if not steps:
+    if not plan.letters:
         _say_tally(None, 0, "sent", as_json=as_json)
         return
-    asking.confirm(f"Send {words.letters(len(todo))} again?", yes=yes or not todo)
-    options = {"limit": limit, "rate": speed, "patch": mend.patch if mend else None, "to": target and target.name}
-    options |= {"force": force or None}
-    record = asked.described() | {name: value for name, value in options.items() if value is not None}
-    with advancing("sent", len(todo), OTHERS, shown=not as_json) as advance:
-        tally = replaying.replay(connections, steps, record, speed, advance)
-    _say_tally(tally, len(steps), "sent", as_json=as_json)
+    asking.confirm(f"Send {words.letters(plan.total)} again?", yes=yes or not plan.total)
+    with advancing("sent", plan.total, OTHERS, shown=not as_json) as advance:
+        tally = plan.work(advance)
+    _say_tally(tally, len(plan.letters), "sent", as_json=as_json)
 
 
 def discard(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -124,46 +115,36 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt dlq discard --contains uploads/test.json --reason "a test of ours"
     """
-    asked = letter_options.chosen(ids, queue, error, dataset, run, older_than, contains)
-    connections = connect()
-    found, survey = letter_options.find(connections, asked)
-    found = found[:limit]
+    asked = selection.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    with letter_options.looking():
+        plan = letter_plans.discard(connect(), asked, limit, reason)
     if not as_json:
-        _say_groups(found)
-        letter_options.say_unseen(survey)
-    if dry_run or not found:
+        _say_plan(plan)
+    if dry_run or not plan.total:
         if as_json:
-            say_json({"dry_run": dry_run, "found": len(found), "ids": [letter.id for letter in found]})
+            say_json({"dry_run": dry_run, "found": plan.total, "ids": [letter.id for letter in plan.letters]})
         return
-    asking.confirm(f"Delete {words.letters(len(found))}, keeping a copy?", yes=yes)
-    record = asked.described() | ({"limit": limit} if limit else {})
-    kept: list[str] = []
-    with advancing("deleted", len(found), OTHERS, shown=not as_json) as advance:
-        tally = discards.discard(connections, found, reason, record, advance, kept.append)
-    _say_tally(tally, len(found), "deleted", as_json=as_json, copies=kept)
+    asking.confirm(f"Delete {words.letters(plan.total)}, keeping a copy?", yes=yes)
+    with advancing("deleted", plan.total, OTHERS, shown=not as_json) as advance:
+        tally = plan.work(advance)
+    _say_tally(tally, plan.total, "deleted", as_json=as_json, copies=tally.copies)
 
 
-def _say_plan(steps: list[Step]) -> None:
-    """What would be sent where, what would not and why, and the first body that a patch changes."""
-    _say_groups([step.letter for step in steps])
-    targets = dict.fromkeys(step.to.name for step in steps if not step.refused)
-    for target in targets:
-        going = sum(step.to.name == target and not step.refused for step in steps)
-        say(f"to [bold]{target}[/bold]: {words.letters(going)}")
-    _say_stays(step.refused for step in steps if step.refused)
-    patched = [step for step in steps if step.patched and not step.refused]
-    if patched:
-        say(f"patched: {len(patched):,}, the first one becomes")
-        for line in readable(patched[0].body).split("\n"):
-            say(f"  {plain(line)}")
-
-
-def _say_groups(found: list[DeadLetter]) -> None:
-    say(words.letters(len(found)))
+def _say_plan(plan: Plan) -> None:
+    """What is meant; what would be sent where, what would not and why, and the first body that a patch changes."""
+    say(words.letters(len(plan.letters)))
     now = time.time()
-    for group in selection.grouped(found):
+    for group in plan.groups:
         letters.say_group(group, now, every=False)
     say()
+    for target, going in plan.targets.items():
+        say(f"to [bold]{target}[/bold]: {words.letters(going)}")
+    _say_stays(plan.refused)
+    if plan.patched:
+        say(f"patched: {len(plan.patched):,}, the first one becomes")
+        for line in readable(plan.patched[0].body).split("\n"):
+            say(f"  {plain(line)}")
+    letter_options.say_unseen(plan.unseen)
 
 
 def _say_tally(tally: Tally | None, found: int, done: str, *, as_json: bool, copies: list[str] | None = None) -> None:
@@ -177,12 +158,12 @@ def _say_tally(tally: Tally | None, found: int, done: str, *, as_json: bool, cop
         say(f"{done}: {count:,} of {found:,} (ops.replay {tally.identity})")
         for key in copies or ():
             say(f"copies: {plain(key)}")
-        _say_stays(failed.values())
+        _say_stays(Counter(failed.values()))
     _exit_unless(not failed)
 
 
-def _say_stays(reasons: Iterable[str]) -> None:
-    for why, count in Counter(reasons).most_common():
+def _say_stays(reasons: Counter[str]) -> None:
+    for why, count in reasons.most_common():
         say(f"[yellow]stays[/yellow]: {words.letters(count)}: {plain(why)}")
 
 

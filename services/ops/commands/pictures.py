@@ -1,8 +1,8 @@
 """Queues and workers as tables, and workers as JSON."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,7 +12,8 @@ from services.ops.commands import letters, words
 from services.ops.commands.terminal import out, plain
 from services.ops.dead_letters import in_work
 from services.ops.flow import Flow
-from services.ops.measure import SILENT, Look
+from services.ops.measure import SILENT
+from services.ops.pulse import Beat
 from services.ops.waits import Wait, waits
 from shared.engine.presence import Seen, Work
 from shared.topology import QUEUES
@@ -22,19 +23,20 @@ OTHERS = 72  # columns that a worker's line takes besides what it works on
 SHORTEST = 12  # columns for what it works on
 
 
-def whole_picture(look: Look, found: list[Flow]) -> RenderableType:
+def whole_picture(beat: Beat) -> RenderableType:
     """Queues, what is tried again where anything is, and workers."""
-    again: list[RenderableType] = [wait_table(waits(look.troubles)), ""] if look.troubles else []
-    return Group(queue_picture(look, found), "", *again, worker_table(look.workers))
+    troubles = beat.look.troubles
+    again: list[RenderableType] = [wait_table(waits(troubles)), ""] if troubles else []
+    return Group(queue_picture(beat), "", *again, worker_table(beat.look.workers))
 
 
-def queue_picture(look: Look, found: list[Flow]) -> RenderableType:
+def queue_picture(beat: Beat) -> RenderableType:
     """The queues, when they were looked at, and why something is unknown."""
-    problems = [Text.from_markup(f"[yellow]unknown[/yellow]: {plain(problem)}") for problem in look.problems]
-    return Group(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC", "", queue_table(found), *problems)
+    problems = [Text.from_markup(f"[yellow]unknown[/yellow]: {plain(problem)}") for problem in beat.look.problems]
+    return Group(f"{beat.at:%Y-%m-%d %H:%M:%S} UTC", "", queue_table(beat.flows), *problems)
 
 
-def queue_table(found: list[Flow]) -> Table:
+def queue_table(found: Iterable[Flow]) -> Table:
     """A line for each queue."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("queue", no_wrap=True)

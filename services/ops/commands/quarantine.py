@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from sqlalchemy import Row
 
-from services.ops import quarantined, selection
+from services.ops import quarantined
 from services.ops.commands import asking
 from services.ops.commands.letter_options import Dataset, DryRun, Json, Limit, OlderThan, Yes
 from services.ops.commands.terminal import out, plain, say, say_json
@@ -41,7 +41,7 @@ def list_entries(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt quarantine list --older-than 1d
     """
-    wanted = _wanted(dataset, rule, run, older_than, closed=closed)
+    wanted = quarantined.asked((), older_than, closed=closed, dataset=dataset, rule=rule, run=run)
     with connect().database.connect() as connection:
         if each:
             _say_entries(quarantined.entries(connection, wanted, limit or MOST_SHOWN), as_json=as_json)
@@ -89,7 +89,7 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt quarantine replay --rule position_title_present --dry-run
     """
-    wanted = Filter(tuple(ids or ()), dataset, rule, run, selection.seconds(older_than) if older_than else None)
+    wanted = quarantined.asked(ids or (), older_than, dataset=dataset, rule=rule, run=run)
     asking.stop_in_order()
     connections = connect()
     with connections.database.connect() as connection:
@@ -100,10 +100,6 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
     _say_replay(whole, cut, dry_run=dry_run, as_json=as_json)
     if cut:
         raise typer.Exit(1)
-
-
-def _wanted(dataset: str | None, rule: str | None, run: str | None, older_than: str | None, *, closed: bool) -> Filter:
-    return Filter((), dataset, rule, run, selection.seconds(older_than) if older_than else None, closed)
 
 
 def _say_groups(groups: list[Group], *, as_json: bool) -> None:

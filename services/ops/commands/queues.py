@@ -1,6 +1,5 @@
 """`smelt queues`, `smelt workers` and `smelt top`: what waits, who works, and how fast."""
 
-import time
 from dataclasses import asdict
 from typing import Annotated
 
@@ -8,9 +7,9 @@ import typer
 
 from services.ops.commands import live, pictures
 from services.ops.commands.terminal import out, say_json
-from services.ops.connections import connect
-from services.ops.flow import Flow
+from services.ops.connections import Connections, connect
 from services.ops.measure import Look
+from services.ops.pulse import Beat
 from services.ops.waits import waits
 from shared.topology import QUEUES
 
@@ -32,16 +31,16 @@ def queues(
 
     Example: smelt queues --watch
     """
-    looks = live.Watch()
+    connections = live.connected()
     if watch and as_json:
-        _say_looks(looks, every)
+        _say_looks(connections, every)
     elif watch:
         live.need_terminal("--json")
-        live.draw(looks, every, pictures.queue_picture, full=False)
+        live.draw(connections, every, pictures.queue_picture, full=False)
     else:
-        look, found = next(looks.looks(every))
-        say_json(_described(look, found)) if as_json else out.print(pictures.queue_picture(look, found))
-        _exit_by(look)
+        beat = next(live.beats(connections, every))
+        say_json(_described(beat)) if as_json else out.print(pictures.queue_picture(beat))
+        _exit_by(beat.look)
 
 
 def workers(as_json: Json = False) -> None:  # noqa: FBT002
@@ -73,28 +72,30 @@ def top(
 
     Example: smelt top
     """
-    looks = live.Watch()
+    connections = live.connected()
     if not once and not as_json:
         live.need_terminal("--once")
-        live.draw(looks, every, pictures.whole_picture, full=True)
+        live.draw(connections, every, pictures.whole_picture, full=True)
         return
-    look, found = next(looks.looks(every))
-    say_json(_described(look, found) | _waits(look) | _workers(look)) if as_json else out.print(
-        pictures.whole_picture(look, found)
-    )
-    _exit_by(look)
+    beat = next(live.beats(connections, every))
+    if as_json:
+        say_json(_described(beat) | _waits(beat.look) | _workers(beat.look))
+    else:
+        out.print(pictures.whole_picture(beat))
+    _exit_by(beat.look)
 
 
-def _say_looks(looks: live.Watch, every: float) -> None:
+def _say_looks(connections: Connections, every: float) -> None:
     try:
-        for look, found in looks.looks(every):
-            say_json(_described(look, found))
+        for beat in live.beats(connections, every):
+            say_json(_described(beat))
     except KeyboardInterrupt:
         return
 
 
-def _described(look: Look, found: list[Flow]) -> dict[str, object]:
-    return {"at": time.time(), "queues": [asdict(flow) for flow in found], "problems": look.problems}
+def _described(beat: Beat) -> dict[str, object]:
+    queues = [asdict(flow) for flow in beat.flows]
+    return {"at": beat.at.timestamp(), "queues": queues, "problems": beat.look.problems}
 
 
 def _waits(look: Look) -> dict[str, object]:

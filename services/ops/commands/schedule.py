@@ -1,7 +1,7 @@
 """`smelt schedule`: which runs the clock starts, and whether it did."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from services.ops.commands.asking import confirm
 from services.ops.commands.letter_options import Json, Yes
 from services.ops.commands.run import parsed
 from services.ops.commands.terminal import out, plain, say, say_json
-from services.ops.connections import connect, remember_schedules
+from services.ops.connections import connect
 from services.ops.scheduled_runs import LastRun, Status
 from shared.datasets import contract
 
@@ -31,10 +31,7 @@ def list_(as_json: Json = False) -> None:  # noqa: FBT002
 
     Example: smelt schedule list
     """
-    connections = connect()
-    found = schedules.find_all(connections.scheduler)
-    with connections.database.connect() as connection:
-        statuses = scheduled_runs.statuses(connection, found, datetime.now(UTC))
+    statuses = scheduled_runs.statuses(connect())
     if as_json:
         say_json({"schedules": [_described(status) for status in statuses]})
     elif statuses:
@@ -58,9 +55,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt schedule add daily DATASET "cron(0 7 * * ? *)" --timezone America/New_York
     """
-    connections = connect()
-    schedules.add(connections, name, dataset, parsed(param or []), expression, timezone)
-    remember_schedules()
+    schedules.add(connect(), name, dataset, parsed(param or []), expression, timezone)
     say_json({"added": name}) if as_json else say(f"added {plain(name)}: see `smelt schedule list`")
 
 
@@ -70,8 +65,7 @@ def pause(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
 
     Example: smelt schedule pause daily
     """
-    schedules.set_enabled(connect().scheduler, name, enabled=False)
-    remember_schedules()
+    schedules.set_enabled(connect(), name, enabled=False)
     say_json({"paused": name}) if as_json else say(f"paused {plain(name)}")
 
 
@@ -81,8 +75,7 @@ def resume(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
 
     Example: smelt schedule resume daily
     """
-    schedules.set_enabled(connect().scheduler, name, enabled=True)
-    remember_schedules()
+    schedules.set_enabled(connect(), name, enabled=True)
     say_json({"resumed": name}) if as_json else say(f"resumed {plain(name)}")
 
 
@@ -92,11 +85,10 @@ def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa
 
     Example: smelt schedule remove daily --yes
     """
-    scheduler = connect().scheduler
-    found = schedules.find(scheduler, name)
+    connections = connect()
+    found = schedules.find(connections.scheduler, name)
     confirm(f"Remove {plain(name)}, {found.expression} of {plain(found.command.dataset)}?", yes=yes)
-    schedules.remove(scheduler, name)
-    remember_schedules()
+    schedules.remove(connections, name)
     say_json({"removed": name}) if as_json else say(f"removed {plain(name)}")
 
 
@@ -106,7 +98,7 @@ def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
 
     Example: smelt schedule run-now daily
     """
-    run_id = schedules.run_now(connect(), name)
+    run_id, _ = schedules.run_now(connect(), name)
     say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")
 
 

@@ -21,9 +21,8 @@ from services.ops.console.actions import Actions
 from services.ops.console.app import application
 from services.ops.console.desk import Desk
 from services.ops.console.doors import door
-from services.ops.console.pulse import Metronome
 from services.ops.console.settings import ConsoleSettings
-from services.ops.console.watch import Watch, impatient
+from services.ops.console.watch import Metronome, Watch, impatient
 from shared import telemetry
 from shared.errors import PermanentError
 from shared.version import VERSION

@@ -6,7 +6,7 @@ Only what was shown is done, and only once. A console that ends in between loses
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from time import monotonic
@@ -15,17 +15,14 @@ from typing import Any, Final, Literal
 import structlog
 
 from services.ops import replay_record
-from services.ops.console.gauge import reason_of
-from services.ops.replay_record import Tally
+from services.ops.gauge import reason_of
+from services.ops.replay_record import Work
 from shared.errors import PermanentError
 
 KEPT: Final = 20  # actions, the newest; what became of older ones is on record
 PATIENCE: Final = 3.0  # s that a console which stops waits for actions to stop in order
 
 State = Literal["planned", "running", "done", "interrupted", "failed"]
-Advance = Callable[[int], None]  # told how many more are done
-Work = Callable[[Advance], Tally]
-
 log = structlog.get_logger()
 
 
@@ -47,7 +44,7 @@ class Action:
     error: str = ""
     stopped: Event = field(default_factory=Event)
 
-    def advance(self, number: int = 1) -> None:
+    def advance(self, number: int) -> None:
         """So many more are done. Raises KeyboardInterrupt where somebody has stopped it, as at a terminal."""
         self.done += number
         if self.stopped.is_set():

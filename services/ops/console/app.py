@@ -32,8 +32,8 @@ from services.ops.console import (
 )
 from services.ops.console.desk import Desk, Doing, Page
 from services.ops.console.doors import Door, TokenDoor, local
-from services.ops.console.gauge import reason_of
 from services.ops.console.guard import Guard, SecurityHeaders
+from services.ops.gauge import reason_of
 from shared.errors import PermanentError
 
 LOOKS: dict[str, Page] = {

@@ -11,35 +11,19 @@ from shared.errors import PermanentError
 Given = ImmutableMultiDict[str, str]
 
 LETTERS = ("queue", "error", "dataset", "run", "older_than", "contains")
-RECORDS = ("dataset", "rule", "run", "older_than", "closed")
+RECORDS = ("dataset", "rule", "run", "older_than")
 MOST = 1_000  # in a list
 
 
 def letters(given: Given) -> selection.Filter:
     """Raises PermanentError for what cannot be meant."""
-    queue, older_than = text(given, "queue"), text(given, "older_than")
-    return selection.Filter(
-        ids=tuple(filter(None, given.getlist("id"))),
-        queue=selection.queue_called(queue) if queue else None,
-        error=text(given, "error"),
-        dataset=text(given, "dataset"),
-        run=text(given, "run"),
-        older_than=selection.seconds(older_than) if older_than else None,
-        contains=text(given, "contains"),
-    )
+    return selection.asked(filter(None, given.getlist("id")), **{name: text(given, name) for name in LETTERS})
 
 
 def records(given: Given) -> quarantined.Filter:
     """Raises PermanentError for what cannot be meant."""
-    older_than = text(given, "older_than")
-    return quarantined.Filter(
-        ids=tuple(whole(one) for one in given.getlist("id") if one),
-        dataset=text(given, "dataset"),
-        rule=text(given, "rule"),
-        run=text(given, "run"),
-        older_than=selection.seconds(older_than) if older_than else None,
-        closed="closed" in given,
-    )
+    ids = [whole(one) for one in given.getlist("id") if one]
+    return quarantined.asked(ids, closed="closed" in given, **{name: text(given, name) for name in RECORDS})
 
 
 def text(given: Given, name: str) -> str | None:

@@ -6,12 +6,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.ops import dead_letters, selection
-from services.ops.connections import Connections
+from services.ops import letter_plans, selection
 from services.ops.console import asked, rendering
 from services.ops.console.desk import Desk
-from services.ops.dead_letters import DeadLetter, Survey
-from services.ops.hold import MOST
 from services.ops.selection import Filter, Group
 from services.ops.stored import state_of
 
@@ -23,7 +20,8 @@ def listed(desk: Desk, request: Request) -> Response:
     """As `smelt dlq list`, of the first thousand letters of each queue."""
     given = request.query_params
     wanted = asked.letters(given)
-    found, survey = find(desk.reading, wanted, asked.MOST)
+    survey = letter_plans.find(desk.reading, wanted, asked.MOST)
+    found = survey.letters
     groups = [(group, narrower(group)) for group in selection.grouped(found)]
     fields = asked.fields(given, asked.LETTERS)
     return rendering.page(
@@ -43,19 +41,13 @@ def listed(desk: Desk, request: Request) -> Response:
 def one(desk: Desk, request: Request) -> Response:
     """As `smelt dlq show`."""
     identity = request.path_params["id"]
-    found, survey = find(desk.reading, Filter(ids=(identity,)))
-    if len(found) != 1:
+    survey = letter_plans.find(desk.reading, Filter(ids=(identity,)))
+    if len(survey.letters) != 1:
         elsewhere = f" {survey.unseen} could not be seen just now." if survey.unseen else ""
         raise HTTPException(404, f"No dead letter {identity}: it was replayed, discarded, or never there.{elsewhere}")
-    letter = found[0]
+    letter = survey.letters[0]
     stored = {object_id: state_of(desk.reading, object_id) for object_id in letter.objects}
     return rendering.page(request, "letter_page.html", letter=letter, stored=stored, now=time.time(), ids=[letter.id])
-
-
-def find(connections: Connections, wanted: Filter, most: int = MOST) -> tuple[list[DeadLetter], Survey]:
-    """The letters meant, the oldest first, and all that were seen."""
-    survey = dead_letters.survey(connections, wanted.queues, most)
-    return wanted.select(survey.letters, time.time()), survey
 
 
 def narrower(group: Group) -> dict[str, str]:

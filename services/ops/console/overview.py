@@ -6,9 +6,9 @@ from math import isfinite
 from services.ops import alerts
 from services.ops.alerts import Verdict as Judgement
 from services.ops.console import words
-from services.ops.console.gauge import Known, Unknown
-from services.ops.console.pulse import Depth
-from services.ops.console.watch import Measurements
+from services.ops.console.watch import Measurements, Queues
+from services.ops.flow import Flow
+from services.ops.gauge import Known, Unknown
 from services.ops.runs import Run
 from shared.topology import QUEUES
 
@@ -35,12 +35,12 @@ class Lane:
     """A queue between a store and a service."""
 
     queue: str
-    depth: Depth | None  # None: unknown
+    flow: Flow | None  # None: unknown
 
     @property
     def filled(self) -> int:
         """Slots of the drawn queue that hold something: 1 message is one, 512 and more are all."""
-        return min(SLOTS, self.depth.visible.bit_length()) if self.depth else 0
+        return min(SLOTS, (self.flow.visible or 0).bit_length()) if self.flow else 0
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Hop:
     @property
     def activity(self) -> str:
         """What the service does, as far as its queues tell."""
-        depths = [lane.depth for lane in self.lanes if lane.depth]
-        if any(depth.in_flight for depth in depths):
+        flows = [lane.flow for lane in self.lanes if lane.flow]
+        if any(flow.in_flight for flow in flows):
             return "at work"
-        if len(depths) < len(self.lanes):
+        if len(flows) < len(self.lanes):
             return "unknown"
-        return "takes nothing" if any(depth.visible for depth in depths) else "nothing to do"
+        return "takes nothing" if any(flow.visible for flow in flows) else "nothing to do"
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class Verdict:
     text: str
 
 
-def hops(depths: Known[list[Depth]] | Unknown) -> list[Hop]:
+def hops(queues: Queues) -> list[Hop]:
     """The pipeline up to the database, left to right."""
-    known = {depth.name: depth for depth in depths.value} if isinstance(depths, Known) else {}
+    known = {flow.queue: flow for flow in queues.value} if isinstance(queues, Known) else {}
     return [
         Hop(
             Store(*store),
@@ -150,9 +150,9 @@ def idle(measured: Measurements) -> list[str]:
     return [queue.service for queue in QUEUES if queue.service not in heard]
 
 
-def dead(depths: Known[list[Depth]] | Unknown) -> int | None:
+def dead(queues: Queues) -> int | None:
     """Dead letters on all queues; None: unknown."""
-    return sum(depth.dead for depth in depths.value) if isinstance(depths, Known) else None
+    return sum(flow.dead or 0 for flow in queues.value) if isinstance(queues, Known) else None
 
 
 def unknown_parts(measured: Measurements) -> dict[str, str]:
@@ -176,8 +176,7 @@ def verdict(measured: Measurements) -> Verdict:
         return Verdict("dead", f"{_counted(waiting, 'dead letter waits', 'dead letters wait')} for you")
     if unknown := unknown_parts(measured):
         return Verdict("unknown", f"Not everything can be measured: {', '.join(unknown).lower()} unknown")
-    under_way = _under_way(measured.queues)
-    if under_way:
+    if isinstance(measured.queues, Known) and (under_way := sum(flow.total or 0 for flow in measured.queues.value)):
         return Verdict("working", f"{_counted(under_way, 'message is', 'messages are')} on the way")
     incomplete = sum(view.state == "incomplete" for view in views)
     rest = (
@@ -199,12 +198,6 @@ def _worded(value: float, unit: alerts.Unit) -> str:
     if unit == "seconds":
         return words.duration(value)
     return f"{value:.1%}" if unit == "share" else f"{value:,.0f}"
-
-
-def _under_way(depths: Known[list[Depth]] | Unknown) -> int:
-    if isinstance(depths, Unknown):
-        return 0
-    return sum(depth.visible + depth.in_flight + depth.delayed for depth in depths.value)
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from services.ops import measure, selection
 from services.ops.console import overview, rendering
 from services.ops.console.desk import Desk
-from services.ops.console.gauge import Known
 from services.ops.console.watch import Measurements
+from services.ops.gauge import Known
 
 
 def page(desk: Desk, request: Request) -> Response:

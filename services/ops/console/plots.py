@@ -5,35 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.ops.pulse import Moment
+
 COLUMNS: Final = 60
 COLUMN: Final = timedelta(seconds=10)
-SPAN: Final = COLUMN * COLUMNS
 HEIGHT: Final = 30
-WIDTH: Final = COLUMNS - 1
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What was read of a queue at a moment. None is unknown; `oldest` is in seconds, `rate_out` so many a second."""
-
-    at: datetime
-    depth: int | None
-    oldest: float | None
-    rate_out: float | None
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines as SVG has them, in a box of WIDTH by HEIGHT. `now` and `most` are None where nothing is known."""
+    """Lines as SVG has them, in a box of COLUMNS - 1 by HEIGHT. `now` and `most` are None where nothing is known."""
 
     lines: tuple[str, ...]
     now: float | None
     most: float | None
 
 
-def plot(samples: Sequence[Sample], what: str, until: datetime) -> Plot:
-    """One of a sample's figures, from SPAN ago until now; the highest of each column."""
-    readings: list[tuple[datetime, float | None]] = [(sample.at, getattr(sample, what)) for sample in samples]
+def plot(moments: Sequence[Moment], what: str, until: datetime) -> Plot:
+    """One of a queue's figures, the highest of each column up to now."""
+    readings: list[tuple[datetime, float | None]] = [(at, getattr(flow, what)) for at, flow in moments]
     columns = _columns(readings, until)
     known = [value for value in columns if value is not None]
     most = max(known, default=None)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from services.ops import quarantined
 from services.ops.console import asked, rendering, words
@@ -41,15 +41,16 @@ def replay(desk: Desk, _: Request, form: Form) -> Response:
     wanted, limit = asked.records(form), asked.number(form, "limit")
     with desk.acting.database.connect() as connection:
         whole, cut = quarantined.replayable(connection, wanted, limit)
-    action = Action(
-        title=f"Replay {words.counted(len(whole), 'rejected record')}",
-        preview="records_preview.html",
-        shown={"filter": wanted.described(), "cut": len(cut)},
-        total=len(whole),
-        work=lambda advance: quarantined.replay(desk.acting, whole, wanted, advance),
-        back="/quarantine",
+    return desk.plan(
+        Action(
+            title=f"Replay {words.counted(len(whole), 'rejected record')}",
+            preview="records_preview.html",
+            shown={"filter": wanted.described(), "cut": len(cut)},
+            total=len(whole),
+            work=lambda advance: quarantined.replay(desk.acting, whole, wanted, advance),
+            back="/quarantine",
+        )
     )
-    return RedirectResponse(f"/actions/{desk.actions.plan(action).id}", 303)
 
 
 def _entry(desk: Desk, identity: int) -> Row[Any]:

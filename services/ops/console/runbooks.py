@@ -14,7 +14,7 @@ from services.ops.alerts import RUNBOOKS
 from services.ops.console import rendering
 from services.ops.console.desk import Desk
 
-FOLDER: Final = Path(shared.__file__).parents[1] / RUNBOOKS  # in a checkout; an image has none
+FOLDER: Final = Path(shared.__file__).parents[1] / RUNBOOKS  # in a checkout as in the wheel
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
@@ -23,6 +23,6 @@ def show(_: Desk, request: Request) -> Response:
     name = request.path_params["name"].removesuffix(".md")
     page = {file.stem: file for file in FOLDER.glob("*.md")}.get(name)
     if page is None:
-        raise HTTPException(404, f"See {RUNBOOKS}/{name}.md in the repository: this installation has no runbooks.")
+        raise HTTPException(404, f"There is no {RUNBOOKS}/{name}.md.")
     text = Markup(_MARKDOWN.render(page.read_text(encoding="utf-8")))  # noqa: S704 - our own text, and without HTML
     return rendering.page(request, "runbook_page.html", name=name, text=text)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,16 +11,16 @@ import boto3
 from botocore.config import Config
 from sqlalchemy import Connection, Engine, create_engine
 
-from services.ops import alerts, dead_letters, landed, measure, readings, runs
+from services.ops import alerts, dead_letters, landed, readings, runs
 from services.ops.alerts import Reading, Verdict
 from services.ops.connections import Connections
-from services.ops.console import latency, pulse
-from services.ops.console.gauge import Gauge, Known, Unknown
+from services.ops.console import latency
 from services.ops.console.latency import Latency
-from services.ops.console.plots import Sample
-from services.ops.console.pulse import Beat, Depth, Pulse
 from services.ops.dead_letters import DeadLetter
 from services.ops.flow import Flow
+from services.ops.gauge import Gauge, Known, Unknown
+from services.ops.measure import Look
+from services.ops.pulse import Beat, Moment, pulse_of
 from services.ops.runs import Run
 from shared.engine.presence import Seen
 
@@ -33,9 +34,12 @@ RUNS = 20
 LOOK_EVERY = 10.0  # s between two looks at dead letters: a look hides them from others for a moment
 LASTING = 60.0  # s that counts and dead letters are shown while newer ones are on their way
 QUIET = 15.0  # s without a message on any queue: longer than an event takes from S3 to its queue
-AGES_LAST = 60.0  # s; CloudWatch has a value a minute, and is paid for each answer
 NOT_MEASURED = Unknown("not measured")
 SLOW = 10.0  # s between two looks at what changes slowly: freshness, latency, schedules
+EVERY = 5.0  # s between two looks while nobody watches: about $1.40 a month of requests to SQS
+AGES_PATIENCE = 1.0  # s that a look at the queues waits for CloudWatch
+
+Queues = Known[tuple[Flow, ...]] | Unknown  # with every count known, or unknown altogether
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,12 @@ class Measurements:
     """One look at the system. With `quiet` nothing has been on its way for a while."""
 
     at: datetime
-    queues: Known[list[Depth]] | Unknown
+    queues: Queues
     runs: Known[list[Run]] | Unknown
     rows: Known[dict[str, dict[str, int]]] | Unknown
     dead_letters: Known[list[DeadLetter]] | Unknown
     quiet: bool
-    flows: tuple[Flow, ...] = ()
-    history: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)  # by queue
+    history: Mapping[str, tuple[Moment, ...]] = field(default_factory=dict)  # by queue
     workers: Known[list[Seen]] | Unknown = NOT_MEASURED
     verdicts: tuple[Verdict, ...] = ()
     latencies: Known[list[Latency]] | Unknown = NOT_MEASURED
@@ -60,8 +63,7 @@ class Watch:
 
     def __init__(self, connections: Connections, cloudwatch: "CloudWatchClient") -> None:
         database = connections.database
-        ages = Gauge("ages", lambda: measure.oldest(cloudwatch, connections), rest=AGES_LAST, lasting=2 * AGES_LAST)
-        self._pulse = Pulse(lambda: measure.look(connections), lambda: _or_none(ages))
+        self._pulse = pulse_of(connections, cloudwatch, AGES_PATIENCE)
         self._beats = Gauge("queues", self._pulse.beat)
         self._runs = Gauge("runs", lambda: _reading(database, lambda it: runs.latest(it, RUNS)))
         self._rows = Gauge("rows", lambda: _reading(database, landed.rows), lasting=LASTING)
@@ -80,30 +82,48 @@ class Watch:
         for gauge in (self._runs, self._rows, self._latencies, self._readings):
             gauge.start()
         beat = self._beats.read(deadline)
-        depths = pulse.depths(beat)
-        if isinstance(depths, Known) and any(depth.busy for depth in depths.value):
+        queues = _queues(beat)
+        if isinstance(queues, Known) and any(flow.total for flow in queues.value):
             self._busy_at = monotonic()
         return Measurements(
             at=datetime.now(UTC),
-            queues=depths,
-            dead_letters=self._dead(depths, deadline),
+            queues=queues,
+            dead_letters=self._dead(queues, deadline),
             runs=self._runs.read(deadline),
             rows=self._rows.read(deadline),
             quiet=monotonic() - self._busy_at > QUIET,
-            flows=beat.value.flows if isinstance(beat, Known) else (),
             history=self._pulse.history(),
             workers=_workers(beat),
             verdicts=_verdicts(beat, self._readings.read(deadline)),
             latencies=self._latencies.read(deadline),
         )
 
-    def _dead(self, depths: Known[list[Depth]] | Unknown, deadline: float) -> Known[list[DeadLetter]] | Unknown:
+    def _dead(self, queues: Queues, deadline: float) -> Known[list[DeadLetter]] | Unknown:
         """Looked at only where there are any."""
-        if isinstance(depths, Unknown):
-            return depths
-        if not any(depth.dead for depth in depths.value):
-            return Known([], depths.at)
+        if isinstance(queues, Unknown):
+            return queues
+        if not any(flow.dead for flow in queues.value):
+            return Known([], queues.at)
         return self._dead_letters.read(deadline)
+
+
+class Metronome:
+    """Beats also while nobody watches, until it is stopped."""
+
+    def __init__(self, beat: Callable[[], object]) -> None:
+        self._beat, self._over = beat, Event()
+
+    def start(self) -> None:
+        """In the background."""
+        Thread(target=self._run, name="metronome", daemon=True).start()
+
+    def stop(self) -> None:
+        """No further beat."""
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(EVERY):
+            self._beat()
 
 
 def impatient(connections: Connections) -> Connections:
@@ -121,30 +141,35 @@ def impatient(connections: Connections) -> Connections:
     return replace(connections, sqs=boto3.client("sqs", config=config), database=database)
 
 
+def _queues(beat: Known[Beat] | Unknown) -> Queues:
+    if isinstance(beat, Unknown):
+        return beat
+    if any(None in {flow.total, flow.dead} for flow in beat.value.flows):
+        return _unknown(beat.value.look, "SQS")
+    return Known(beat.value.flows, beat.at)
+
+
 def _workers(beat: Known[Beat] | Unknown) -> Known[list[Seen]] | Unknown:
     if isinstance(beat, Unknown):
         return beat
-    look = beat.value.look
-    if look.workers is None:
-        return Unknown(next((why for why in look.problems if why.startswith("Redis")), "no answer"))
-    return Known(look.workers, beat.at)
+    workers = beat.value.look.workers
+    return _unknown(beat.value.look, "Redis") if workers is None else Known(workers, beat.at)
+
+
+def _unknown(look: Look, part: str) -> Unknown:
+    return Unknown(next((why for why in look.problems if why.startswith(part)), "no answer"))
 
 
 def _verdicts(beat: Known[Beat] | Unknown, slow: Known[list[Reading]] | Unknown) -> tuple[Verdict, ...]:
     """What was not measured is unknown to the rules as well."""
     found = [*slow.value] if isinstance(slow, Known) else []
-    if isinstance(beat, Known) and beat.value.earlier is not None:
-        found += readings.of_queues(beat.value.earlier, beat.value.look, [*beat.value.flows])
+    if isinstance(beat, Known):
+        found += readings.of_queues(beat.value)
     return tuple(alerts.verdicts(found))
 
 
 def _slow_readings(connections: Connections) -> list[Reading]:
     return [*readings.of_ledger(connections), *readings.of_schedules(connections)]
-
-
-def _or_none(ages: Gauge[dict[str, float]]) -> Mapping[str, float]:
-    found = ages.read(monotonic() + 1)
-    return found.value if isinstance(found, Known) else {}
 
 
 def _reading(database: Engine, read: Callable[[Connection], T]) -> T:
