@@ -58,9 +58,10 @@ class Observer:
 
     def see(self, value: Any, levels: int, path: str = "") -> None:
         """Count one record, or a part of it at `path`. Raises TooDeepError where it has more than these levels."""
-        if not levels and isinstance(value, dict | list):
+        kind = type(value)
+        if not levels and kind in NESTED:
             raise TooDeepError
-        if isinstance(value, dict):
+        if kind is dict:
             form = (path, tuple(value), tuple(map(type, value.values())))
             seen = self._forms.get(form)
             if seen is None:
@@ -68,10 +69,10 @@ class Observer:
             seen.times += 1
             for name, place in seen.below:
                 self.see(value[name], levels - 1, place)
-        elif isinstance(value, list):
+        elif kind is list:
             known = path in self._known
             for item in value:
-                if known or isinstance(item, dict | list):
+                if known or type(item) in NESTED:
                     self.see(item, levels - 1, path)
         elif value is not None and path in self._known:
             self._values[path, str(value)] += 1
