@@ -38,7 +38,7 @@ variable "image_tag" {
 variable "postgres_certificates" {
   description = <<-TEXT
     PEM of the authorities that the database's certificate is checked against: the contents of
-    https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem; with RDS Proxy, of Amazon Root CA 1.
+    https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem; with RDS Proxy, that of Amazon Root CA 1 as well.
   TEXT
   type        = string
 }

@@ -1,14 +1,23 @@
 """Connections to Postgres, and which of its errors may be tried again."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import psycopg2
 from pydantic import SecretStr
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from shared.errors import PermanentError, TransientError
 
-STATEMENT_TIMEOUT = 120  # s; a page takes well under one
-LOCK_TIMEOUT = 30  # s; longer than any other loader's transaction
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class, in small letters
+
+PARAMETERS = {
+    "statement_timeout": "120s",  # a page takes well under one
+    "lock_timeout": "30s",  # longer than any other loader's transaction
+    "timezone": "UTC",
+}
 
 # SQLSTATEs after which the same transaction may succeed: serialisation failure, deadlock, lock not available,
 # statement timeout.
@@ -23,17 +32,31 @@ BAD_DATA = ("22", "23", "54")
 
 def connect(url: SecretStr, application: str) -> Engine:
     """An engine with timeouts and a small pool: one connection a working thread, checked before use."""
-    return create_engine(
+    engine = create_engine(
         make_url(url.get_secret_value()).set(drivername="postgresql+psycopg2"),
         pool_size=2,
         max_overflow=0,
         pool_pre_ping=True,
-        connect_args={
-            "application_name": f"smelt-{application}",
-            "connect_timeout": 5,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={LOCK_TIMEOUT}s -c timezone=UTC",
-        },
+        connect_args={"application_name": f"smelt-{application}", "connect_timeout": 5},
     )
+    return beginning_with(PARAMETERS, engine)
+
+
+def beginning_with(parameters: Mapping[str, str], engine: Engine) -> Engine:
+    """The engine, with these parameters set on each of its connections.
+
+    They are set once it is there: RDS Proxy refuses connections that bring parameters of their own.
+    """
+    statement = "; ".join(f"set {name} = '{value}'" for name, value in parameters.items())
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: "DriverConnection", _: object) -> None:
+        connection.autocommit = True  # what a transaction sets is gone when it is rolled back
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        connection.autocommit = False
+
+    return engine
 
 
 def explained(error: DBAPIError | psycopg2.Error, engine: Engine) -> Exception:

@@ -16,7 +16,7 @@ variables {
     }
   }
   postgres = {
-    identifier = "smelt", host = "db.example", port = 5432, name = "smelt", user = "smelt"
+    identifier = "smelt", host = "proxy.example", instance = "db.example", port = 5432, name = "smelt", user = "smelt"
     secret_arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!db-1"
   }
   max_connections       = 200
@@ -95,6 +95,13 @@ run "only_who_must_knows_the_database" {
       for service, task in aws_ecs_task_definition.service : service if strcontains(task.container_definitions, "SMELT_DATABASE_URL")
     ]) == toset(["loader", "ops", "console", "serving"])
     error_message = "The extractor and the transformer have no business with the database."
+  }
+
+  assert {
+    condition = toset([
+      for service, task in aws_ecs_task_definition.service : service if strcontains(task.container_definitions, "@db.example:5432")
+    ]) == toset(["serving"])
+    error_message = "Only serving connects past RDS Proxy: its role is what its connections begin with."
   }
 
   assert {

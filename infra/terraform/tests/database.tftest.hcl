@@ -90,6 +90,11 @@ run "with_a_proxy_the_services_connect_to_it" {
     condition     = output.postgres.host == aws_db_proxy.this[0].endpoint && aws_db_proxy.this[0].require_tls
     error_message = "The proxy's endpoint, with TLS."
   }
+
+  assert {
+    condition     = output.postgres.instance == aws_db_instance.this.address
+    error_message = "Serving connects past it: it sets its role as it connects."
+  }
 }
 
 run "backups_of_less_than_a_week_are_refused" {

@@ -22,6 +22,7 @@ from services.ops.gauge import Gauge, Known, Unknown
 from services.ops.measure import Look
 from services.ops.pulse import Beat, Moment, pulse_of
 from services.ops.runs import Run
+from shared.database.engine import PARAMETERS, beginning_with
 from shared.engine.presence import Seen
 
 if TYPE_CHECKING:
@@ -133,12 +134,13 @@ def impatient(connections: Connections) -> Connections:
         "application_name": "smelt-console",
         "connect_timeout": "2",  # libpq's shortest
         "tcp_user_timeout": "5000",  # ms; a server that vanished
-        "options": "-c statement_timeout=10s -c lock_timeout=2s -c timezone=UTC -c default_transaction_read_only=on",
     }
+    parameters = PARAMETERS | {"statement_timeout": "10s", "lock_timeout": "2s", "default_transaction_read_only": "on"}
     url = connections.database.url.update_query_dict(limits)
     # A connection each for what is measured (runs, rows, latencies, readings), and some for pages.
     database = create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
-    return replace(connections, sqs=boto3.client("sqs", config=config), database=database)
+    reading = beginning_with(parameters, database)
+    return replace(connections, sqs=boto3.client("sqs", config=config), database=reading)
 
 
 def _queues(beat: Known[Beat] | Unknown) -> Queues:

@@ -25,12 +25,13 @@ locals {
   }
 
   # Without the password: libpq takes it from PGPASSWORD, so that the URL is no secret and may be shown.
-  database_url = format(
-    "postgresql://%s@%s:%d/%s?sslmode=verify-full&sslrootcert=%s",
-    var.postgres.user, var.postgres.host, var.postgres.port, var.postgres.name, local.certificates,
-  )
-  database_environment = { SMELT_DATABASE_URL = local.database_url }
-  database_secrets     = { PGPASSWORD = "${var.postgres.secret_arn}:password::" } # that key of the secret's JSON
+  database_environment = { for name, host in { all = var.postgres.host, serving = var.postgres.instance } : name => {
+    SMELT_DATABASE_URL = format(
+      "postgresql://%s@%s:%d/%s?sslmode=verify-full&sslrootcert=%s",
+      var.postgres.user, host, var.postgres.port, var.postgres.name, local.certificates,
+    )
+  } }
+  database_secrets = { PGPASSWORD = "${var.postgres.secret_arn}:password::" } # that key of the secret's JSON
 
   # Who is believed about who asks: the load balancer's networks, not `*`, with which a client's own word would count.
   proxy_environment = { for web in var.web[*] : "FORWARDED_ALLOW_IPS" => join(",", web.balancer_cidrs) }

@@ -28,14 +28,14 @@ locals {
       database     = true
       secrets      = local.database_secrets
       secret_roots = [var.postgres.secret_arn]
-      environment  = merge(local.queue_environment, local.database_environment)
+      environment  = merge(local.queue_environment, local.database_environment.all)
     }
     ops = {
       subnets      = var.network.private_subnets
       database     = true
       secrets      = local.database_secrets
       secret_roots = [var.postgres.secret_arn]
-      environment  = merge(local.queue_environment, local.database_environment)
+      environment  = merge(local.queue_environment, local.database_environment.all)
     }
   }
 
@@ -47,14 +47,14 @@ locals {
         database     = true
         secrets      = local.database_secrets
         secret_roots = [var.postgres.secret_arn]
-        environment  = merge(local.queue_environment, local.database_environment, local.proxy_environment, local.console_environment)
+        environment  = merge(local.queue_environment, local.database_environment.all, local.proxy_environment, local.console_environment)
       }
       serving = {
         subnets      = var.network.private_subnets
         database     = true
         secrets      = local.database_secrets
         secret_roots = [var.postgres.secret_arn]
-        environment  = merge(local.database_environment, local.proxy_environment, local.serving_environment)
+        environment  = merge(local.database_environment.serving, local.proxy_environment, local.serving_environment)
       }
     }
   ]...)

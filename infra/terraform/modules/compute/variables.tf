@@ -20,6 +20,7 @@ variable "postgres" {
   type = object({
     identifier = string
     host       = string
+    instance   = string
     port       = number
     name       = string
     user       = string

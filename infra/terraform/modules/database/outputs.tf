@@ -7,6 +7,7 @@ output "postgres" {
   value = {
     identifier = aws_db_instance.this.identifier
     host       = var.postgres.proxy ? aws_db_proxy.this[0].endpoint : aws_db_instance.this.address
+    instance   = aws_db_instance.this.address # for who sets parameters as it connects, which RDS Proxy refuses
     port       = local.port
     name       = local.database
     user       = local.database

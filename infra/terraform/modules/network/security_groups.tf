@@ -26,7 +26,7 @@ locals {
     [for service in local.services : { from = service, to = "endpoints", port = local.https }],
     [for service in local.services : { from = service, to = "cache", port = local.valkey }],
     [for service in local.ask : { from = service, to = "database", port = local.postgres }],
-    [for service in local.ask : { from = service, to = "proxy", port = local.postgres }],
+    [for service in local.ask : { from = service, to = "proxy", port = local.postgres } if service != "serving"],
     [{ from = "proxy", to = "database", port = local.postgres }],
     [for service, port in local.ports : { from = "balancer", to = service, port = port }],
   )
