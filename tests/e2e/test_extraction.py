@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.embedded.simulator.market import Market
-from tests.e2e.conftest import POSTINGS, Deployment, run_outcome
+from tests.e2e.conftest import POSTINGS, Deployment, deployed, run_outcome
 
 pytestmark = pytest.mark.e2e
 
@@ -85,6 +85,14 @@ def expected_rows(table: str, columns: dict[str, str], postings: Iterable[dict[s
                 row[column] = by_type(data_type, value)
             rows.append(row | key)
     return rows
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Its own stack: all that it extracts must be new, whatever modules came before."""
+    workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
+    with deployed(tmp_path_factory.mktemp("extraction"), *workers, "--postings", str(POSTINGS)) as own:
+        yield own
 
 
 @pytest.fixture(scope="module")

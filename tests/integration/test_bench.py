@@ -40,7 +40,7 @@ def result(folder: Path) -> Iterator[Result]:
 def test_every_contender_has_loaded_the_same(result: Result) -> None:
     assert result.differences == ()
     cold = [one.contents for one in result.outcome.samples.every if one.phase == "cold" and one.contents.digest]
-    assert len(cold) == 3  # in process, the whole stack, the floor
+    assert len(cold) == 4  # in process, in two processes, the whole stack, the floor
     assert {one.postings for one in cold} == {50}
 
 
