@@ -4,7 +4,7 @@ import os
 
 # A worker is one process among several, and its batches are small: threads that fight over the cores cost more than
 # they save. Memory that one batch used is there for the next: giving it back after half a second, as is polars' way,
-# makes the system clear it again, which took a tenth of the time of a batch.
+# makes the system clear it again, which took a twentieth of the CPU of a batch.
 SETTINGS = {"POLARS_MAX_THREADS": "1", "_RJEM_MALLOC_CONF": "dirty_decay_ms:10000,muzzy_decay_ms:10000"}
 
 

@@ -23,6 +23,7 @@ from shared.engine.garbage import collect_seldom
 from shared.settings import load_settings
 from shared.topology import BRONZE_PREFIX
 
+PATIENCE = 60.0  # s for the other process to be ready
 PROCESSES = 2  # one for each core of the machine that the goals are about
 
 
@@ -68,7 +69,7 @@ def _ready(together: Barrier) -> int:
     telemetry.configure("bench", "ERROR")
     collect_seldom()
     _handlers()()
-    together.wait()
+    together.wait(PATIENCE)
     return os.getpid()
 
 

@@ -1,8 +1,6 @@
-"""From raw historic postings to rows: shape, normaliser and gate, on small hand-made postings and on a real page."""
+"""From raw historic postings to rows: shape, normaliser and gate, on small hand-made postings."""
 
-import gzip
 import json
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,19 +19,8 @@ from shared.datasets import contract
 from shared.datasets.usajobs_historic import raw, tables
 from shared.datasets.usajobs_historic.gate import GATE
 from shared.datasets.usajobs_historic.normalise import LISTS, VERSION, normalise
-from tests.conftest import SHARED_DATA
 
 Posting = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def real_page() -> list[Posting]:
-    """A page as the Historic JOA API sent it: all 164 postings that opened in 2014 and 2015."""
-    page = SHARED_DATA / "usajobs-historicjoa-2014-2015.json.gz"
-    if not page.exists():
-        pytest.skip(f"needs the real page {page.name}, which is on the developers' machines only")
-    postings: list[Posting] = json.loads(gzip.decompress(page.read_bytes()))["data"]
-    return postings
 
 
 def posting(number: object = 1, **fields: object) -> Posting:
@@ -335,67 +322,3 @@ def test_records_with_the_same_number_are_warned_about_and_pass() -> None:
 
 def test_ordinary_records_raise_no_warning() -> None:
     assert warned(posting(1), posting(2)) == {}
-
-
-# The real page, beside an independent reading of its JSON
-
-FLAGS = (
-    "teleworkEligible",
-    "securityClearanceRequired",
-    "supervisoryStatus",
-    "drugTestRequired",
-    "relocationExpensesReimbursed",
-    "disableApplyOnline",
-)
-READINGS: dict[str, Callable[[Any], object]] = {
-    **dict.fromkeys(FLAGS, {"Y": True, "N": False}.__getitem__),
-    **dict.fromkeys(("positionOpenDate", "positionCloseDate", "positionExpireDate"), date.fromisoformat),
-    **dict.fromkeys(("minimumSalary", "maximumSalary"), lambda salary: Decimal(f"{salary:.2f}")),
-}
-
-
-def snake(name: str) -> str:
-    """A field's name as a column's."""
-    if name == "usajobsControlNumber":
-        return "control_number"
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-
-
-def read(name: str, value: Any) -> object:
-    """A value of the real page as it must come out."""
-    if value is None:
-        return None
-    return READINGS[name](value) if name in READINGS else (value.strip() or None if isinstance(value, str) else value)
-
-
-def test_every_value_of_the_real_page_is_in_its_column(real_page: list[Posting]) -> None:
-    found = frame(*real_page).drop(silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, silver.RAW).to_dicts()
-    children = {
-        "hiringPaths": "historic_joa_hiring_path",
-        "jobCategories": "historic_joa_category",
-        "positionLocations": "historic_joa_location",
-    }
-    expected = [
-        {snake(name): read(name, value) for name, value in record.items() if name not in children}
-        | {
-            table: [
-                {"ordinal": n, **{snake(name): read(name, value) for name, value in item.items()}}
-                for n, item in enumerate(record[name], start=1)
-            ]
-            for name, table in children.items()
-        }
-        for record in real_page
-    ]
-    assert found == expected
-    assert len(found) == 164
-    assert sum(len(record[table]) for record in found for table in children.values()) == 269 + 167 + 220
-
-
-def test_the_real_page_passes_the_gate_without_a_warning(real_page: list[Posting]) -> None:
-    assert refused(*real_page) == {}
-    assert warned(*real_page) == {}
-
-
-def test_the_real_page_has_known_values_only(real_page: list[Posting]) -> None:
-    for field, known in raw.KNOWN_VALUES.items():
-        assert {record[field] for record in real_page} <= known
