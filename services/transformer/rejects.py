@@ -12,9 +12,8 @@ from shared import lenient_json, quarantine
 from shared.datasets import contract
 from shared.quarantine import Problem, Rejected
 
-BEGINNING_ONLY = frozenset(
-    ("record_size", "json", "nesting")
-)  # rules of what cannot be parsed, or not be written again
+# Rules of what cannot be parsed, or not be written again.
+BEGINNING_ONLY = frozenset(("record_size", "json", "nesting"))
 
 
 def rejected(origin: Origin, part: Slice, problems: Problems, bounds: Bounds) -> Iterator[Rejected]:
