@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.embedded import applications, postgres, stack
 from infra.embedded.state import State, load
-from shared.topology import BRONZE_PREFIX, SILVER_PREFIX
+from shared.topology import RAW_PREFIXES, SILVER_PREFIX
 
 PATIENCE = 1_800.0  # s
 # Of the way that a row took, not of the row: the number of its object in the ledger, and the sequencer, in place of
@@ -82,7 +82,7 @@ class Lost:
             aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
         )
         found = {}
-        for prefix in (BRONZE_PREFIX, SILVER_PREFIX):
+        for prefix in (*RAW_PREFIXES, SILVER_PREFIX):
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=names["SMELT_BUCKET"], Prefix=prefix)
             found[prefix] = sum(one["Size"] for page in pages for one in page.get("Contents", []))
         with Redis.from_url(names["SMELT_REDIS_URL"]) as cache:

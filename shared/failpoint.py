@@ -20,7 +20,6 @@ log = structlog.get_logger()
 
 POINTS = (
     "message.received",
-    "message.passed_on",
     "object.got",
     "transformer.parsed",
     "transformer.gated",

@@ -15,13 +15,22 @@ from shared import telemetry
 from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
 from shared.telemetry import metrics
-from shared.topology import BRONZE_PREFIX, PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
+from shared.topology import (
+    BRONZE_PREFIX,
+    PLANS_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIXES,
+    REPLAYS_PREFIX,
+    SILVER_PREFIX,
+    UPLOADS_PREFIX,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
+LONG_KEYS = "long-keys"  # in place of a path longer than that
 CHUNK = 1 << 18  # bytes of a stream read at a time
 UNANSWERABLE = {400, 404, 405}  # a malformed version, nothing there, a delete marker
 RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
@@ -186,7 +195,7 @@ def page_key(dataset: str, run_id: str, part: int, page: int) -> str:
 
 def upload_key(dataset: str, name: str) -> str:
     """Where a file that somebody drops lies; any name below this folder will do."""
-    return f"{BRONZE_PREFIX}{dataset}/uploads/{name}"
+    return f"{UPLOADS_PREFIX}{dataset}/{name}"
 
 
 def plan_key(dataset: str, run_id: str) -> str:
@@ -194,35 +203,29 @@ def plan_key(dataset: str, run_id: str) -> str:
     return f"{PLANS_PREFIX}{dataset}/date={run_date(run_id)}/run={run_id}/plan.json"
 
 
-def dataset_of(bronze_key: str) -> str:
-    """The dataset's name in a bronze key. Raises PermanentError where the key has none."""
-    _, _, rest = bronze_key.partition("/")
+def dataset_of(raw_key: str) -> str:
+    """The dataset's name in the key of a page, an upload or a replay. Raises PermanentError where the key has none."""
+    prefix, _, rest = raw_key.partition("/")
     name, slash, _ = rest.partition("/")
-    if not bronze_key.startswith(BRONZE_PREFIX) or not slash or not name:
-        message = f"{bronze_key}: not a bronze key (bronze/<dataset>/…)"
+    if f"{prefix}/" not in RAW_PREFIXES or not slash or not name:
+        message = f"{raw_key}: not the key of raw data ({', '.join(f'{p}<dataset>/…' for p in RAW_PREFIXES)})"
         raise PermanentError(message)
     return name
 
 
 def replay_key(dataset: str, run_id: str, number: int) -> str:
     """Where records go that come back out of quarantine."""
-    return f"{BRONZE_PREFIX}{dataset}/replays/{run_id}/{number:05d}.json"
+    return f"{REPLAYS_PREFIX}{dataset}/{run_id}/{number:05d}.json"
 
 
-def is_replay(bronze_key: str) -> bool:
+def is_replay(raw_key: str) -> bool:
     """Whether the object repeats records out of quarantine."""
-    return _lies_in("replays", bronze_key)
+    return raw_key.startswith(REPLAYS_PREFIX)
 
 
-def is_upload(bronze_key: str) -> bool:
-    """Whether the key is of a file that somebody dropped, rather than of a page that the extractor fetched."""
-    return _lies_in("uploads", bronze_key)
-
-
-def _lies_in(folder: str, bronze_key: str) -> bool:
-    """Whether the key goes on below bronze/<dataset>/<folder>/."""
-    _, _, path = bronze_key.removeprefix(BRONZE_PREFIX).partition("/")
-    return path.startswith(f"{folder}/")
+def is_upload(raw_key: str) -> bool:
+    """Whether the object is a file that somebody dropped, rather than a page that the extractor fetched."""
+    return raw_key.startswith(UPLOADS_PREFIX)
 
 
 def silver_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
@@ -242,6 +245,25 @@ def silver_stem(bronze: ObjectId, transform_version: int) -> str:
 
 def _stem(prefix: str, bronze: ObjectId, transform_version: int) -> str:
     identity = sha256(f"{bronze.bucket}\n{bronze.key}\n{bronze.version}".encode()).hexdigest()[:16]
-    path = bronze.key.removeprefix(BRONZE_PREFIX)
-    folder = path if len(path.encode()) < LONGEST_PATH else f"{dataset_of(bronze.key)}/long-keys"
+    path = _derived_path(bronze.key)
+    folder = path if len(path.encode()) < LONGEST_PATH else f"{dataset_of(bronze.key)}/{LONG_KEYS}"
     return f"{prefix}{folder}/{identity}-v{transform_version}-"
+
+
+def _derived_path(raw_key: str) -> str:
+    """Where what is made of raw data lies: by dataset first, then `uploads/` or `replays/` where it is not of a run."""
+    prefix, _, rest = raw_key.partition("/")
+    if f"{prefix}/" == BRONZE_PREFIX:
+        return rest
+    dataset, _, name = rest.partition("/")
+    return f"{dataset}/{prefix}/{name}"
+
+
+def raw_key_of(derived_key: str) -> str | None:
+    """The raw key that the key of a silver or quarantine object repeats; None where it was too long to be repeated."""
+    path = derived_key.partition("/")[2].rpartition("/")[0]
+    dataset, _, rest = path.partition("/")
+    folder, _, name = rest.partition("/")
+    if rest == LONG_KEYS:
+        return None
+    return f"{folder}/{dataset}/{name}" if f"{folder}/" in RAW_PREFIXES else BRONZE_PREFIX + path

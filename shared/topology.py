@@ -54,7 +54,7 @@ BRONZE: Final = Queue(
     max_receives=5,  # input does not heal by itself: only our own outages are worth waiting for
     visibility=90,
 )
-# What people and operators put into bronze, passed on by the transformer, so that no flood of it holds up a run.
+# Files that people drop and records that operators replay, apart from pages, so that no flood of them holds up a run.
 UPLOADS: Final = Queue(
     "smelt-uploads",
     service="uploads",
@@ -76,11 +76,15 @@ QUEUES: Final = (EXTRACT, BRONZE, UPLOADS, SILVER)
 # Where S3 publishes the event of a new object: {key prefix: queue}. A prefix belongs to exactly one queue.
 NOTIFICATIONS: Final = {
     "bronze/": BRONZE,
+    "uploads/": UPLOADS,
+    "replays/": UPLOADS,
     "silver/": SILVER,
     "quarantine/": SILVER,
     "plans/": SILVER,
 }
-BRONZE_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX, PLANS_PREFIX = NOTIFICATIONS
+BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX, PLANS_PREFIX = NOTIFICATIONS
+# What the transformer reads: pages that the extractor fetched, files that people dropped, records out of quarantine.
+RAW_PREFIXES: Final = (BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX)
 DISCARDED_PREFIX: Final = "discarded/"  # dead letters that an operator took away; no event, nobody consumes it
 GOLD_PREFIX: Final = "gold/"  # what analysts read with tools of their own; no event either
 
@@ -88,6 +92,12 @@ GOLD_PREFIX: Final = "gold/"  # what analysts read with tools of their own; no e
 def queue_of(service: str) -> Queue:
     """The queue that `service` consumes. Raises KeyError for an unknown service."""
     return {queue.service: queue for queue in QUEUES}[service]
+
+
+def queue_for_key(key: str) -> Queue:
+    """The queue that S3 publishes the event of an object to. Raises KeyError for a key outside all prefixes."""
+    prefix, slash, _ = key.partition("/")
+    return NOTIFICATIONS[prefix + slash]
 
 
 def as_json() -> str:

@@ -159,7 +159,7 @@ def _object(dataset: str, at: datetime) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "bucket": "bucket",
-        "key": f"bronze/{dataset}/uploads/{name}.json",
+        "key": f"uploads/{dataset}/{name}.json",
         "version": "v1",
         "transform_version": 1,
         "silver_key": f"silver/{dataset}/{name}.parquet",

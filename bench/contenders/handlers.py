@@ -30,7 +30,7 @@ class Handlers:
         self._bucket = MemoryBucket(settings.bucket)
         s3, known = cast("S3Client", self._bucket), KnownHashes(settings.redis_url.get_secret_value())
         self._transformer = Transformer(s3, settings.bucket, Bounds.of(settings), known)
-        self._loader = Loader(s3, sqs, engine, known, settings.bucket, settings.bronze_queue_url)
+        self._loader = Loader(s3, sqs, engine, known, settings.bucket, {})  # nothing is asked for in full
 
     def refined(self, objects: Iterable[tuple[str, bytes]]) -> Iterator[ObjectId]:
         """What of a run's objects (key, body) the loader is told of: its plan and its silver objects."""

@@ -20,7 +20,7 @@ variable "workers" {
       memory           = optional(number, 4096)
       memory_per_child = optional(number, 3072) # a document of 128 MiB is in memory several times over
       concurrency      = optional(number, 1)    # one a processor: it computes
-      least            = optional(number, 1)    # it passes uploads on, which come at any time
+      least            = optional(number, 1)    # the first page of a run is not to wait for a start
       most             = optional(number, 10)
       backlog_per_task = optional(number, 60) # pages of about a second: a minute's work
       oldest           = optional(number, 300)

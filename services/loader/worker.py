@@ -1,5 +1,6 @@
 """The loader: silver batch, quarantine or run plan in, rows in Postgres out, each object in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from shared.events import IN_FULL, created_event, created_objects
 from shared.known_hashes import KnownHashes
 from shared.objects import ObjectId
 from shared.settings import Settings
+from shared.topology import BRONZE, UPLOADS, queue_for_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,7 +49,7 @@ class Loader:
     engine: Engine
     known: KnownHashes
     bucket: str
-    bronze_queue_url: str
+    raw_queue_urls: Mapping[str, str]  # {queue name: URL}, for objects that are needed in full
 
     def handle(self, message: Message) -> str:
         """Load every object that the event names."""
@@ -62,7 +64,7 @@ class Loader:
             loaded = load(self.s3, self.engine, stored)
         except NeededInFullError as needed:
             self.sqs.send_message(
-                QueueUrl=self.bronze_queue_url,
+                QueueUrl=self.raw_queue_urls[queue_for_key(needed.source.key).name],
                 MessageBody=created_event(needed.source),
                 MessageAttributes={IN_FULL: {"DataType": "String", "StringValue": "1"}},
             )
@@ -79,7 +81,7 @@ def bootstrap(settings: Settings) -> Handler:
         engine=_connect(settings),
         known=KnownHashes(settings.redis_url.get_secret_value()),
         bucket=settings.bucket,
-        bronze_queue_url=settings.bronze_queue_url,
+        raw_queue_urls={queue.name: settings.queue_url(queue) for queue in (BRONZE, UPLOADS)},
     ).handle
 
 

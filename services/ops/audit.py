@@ -6,6 +6,7 @@ A sweeper behind every hand-off: an event that was lost, a message that was drop
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
@@ -20,7 +21,7 @@ from shared.errors import PermanentError
 from shared.events import PageCommand, created_event, created_objects
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
-from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, SILVER_PREFIX
+from shared.topology import PLANS_PREFIX, RAW_PREFIXES, SILVER_PREFIX, queue_for_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -68,16 +69,16 @@ def repair(connections: Connections, missing: Missing) -> int:
     """Send the events and page commands again; how many. Safe at any time: all of them may be handled twice."""
     settings = connections.settings
     for stored in missing.objects:
-        queue = next(queue for prefix, queue in NOTIFICATIONS.items() if stored.key.startswith(prefix))
-        connections.sqs.send_message(QueueUrl=settings.queue_url(queue), MessageBody=created_event(stored))
+        url = settings.queue_url(queue_for_key(stored.key))
+        connections.sqs.send_message(QueueUrl=url, MessageBody=created_event(stored))
     for page in missing.pages:
         connections.sqs.send_message(QueueUrl=settings.extract_queue_url, MessageBody=page.model_dump_json())
     return len(missing.objects) + len(missing.pages)
 
 
 def _silver_stem(stored: ObjectId) -> str | None:
-    """What is made of a bronze object may be a dead letter in its place."""
-    if not stored.key.startswith(BRONZE_PREFIX):
+    """What is made of raw data may be a dead letter in its place."""
+    if not stored.key.startswith(RAW_PREFIXES):
         return None
     try:
         version = contract.normalise(objects.dataset_of(stored.key)).VERSION
@@ -94,7 +95,7 @@ def _objects_in(body: str) -> list[ObjectId]:
 
 
 def _not_loaded(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:
-    for together in versions.listed(s3, bucket, BRONZE_PREFIX):
+    for together in chain.from_iterable(versions.listed(s3, bucket, prefix) for prefix in RAW_PREFIXES):
         whole = whole_objects().where(OBJECT.c.key.in_({stored.object.key for stored in together}))
         known = {(row.key, row.version) for row in connection.execute(whole)}
         if known.issuperset((stored.object.key, stored.object.version) for stored in together):

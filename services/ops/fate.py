@@ -16,9 +16,8 @@ from shared import objects
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
 from shared.errors import PermanentError
 from shared.objects import ObjectId
-from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, PLANS_PREFIX, QUARANTINE_PREFIX, QUEUES, SILVER_PREFIX
+from shared.topology import NOTIFICATIONS, PLANS_PREFIX, QUARANTINE_PREFIX, QUEUES, RAW_PREFIXES, SILVER_PREFIX
 
-LONG = "/long-keys"  # in place of a path that is too long to be repeated
 UNDER_WAY = {True: "under way", False: "missing", None: "unknown"}
 
 
@@ -64,7 +63,7 @@ def fate(connections: Connections, key: str) -> Fate | None:
     under_way = UNDER_WAY[runs.under_way(connections, QUEUES)]
     with connections.database.connect() as connection:
         known = LEDGERS[prefix](connection, key)
-    if prefix == BRONZE_PREFIX:
+    if prefix in RAW_PREFIXES:
         found = tuple(_bronze_versions(stored, known.entries, letters, under_way))
     else:
         found = tuple(_newest(stored, known, letters, under_way))
@@ -81,22 +80,22 @@ class _Known:
     rejected: int = 0
 
 
-def _bronze(connection: Connection, key: str) -> _Known:
+def _raw(connection: Connection, key: str) -> _Known:
     rejected = _rejected(connection, QUARANTINE.c.key == key)
     return _Known(_entries(connection, OBJECT.c.key == key), rejected=rejected)
 
 
 def _silver(connection: Connection, key: str) -> _Known:
     entries = _entries(connection, OBJECT.c.silver_key == key)
-    return _Known(entries, bool(entries), entries[0]["key"] if entries else _made_of(key))
+    return _Known(entries, bool(entries), entries[0]["key"] if entries else objects.raw_key_of(key))
 
 
 def _quarantine(connection: Connection, key: str) -> _Known:
     """All batches of the bronze object count, as the audit has it: an entry does not say which it came with."""
-    of_key = _entries(connection, OBJECT.c.key == _made_of(key))
+    of_key = _entries(connection, OBJECT.c.key == objects.raw_key_of(key))
     mine = [entry for entry in of_key if _quarantine_key(entry) == key]
     if not mine:
-        return _Known((), bronze_key=_made_of(key))
+        return _Known((), bronze_key=objects.raw_key_of(key))
     identity = {name: mine[0][name] for name in ("key", "version", "transform_version")}
     promised = sum(entry["quarantined"] for entry in of_key if identity.items() <= entry.items())
     arrived = _rejected(connection, *(QUARANTINE.c[name] == value for name, value in identity.items()))
@@ -108,7 +107,12 @@ def _plan(connection: Connection, key: str) -> _Known:
     return _Known([row._asdict() for row in found], bool(found))
 
 
-LEDGERS = {BRONZE_PREFIX: _bronze, SILVER_PREFIX: _silver, QUARANTINE_PREFIX: _quarantine, PLANS_PREFIX: _plan}
+LEDGERS = {
+    **dict.fromkeys(RAW_PREFIXES, _raw),
+    SILVER_PREFIX: _silver,
+    QUARANTINE_PREFIX: _quarantine,
+    PLANS_PREFIX: _plan,
+}
 
 
 def _bronze_versions(
@@ -164,19 +168,13 @@ def _rejected(connection: Connection, *mine: ColumnElement[bool]) -> int:
 def _names(letter: DeadLetter, stored: ObjectId) -> bool:
     """Whether a dead letter is about the object, or about what was made of it."""
     stem = None
-    if stored.key.startswith(BRONZE_PREFIX):
+    if stored.key.startswith(RAW_PREFIXES):
         stem = objects.silver_stem(stored, 0).rpartition("0-")[0]  # of any transform version
     return any(
         (named.key == stored.key and named.version in {"", stored.version, stored.etag})
         or (stem is not None and named.key.startswith(stem))
         for named in letter.objects
     )
-
-
-def _made_of(key: str) -> str | None:
-    """The bronze key in the key of what was made of it, unless that was too long to be repeated."""
-    folder = key.partition("/")[2].rpartition("/")[0]
-    return None if folder.endswith(LONG) else BRONZE_PREFIX + folder
 
 
 def _quarantine_key(entry: Entry) -> str:

@@ -17,33 +17,39 @@ from services.ops.versions import Stored
 from shared.database.ops_tables import OBJECT, whole_objects
 from shared.datasets import contract
 from shared.events import IN_FULL, created_event
-from shared.topology import BRONZE_PREFIX, NOTIFICATIONS, SILVER_PREFIX
+from shared.topology import RAW_PREFIXES, SILVER_PREFIX, queue_for_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-SOURCES = {prefix.rstrip("/"): prefix for prefix in (BRONZE_PREFIX, SILVER_PREFIX)}
+BRONZE, SILVER = "bronze", "silver"
+LAYERS = {BRONZE: RAW_PREFIXES, SILVER: (SILVER_PREFIX,)}  # the prefixes of each layer
 ATTRIBUTES: "Mapping[str, Mapping[str, MessageAttributeValueTypeDef]]" = {
-    BRONZE_PREFIX: {IN_FULL: {"DataType": "String", "StringValue": "1"}},  # nothing is left out because it is known
-    SILVER_PREFIX: {},
+    BRONZE: {IN_FULL: {"DataType": "String", "StringValue": "1"}},  # nothing is left out because it is known
+    SILVER: {},
 }
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which objects are meant. `since` and `until` are seconds ago; `key` is what keys begin with in the dataset."""
+    """Which objects are meant. `since` and `until` are seconds ago; `key` is what keys begin with in the dataset.
+
+    The bronze layer has pages (`bronze/`), files (`uploads/`) and records out of quarantine (`replays/`).
+    """
 
     dataset: str
-    prefix: str = BRONZE_PREFIX
+    layer: str = BRONZE
     since: float | None = None
     until: float | None = None
     key: str = ""
 
     @property
-    def path(self) -> str:
-        """What the keys of all objects meant begin with; `key` may be given whole."""
-        folder = f"{self.prefix}{self.dataset}/"
-        return folder + self.key.removeprefix(folder)
+    def paths(self) -> tuple[str, ...]:
+        """What the keys of all objects meant begin with; where `key` is given whole, that alone."""
+        folders = [f"{prefix}{self.dataset}/" for prefix in LAYERS[self.layer]]
+        if self.key.startswith(tuple(folders)):
+            return (self.key,)
+        return tuple(folder + self.key for folder in folders)
 
     def described(self) -> dict[str, object]:
         """What was asked for, for the record."""
@@ -67,11 +73,13 @@ class Found:
 
 def find(connections: Connections, wanted: Filter, now: datetime) -> list[Found]:
     """The objects meant, oldest first. Of bronze every version; of silver the newest, which is of the same bronze."""
-    look = _bronze if wanted.prefix == BRONZE_PREFIX else _silver
+    look = _bronze if wanted.layer == BRONZE else _silver
+    s3, bucket = connections.s3, connections.settings.bucket
     with connections.database.connect() as connection:
         found = [
             one
-            for together in versions.listed(connections.s3, connections.settings.bucket, wanted.path)
+            for path in wanted.paths
+            for together in versions.listed(s3, bucket, path)
             for one in look(connection, wanted.dataset, together)
             if wanted.covers(one.stored, now)
         ]
@@ -89,14 +97,13 @@ def send(
 
     Safe at any time: what is loaded already, by the same transform, is a duplicate without effect.
     """
-    url = connections.settings.queue_url(NOTIFICATIONS[wanted.prefix])
     asked = wanted.described() | ({"rate": rate} if rate else {})
     with replay_record.recorded(connections.database, "reprocess", "sent", asked, len(found)) as tally:
         for one in paced(found, rate):
             connections.sqs.send_message(
-                QueueUrl=url,
+                QueueUrl=connections.settings.queue_url(queue_for_key(one.stored.object.key)),
                 MessageBody=created_event(one.stored.object),
-                MessageAttributes=ATTRIBUTES[wanted.prefix],
+                MessageAttributes=ATTRIBUTES[wanted.layer],
             )
             tally.done += 1
             on_done(1)

@@ -1,4 +1,4 @@
-"""A transformer for what people and operators put into bronze, on a queue of its own (ADR 16)."""
+"""A transformer for uploads and replays, on a queue of its own (ADR 16)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The transformer: bronze object in, silver batches and quarantine out; uploads go on to a queue of their own."""
+"""The transformer: a page, an upload or a replay in, silver batches and quarantine out."""
 
 import io
 import time
@@ -23,7 +23,7 @@ from shared import objects, quarantine, silver, telemetry
 from shared.datasets import contract
 from shared.engine import worker
 from shared.engine.delivery import Handler
-from shared.engine.message import Message, pass_on
+from shared.engine.message import Message
 from shared.events import IN_FULL, created_objects
 from shared.failpoint import failpoint
 from shared.known_hashes import KnownHashes
@@ -32,7 +32,6 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 log = structlog.get_logger()
 
@@ -115,22 +114,6 @@ class Transformer:
             yield Stream(body, len(content.body), content.last_modified, content.metadata)
 
 
-@dataclass(frozen=True)
-class Sorter:
-    """Keeps the queue of runs' pages short: what is not of a run goes on to a queue and a worker of its own."""
-
-    sqs: "SQSClient"
-    uploads_queue_url: str
-    transformer: Transformer
-
-    def handle(self, message: Message) -> str:
-        """Refine pages, pass on events of anything else."""
-        if any(objects.is_upload(one.key) or objects.is_replay(one.key) for one in created_objects(message.body)):
-            pass_on(self.sqs, message, self.uploads_queue_url)
-            return "passed on"
-        return self.transformer.handle(message)
-
-
 def compose(settings: Settings) -> Transformer:
     """The transformer on S3, with Redis for what is known."""
     known = KnownHashes(settings.redis_url.get_secret_value())
@@ -138,9 +121,8 @@ def compose(settings: Settings) -> Transformer:
 
 
 def bootstrap(settings: Settings) -> Handler:
-    """Compose the handler: the transformer, and SQS to pass on what it leaves to others."""
-    sqs = worker.sqs_client(settings.receive_wait)
-    return Sorter(sqs, settings.uploads_queue_url, compose(settings)).handle
+    """Compose the handler."""
+    return compose(settings).handle
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One received SQS message, and the five things that may be done with it."""
+"""One received SQS message, and what may be done with it."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared import telemetry
-from shared.failpoint import failpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -60,16 +59,6 @@ def show_again(sqs: "SQSClient", message: Message, after: float) -> None:
     sqs.change_message_visibility(
         QueueUrl=message.queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=round(after)
     )
-
-
-def pass_on(sqs: "SQSClient", message: Message, queue_url: str) -> None:
-    """Copy the message to another queue: body and attributes as they are, the trace going on.
-
-    A crash before it is deleted leaves both: the copy is then a duplicate, never a loss.
-    """
-    attributes = _attributes({**message.attributes, **telemetry.carrier()})
-    sqs.send_message(QueueUrl=queue_url, MessageBody=message.body, MessageAttributes=attributes)
-    failpoint("message.passed_on")
 
 
 def dead_letter_url(queue_url: str) -> str:

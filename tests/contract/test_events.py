@@ -15,7 +15,7 @@ from shared.objects import ObjectId
 
 CORPUS = Path(__file__).parent / "events"
 BUCKET = "amzn-s3-demo-bucket"
-UPLOADS = "bronze/things/uploads"
+UPLOADS = "uploads/things"
 VERSION = "096fKKXTRTtl3on89fVO.nfljtsv6qko"
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 SEQUENCER = "0055AED6DCD90281E5"
@@ -78,7 +78,7 @@ BAD_BODIES = {
     "a record that is null": '{"Records": [null]}',
     "a record without a name": '{"Records": [{}]}',
     "a record without an object": '{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}',
-    "a key that is a number": json.dumps({"Records": [RECORD]}).replace('"bronze/things/uploads/page.json"', "7"),
+    "a key that is a number": json.dumps({"Records": [RECORD]}).replace('"uploads/things/page.json"', "7"),
     "a key that is not UTF-8": json.dumps({"Records": [RECORD]}).replace("page.json", "%FF.json"),
     "SNS round something else": '{"Type": "Notification", "Message": "hello"}',
     "SNS without a message": '{"Type": "Notification"}',

@@ -135,7 +135,7 @@ def test_a_posting_shows_its_places_history_and_lineage(api: httpx.Client) -> No
         {"position_title": ["Furnace Keeper", "Chief Furnace Keeper"]},
     ]
     (lineage,) = answer["lineage"]
-    assert lineage["key"].startswith("bronze/usajobs_search/uploads/")
+    assert lineage["key"].startswith("uploads/usajobs_search/")
     assert lineage["first_seen_at"] == "2026-01-05T00:00:00Z"
     assert api.get("/v1/postings/44/history").json() == answer["history"]
     assert api.get("/v1/postings/1/history").json() == []

@@ -79,7 +79,7 @@ class Deployment:
 
     def upload(self, name: str, body: bytes, dataset: str = "usajobs_search") -> str:
         """Drop a file as any S3 client does; returns its key."""
-        key = f"bronze/{dataset}/uploads/{name}"
+        key = f"uploads/{dataset}/{name}"
         self.client("s3").put_object(Bucket=self.environment["SMELT_BUCKET"], Key=key, Body=body)
         return key
 

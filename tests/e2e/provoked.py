@@ -65,7 +65,7 @@ class Provoked:
             self.deployment.upload("refused.json", POSTING % 1)
             self.logged("loader", "password authentication failed")
             self.ask_everything()
-        self.deployment.ledger("bronze/usajobs_search/uploads/refused.json")
+        self.deployment.ledger("uploads/usajobs_search/refused.json")
 
     def code_fails(self) -> None:
         """An error that nobody foresaw, at the last attempt: the log has its traceback. No loader works after it."""

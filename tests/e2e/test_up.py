@@ -83,9 +83,7 @@ def test_up_extracts_says_what_landed_works_on_uploads_and_stops_at_ctrl_c(
 
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam")
     assert smelt("upload", str(tmp_path / "letter.txt"), "usajobs_search").returncode == 0
-    terminal.said(
-        "dead letter on smelt-uploads-dlq: bronze/usajobs_search/uploads/letter.txt: PermanentError: neither JSON"
-    )
+    terminal.said("dead letter on smelt-uploads-dlq: uploads/usajobs_search/letter.txt: PermanentError: neither JSON")
     assert smelt("run", "usajobs_search", "--param", "keyword=analyst", "--wait").returncode == 0
     terminal.said("loaded bronze/usajobs_search/date=")
 

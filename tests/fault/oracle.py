@@ -58,7 +58,7 @@ class Oracle:
         choose = rng.choices if ties else rng.sample
         seconds = choose(range(objects * 2), k=objects)  # most out of order
         for n in range(objects):
-            key = f"bronze/{DATASET}/uploads/fault/{self.number}/{rng.randrange(objects * 2 // 3)}.json"
+            key = f"uploads/{DATASET}/fault/{self.number}/{rng.randrange(objects * 2 // 3)}.json"
             wanted = [rng.randrange(postings) for _ in range(rng.randrange(1, postings))]
             records = [_posting(self.number * 1000 + 1 + p, f"title {rng.randrange(4)}", p % 3) for p in wanted]
             bad = sum(rng.random() < BAD_SHARE for _ in records)
@@ -78,7 +78,7 @@ class Oracle:
     def losses(self, database: Engine, versions: tuple[int, ...] = (VERSION,)) -> list[str]:
         """Everything that is not as it must be; empty if all obligations are met."""
         with database.connect() as connection:
-            scope = {"keys": f"bronze/{DATASET}/uploads/fault/{self.number}/%"}
+            scope = {"keys": f"uploads/{DATASET}/fault/{self.number}/%"}
             objects = connection.execute(text("select * from ops.object where key like :keys"), scope).all()
             rejected = connection.scalar(text("select count(*) from ops.quarantine where key like :keys"), scope)
             low = self.number * 1000

@@ -91,7 +91,7 @@ class Pipeline:
     def refined(self) -> list[str]:
         """What the transformer does with what is there, while no loader works."""
         transformer = transforming.compose(self.connections.settings)
-        return [transformer.handle(message) for message in self.taken(BRONZE)]
+        return [transformer.handle(message) for queue in (BRONZE, UPLOADS) for message in self.taken(queue)]
 
     def taken(self, queue: Queue) -> Iterator[Message]:
         """Up to ten messages, taken off it once they are handled."""

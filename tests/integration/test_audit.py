@@ -24,6 +24,7 @@ from shared.engine.message import dead_letter_url
 from shared.events import created_event, created_objects
 from shared.objects import Content, ObjectId
 from shared.run_plan import RunPlan
+from shared.topology import QUEUES
 
 pytestmark = pytest.mark.integration
 
@@ -51,7 +52,7 @@ def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Conne
 
 def _purge(connections: Connections) -> None:
     settings = connections.settings
-    for url in (settings.extract_queue_url, settings.bronze_queue_url, settings.silver_queue_url):
+    for url in map(settings.queue_url, QUEUES):
         connections.sqs.purge_queue(QueueUrl=url)
         connections.sqs.purge_queue(QueueUrl=dead_letter_url(url))
 
@@ -79,27 +80,27 @@ def found(connections: Connections) -> set[tuple[str, str]]:
 
 
 def test_what_is_loaded_is_not_missing(connections: Connections) -> None:
-    process(connections, page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN))
+    process(connections, page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN))
     assert audit.audit(connections) == Missing((), ())
 
 
 def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: Connections) -> None:
-    first = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD)
-    second = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, GOOD)
+    first = page(connections, f"uploads/{DATASET}/a.json", GOOD)
+    second = page(connections, f"uploads/{DATASET}/a.json", GOOD, GOOD)
     assert found(connections) == {(first.key, first.version), (second.key, second.version)}
     process(connections, second, quarantine=False)
     assert found(connections) == {(first.key, first.version)}
 
 
 def test_a_deleted_silver_object_is_made_again(connections: Connections) -> None:
-    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD)
+    bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD)
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     connections.s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, VERSION, 1))
     assert found(connections) == {(bronze.key, bronze.version)}
 
 
 def test_a_quarantine_object_that_never_arrived_is_found(connections: Connections) -> None:
-    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN)
+    bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN)
     process(connections, bronze, quarantine=False)
     assert {key for key, _ in found(connections)} == {objects.quarantine_key(bronze, VERSION, 1)}
 
@@ -114,7 +115,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connections: Connections, lost: int) -> None:
     lines = [json.dumps({**GOOD, "MatchedObjectId": str(n)}) for n in range(1, 6)]
-    bronze = put(connections, f"bronze/{DATASET}/uploads/a.jsonl", "\n".join(lines).encode())
+    bronze = put(connections, f"uploads/{DATASET}/a.jsonl", "\n".join(lines).encode())
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     for batch in {1, 2, 3} - {lost}:
         key = objects.silver_key(bronze, VERSION, batch)
@@ -128,7 +129,7 @@ def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connecti
 
 @pytest.mark.usefixtures("_small_batches")
 def test_the_quarantine_of_one_batch_among_several_is_found(connections: Connections) -> None:
-    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, BROKEN, BROKEN, GOOD, GOOD)
+    bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN, BROKEN, GOOD, GOOD)
     process(connections, bronze, quarantine=False)
     both = [objects.quarantine_key(bronze, VERSION, batch) for batch in (1, 2)]
     assert {key for key, _ in found(connections)} == set(both)
@@ -139,7 +140,7 @@ def test_the_quarantine_of_one_batch_among_several_is_found(connections: Connect
 
 @pytest.mark.usefixtures("_small_batches")
 def test_an_object_one_of_whose_batches_is_a_dead_letter_is_not_missing(connections: Connections) -> None:
-    bronze = page(connections, f"bronze/{DATASET}/uploads/a.json", GOOD, GOOD, GOOD)
+    bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, GOOD, GOOD)
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     second = ObjectId(bronze.bucket, objects.silver_key(bronze, VERSION, 2))
     connections.sqs.send_message(
@@ -201,19 +202,19 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
 
 
 def test_what_waits_as_a_dead_letter_is_not_missing(connections: Connections) -> None:
-    poison = put(connections, f"bronze/{DATASET}/uploads/poison.json", b"not JSON")
+    poison = put(connections, f"uploads/{DATASET}/poison.json", b"not JSON")
     assert found(connections) == {(poison.key, poison.version)}
     connections.sqs.send_message(
-        QueueUrl=dead_letter_url(connections.settings.bronze_queue_url), MessageBody=created_event(poison)
+        QueueUrl=dead_letter_url(connections.settings.uploads_queue_url), MessageBody=created_event(poison)
     )
     assert found(connections) == set()
 
 
 def test_a_repair_sends_what_the_workers_understand(connections: Connections) -> None:
-    stored = page(connections, f"bronze/{DATASET}/uploads/a b+c.json", GOOD)
+    stored = page(connections, f"uploads/{DATASET}/a b+c.json", GOOD)
     _purge(connections)
     assert audit.repair(connections, audit.audit(connections)) == 1
-    messages = connections.sqs.receive_message(QueueUrl=connections.settings.bronze_queue_url).get("Messages", [])
+    messages = connections.sqs.receive_message(QueueUrl=connections.settings.uploads_queue_url).get("Messages", [])
     assert [created_objects(message["Body"]) for message in messages] == [
         [ObjectId(stored.bucket, stored.key, stored.version_id, audit.audit(connections).objects[0].etag)]
     ]

@@ -14,14 +14,14 @@ from services.ops.audit import Missing
 from shared import objects
 from shared.datasets import contract
 from shared.events import created_event
-from shared.topology import BRONZE, EXTRACT, SILVER
+from shared.topology import BRONZE, EXTRACT, SILVER, UPLOADS
 from tests.conftest import smelt_command
 from tests.integration.letters import bury
 from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
 
 pytestmark = pytest.mark.integration
 
-UPLOAD = f"bronze/{DATASET}/uploads/{{}}.json"
+UPLOAD = f"uploads/{DATASET}/{{}}.json"
 HOUR = timedelta(hours=1)
 CLEAN = Missing((), ())
 
@@ -109,7 +109,7 @@ def test_what_is_lost_is_found_repaired_and_then_nothing_is_missing(
 
 def test_only_what_is_young_is_missing_where_asked(pipeline: Pipeline) -> None:
     pipeline.put(UPLOAD.format("old"), posting(1))
-    pipeline.drop(BRONZE)
+    pipeline.drop(UPLOADS)
     time.sleep(1.1)  # S3's clock is what is compared with, not a limit of this test
     young = pipeline.put(UPLOAD.format("young"), posting(2))
     everything = {stored.key for stored in audit.audit(pipeline.connections, HOUR).objects}

@@ -224,7 +224,7 @@ def test_shapes_and_keys_are_forgotten_once_they_have_been_compared(database: En
 
 def upload(*postings: dict[str, Any], name: str = "a.json", **fields: Any) -> Content:
     """A file, or a batch of one."""
-    return silver_object(list(postings), key=f"bronze/{DATASET}/uploads/{name}", **fields)
+    return silver_object(list(postings), key=f"uploads/{DATASET}/{name}", **fields)
 
 
 def test_an_upload_is_compared_once_all_of_it_is_there(database: Engine) -> None:
@@ -232,7 +232,7 @@ def test_an_upload_is_compared_once_all_of_it_is_there(database: Engine) -> None
     assert baseline(database, "MatchedObjectId") == {}
     load(database, upload(*records(*range(16, 31), Future=1), batch=2))
     assert baseline(database, "MatchedObjectId") == {"string": 1.0}
-    assert drifts(database) == [(f"bronze/{DATASET}/uploads/a.json", "unknown_field", "Future", "number", 15)]
+    assert drifts(database) == [(f"uploads/{DATASET}/a.json", "unknown_field", "Future", "number", 15)]
 
 
 def test_an_upload_whose_last_two_batches_are_loaded_at_once_is_compared_too(database: Engine) -> None:
@@ -248,7 +248,7 @@ def test_an_upload_whose_last_two_batches_are_loaded_at_once_is_compared_too(dat
 
 def test_a_replay_is_no_upload_to_compare(database: Engine) -> None:
     repeated = Replayed(
-        source=ObjectId("bucket", f"bronze/{DATASET}/uploads/a.json", version_id="1"),
+        source=ObjectId("bucket", f"uploads/{DATASET}/a.json", version_id="1"),
         transform_version=1,
         observed_at=MONDAY,
         indexes=(0,),

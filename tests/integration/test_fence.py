@@ -15,7 +15,7 @@ from tests.integration.test_loader import DATASET, MONDAY, load, posting, silver
 
 pytestmark = pytest.mark.integration
 
-KEYS = [f"bronze/{DATASET}/uploads/{name}.json" for name in ("one", "two")]
+KEYS = [f"uploads/{DATASET}/{name}.json" for name in ("one", "two")]
 
 
 def test_no_order_number_or_delay_of_events_makes_a_row_older(database: Engine) -> None:

@@ -52,7 +52,7 @@ def silver_object(
     postings: list[dict[str, Any]],
     observed_at: datetime = MONDAY,
     *,
-    key: str = f"bronze/{DATASET}/uploads/page.json",
+    key: str = f"uploads/{DATASET}/page.json",
     sequencer: str = "0A",
     page: int | None = None,
     **header: Any,
@@ -181,7 +181,7 @@ def test_any_order_of_arrival_gives_the_same_tables(database: Engine, order: tup
     contents = [
         silver_object([posting(1, "first"), posting(2)], MONDAY, sequencer="0A"),
         silver_object([posting(1, "second")], MONDAY, sequencer="0A1"),
-        silver_object([posting(1, "other key"), posting(3)], MONDAY, key=f"bronze/{DATASET}/uploads/other.json"),
+        silver_object([posting(1, "other key"), posting(3)], MONDAY, key=f"uploads/{DATASET}/other.json"),
         silver_object([posting(1, "fourth", places=0), posting(2, "two")], TUESDAY),
     ]
     for n in order:
@@ -249,7 +249,7 @@ def test_loaders_with_overlapping_pages_neither_deadlock_nor_lose(database: Engi
         silver_object(
             [posting(number, f"version {n}") for number in range(1 + (n % 3) * 50, 301)],
             MONDAY + timedelta(minutes=n),
-            key=f"bronze/{DATASET}/uploads/{n}.json",
+            key=f"uploads/{DATASET}/{n}.json",
         )
         for n in range(12)
     ]

@@ -15,7 +15,7 @@ from tests.integration.test_loader import DATASET, MONDAY, TUESDAY, WEDNESDAY, l
 
 pytestmark = pytest.mark.integration
 
-BAD = f"bronze/{DATASET}/uploads/bad.json"
+BAD = f"uploads/{DATASET}/bad.json"
 
 
 def rejected(key: str | None, seen_at: datetime, index: int = 0, **fields: Any) -> Rejected:
@@ -42,7 +42,7 @@ def reject(database: Engine, *entries: Rejected) -> None:
 
 def seen(database: Engine, number: int, at: datetime, **fields: Any) -> None:
     """The record was there, in good order."""
-    load(database, silver_object([posting(number)], at, key=f"bronze/{DATASET}/uploads/good.json", **fields))
+    load(database, silver_object([posting(number)], at, key=f"uploads/{DATASET}/good.json", **fields))
 
 
 def closed(database: Engine) -> list[tuple[int, str | None]]:
@@ -134,7 +134,7 @@ def test_a_replay_under_another_transform_closes_nothing_of_this_one(database: E
 def test_what_is_replayed_does_not_overwrite_what_was_seen_since(database: Engine) -> None:
     load(database, silver_object([posting(1, "newer")], TUESDAY))
     reject(database, rejected("1", MONDAY))
-    old = silver_object([posting(1, "older")], MONDAY, key=f"bronze/{DATASET}/replays/r/1.json", replay=replayed(0))
+    old = silver_object([posting(1, "older")], MONDAY, key=f"replays/{DATASET}/r/1.json", replay=replayed(0))
     load(database, old)
     assert titles(database) == {1: "newer"}
 

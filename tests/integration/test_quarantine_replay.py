@@ -136,7 +136,7 @@ def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
 
 def replays() -> list[str]:
     """Keys of all replay objects, the oldest first."""
-    prefix = f"bronze/{DATASET}/replays/"
+    prefix = f"replays/{DATASET}/"
     found = boto3.client("s3").list_objects_v2(Bucket=load_settings().bucket, Prefix=prefix)["Contents"]
     return sorted(one["Key"] for one in found)
 

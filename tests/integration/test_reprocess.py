@@ -13,17 +13,17 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.ops import audit, reprocess, versions
-from services.ops.reprocess import Filter, Found
+from services.ops.reprocess import LAYERS, Filter, Found
 from shared.datasets.usajobs_search import normalise
 from shared.events import IN_FULL, created_objects
-from shared.topology import BRONZE, BRONZE_PREFIX, SILVER, SILVER_PREFIX
+from shared.topology import BRONZE, SILVER, UPLOADS, UPLOADS_PREFIX
 from tests.conftest import smelt_command
 from tests.integration.letters import waiting
 from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
 
 pytestmark = pytest.mark.integration
 
-UPLOAD = f"bronze/{DATASET}/uploads/a.json"
+UPLOAD = f"uploads/{DATASET}/a.json"
 SECOND = datetime(2026, 1, 5, 12, tzinfo=UTC)
 EVERYTHING = Filter(DATASET)
 
@@ -62,15 +62,15 @@ def records(pipeline: Pipeline, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
-@pytest.mark.parametrize("prefix", [BRONZE_PREFIX, SILVER_PREFIX])
-def test_twice_leaves_every_row_as_it_is(pipeline: Pipeline, prefix: str) -> None:
+@pytest.mark.parametrize("layer", LAYERS)
+def test_twice_leaves_every_row_as_it_is(pipeline: Pipeline, layer: str) -> None:
     filled(pipeline)
     before = pipeline.digest()
-    wanted = Filter(DATASET, prefix)
+    wanted = Filter(DATASET, layer)
     for _ in range(2):
         assert again(pipeline, wanted) == 4
         outcomes = pipeline.work()
-        assert set(outcomes) <= {"duplicate", "passed on", "refined", "quarantined"}
+        assert set(outcomes) <= {"duplicate", "refined", "quarantined"}
         assert outcomes.count("duplicate") == 4
         assert pipeline.digest() == before
     assert records(pipeline, "select count(*) from ops.object") == [(4,)]
@@ -106,7 +106,7 @@ def test_what_the_ledger_has_lost_is_loaded_from_silver(pipeline: Pipeline, data
     before = pipeline.digest(left_out=ours)
     with database.begin() as connection:
         connection.execute(text("truncate ops.object, silver.job, silver.job_last_seen cascade"))
-    assert again(pipeline, Filter(DATASET, SILVER_PREFIX)) == 4
+    assert again(pipeline, Filter(DATASET, reprocess.SILVER)) == 4
     pipeline.work()
     assert pipeline.digest(left_out=ours) == before
 
@@ -157,9 +157,9 @@ def test_interrupted_it_is_on_record_and_once_more_does_the_rest(pipeline: Pipel
 
 def test_from_bronze_everything_is_asked_for_in_full_and_with_what_orders_it(pipeline: Pipeline) -> None:
     first, second = (pipeline.put(UPLOAD, posting(1, title)) for title in ("Founder", "Caster"))
-    pipeline.drop(BRONZE)
+    pipeline.drop(UPLOADS)
     again(pipeline, rate=1_000.0)
-    messages = waiting(pipeline.connections, BRONZE)
+    messages = waiting(pipeline.connections, UPLOADS)
     assert [message[IN_FULL] for message in messages] == ["1", "1"]
     sent = [stored for message in messages for stored in created_objects(message["body"])]
     assert {(stored.version, stored.sequencer) for stored in sent} == {
@@ -177,7 +177,7 @@ def test_two_versions_of_the_same_second_end_as_the_newer_whatever_was_lost(
     pipeline.put(UPLOAD, posting(1, "Founder"))
     pipeline.work()
     pipeline.put(UPLOAD, posting(1, "Caster"))
-    pipeline.drop(BRONZE)
+    pipeline.drop(UPLOADS)
     missing = audit.audit(pipeline.connections)
     assert len(missing.objects) == 1
     audit.repair(pipeline.connections, missing)
@@ -196,7 +196,7 @@ def test_an_object_that_comes_later_is_above_what_was_made_up(
     monkeypatch.setattr("services.transformer.origin.observed_at", lambda *_: SECOND)
     for title in ("Founder", "Caster"):
         pipeline.put(UPLOAD, posting(1, title))
-    pipeline.drop(BRONZE)
+    pipeline.drop(UPLOADS)
     audit.repair(pipeline.connections, audit.audit(pipeline.connections))
     pipeline.work()
     pipeline.put(UPLOAD, posting(1, "Moulder"))
@@ -207,12 +207,12 @@ def test_an_object_that_comes_later_is_above_what_was_made_up(
 def test_versions_of_a_key_are_together_and_the_oldest_first(pipeline: Pipeline) -> None:
     put = [pipeline.put(key, posting(1)) for key in (UPLOAD, f"{UPLOAD}.b", UPLOAD) for _ in range(2)]
     s3, bucket = pipeline.connections.s3, pipeline.connections.settings.bucket
-    listed = [one.object.version for together in versions.listed(s3, bucket, BRONZE_PREFIX) for one in together]
+    listed = [one.object.version for together in versions.listed(s3, bucket, UPLOADS_PREFIX) for one in together]
     assert listed == [stored.version for stored in (*put[:2], *put[4:], *put[2:4])]
 
 
 def test_the_oldest_is_sent_first_whatever_its_key(pipeline: Pipeline) -> None:
-    put = [pipeline.put(f"bronze/{DATASET}/uploads/{name}.json", posting(1)) for name in "cabac"]
+    put = [pipeline.put(f"uploads/{DATASET}/{name}.json", posting(1)) for name in "cabac"]
     assert [one.stored.object.version for one in found(pipeline)] == [stored.version for stored in put]
 
 
@@ -220,7 +220,7 @@ def test_the_oldest_is_sent_first_whatever_its_key(pipeline: Pipeline) -> None:
     ("wanted", "number"),
     [
         (EVERYTHING, 4),
-        (Filter(DATASET, key="uploads/"), 2),
+        (Filter(DATASET, key=f"uploads/{DATASET}/"), 2),
         (Filter(DATASET, key=UPLOAD), 2),
         (Filter(DATASET, key="date="), 2),
         (Filter(DATASET, since=3_600.0), 4),
@@ -237,18 +237,18 @@ def test_only_what_is_meant_is_found(pipeline: Pipeline, wanted: Filter, number:
 def test_the_command_says_what_it_would_do_and_does_it_once_it_may(pipeline: Pipeline) -> None:
     filled(pipeline)
     smelt = smelt_command(Path(pipeline.connections.settings.home))
-    asked = ("reprocess", "--dataset", DATASET, "--key", "uploads/")
+    asked = ("reprocess", "--dataset", DATASET, "--key", f"uploads/{DATASET}/")
     dry = smelt(*asked, "--dry-run")
     assert (dry.returncode, "nothing changes: 2" in dry.stdout) == (0, True), dry
     assert smelt(*asked).returncode == 2
-    assert waiting(pipeline.connections, BRONZE) == []
+    assert waiting(pipeline.connections, UPLOADS) == []
     done = smelt(*asked, "--rate", "50/s", "--yes", "--json")
     assert done.returncode == 0, done
     told = json.loads(done.stdout)
     assert (told["found"], told["loaded_by_this_version"], told["sent"]) == (2, 2, 2)
-    assert len(waiting(pipeline.connections, BRONZE)) == 2
+    assert len(waiting(pipeline.connections, UPLOADS)) == 2
     asked_for = records(pipeline, "select filter from ops.replay")[0][0]
-    assert asked_for == {"dataset": DATASET, "prefix": "bronze/", "key": "uploads/", "rate": 50.0}
+    assert asked_for == {"dataset": DATASET, "layer": "bronze", "key": f"uploads/{DATASET}/", "rate": 50.0}
     wrong = smelt(*asked, "--from", "gold")
     assert (wrong.returncode, wrong.stderr) == (1, "smelt: --from takes bronze or silver, not 'gold'\n")
     assert waiting(pipeline.connections, SILVER) == []

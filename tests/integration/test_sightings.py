@@ -40,7 +40,7 @@ class Pipeline:
         body = orjson.dumps({"response": {"headers": {"Date": format_datetime(self.clock)}, "payload": payload}})
         stored = self.s3.put_object(Bucket=self.settings.bucket, Key=key, Body=body)
         bronze = ObjectId(self.settings.bucket, key, stored["VersionId"], sequencer="0A")
-        self.sqs.purge_queue(QueueUrl=self.settings.bronze_queue_url)  # the event that S3 sent: ours has a sequencer
+        self.sqs.purge_queue(QueueUrl=self.settings.uploads_queue_url)  # the event that S3 sent: ours has a sequencer
         return self.follow(bronze, {})
 
     def follow(self, bronze: ObjectId, attributes: Mapping[str, str]) -> list[str]:
@@ -49,7 +49,7 @@ class Pipeline:
         outcomes.append(self.load(_message(batch, {})))
         if outcomes[-1] == "needed in full":
             (asked,) = self.sqs.receive_message(
-                QueueUrl=self.settings.bronze_queue_url, MessageAttributeNames=["All"], WaitTimeSeconds=5
+                QueueUrl=self.settings.uploads_queue_url, MessageAttributeNames=["All"], WaitTimeSeconds=5
             )["Messages"]
             assert asked["Body"] == created_event(bronze)
             outcomes += self.follow(bronze, dict.fromkeys(asked["MessageAttributes"], "1"))

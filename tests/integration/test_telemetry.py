@@ -72,7 +72,7 @@ def logged(folder: Path, service: str, event: str) -> list[dict[str, Any]]:
 
 
 def upload(connections: Connections, name: str, body: bytes, **metadata: str) -> str:
-    key = f"bronze/{DATASET}/uploads/telemetry/{name}"
+    key = f"uploads/{DATASET}/telemetry/{name}"
     connections.s3.put_object(Bucket=connections.settings.bucket, Key=key, Body=body, Metadata=metadata)
     return key
 
@@ -149,7 +149,7 @@ def test_the_trace_of_an_upload_begins_with_its_message(connections: Connections
         eventually(in_ledger(connections, key))
         eventually(lambda: logged(tmp_path, "loader", "message.settled")[1:])
     row = committed(collector, outcome="loaded")
-    assert collector.ancestry(row) == [*COMMIT, "uploads.message", "transformer.message"]
+    assert collector.ancestry(row) == [*COMMIT, "uploads.message"]
     assert (row.attributes["inserted"], row.attributes["quarantined"]) == (4, 1)
     assert committed(collector, outcome="quarantined").trace == row.trace
     assert collector.named("transformer.transform", valid=4, quarantined=1)[0].trace == row.trace

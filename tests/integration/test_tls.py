@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 HOST = "127.0.0.1"
 ELSEWHERE = "database.elsewhere.example"
-KEY = "bronze/usajobs_search/uploads/over-tls.json"
+KEY = "uploads/usajobs_search/over-tls.json"
 
 
 @dataclass(frozen=True)

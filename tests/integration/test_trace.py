@@ -19,7 +19,7 @@ from shared.datasets import contract
 from shared.errors import PermanentError
 from shared.events import created_event
 from shared.objects import ObjectId
-from shared.topology import BRONZE, SILVER
+from shared.topology import SILVER, UPLOADS
 from shared.version import VERSION as RELEASE
 from tests.conftest import smelt_command
 from tests.integration.letters import bury
@@ -27,7 +27,7 @@ from tests.integration.pipeline import BROKEN, DATASET, RUN, URL, Pipeline, empt
 
 pytestmark = pytest.mark.integration
 
-UPLOAD = f"bronze/{DATASET}/uploads/a.json"
+UPLOAD = f"uploads/{DATASET}/a.json"
 VERSION = contract.normalise(DATASET).VERSION
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -148,7 +148,7 @@ def test_a_replayed_record_names_the_object_that_it_was_seen_in(pipeline: Pipeli
 @pytest.mark.parametrize("key", ["smelters,12", "smelters\t12", "smelters, 12"])
 def test_a_key_of_several_columns_has_commas_or_tabs_between_its_parts(pipeline: Pipeline, key: str) -> None:
     body = b"list,code,label\nsmelters,12,Head smelter\n"
-    pipeline.put_body("bronze/reference_table/uploads/list.csv", body)
+    pipeline.put_body("uploads/reference_table/list.csv", body)
     pipeline.work()
     (found,) = traced(pipeline, key)
     assert (found.dataset, found.natural_key) == ("reference_table", "smelters\t12")
@@ -157,7 +157,7 @@ def test_a_key_of_several_columns_has_commas_or_tabs_between_its_parts(pipeline:
 def test_a_key_that_several_datasets_know_is_shown_for_each(pipeline: Pipeline) -> None:
     pipeline.put(UPLOAD, posting(1))
     historic = {"usajobsControlNumber": 1, "positionTitle": "Smelter"}
-    pipeline.put_body("bronze/usajobs_historic/uploads/a.json", json.dumps({"data": [historic]}).encode())
+    pipeline.put_body("uploads/usajobs_historic/a.json", json.dumps({"data": [historic]}).encode())
     pipeline.work()
     assert [found.dataset for found in traced(pipeline, "1")] == ["usajobs_historic", DATASET]
     assert [found.dataset for found in traced(pipeline, "1", DATASET)] == [DATASET]
@@ -188,7 +188,7 @@ def test_each_version_of_an_object_has_a_fate_of_its_own(pipeline: Pipeline) -> 
     pipeline.work()
     pipeline.put(UPLOAD, posting(2))
     assert state(pipeline, UPLOAD) == ["loaded", "under way"]
-    pipeline.drop(BRONZE)
+    pipeline.drop(UPLOADS)
     assert state(pipeline, UPLOAD) == ["loaded", "missing"]
 
 
@@ -206,7 +206,7 @@ def test_what_is_a_dead_letter_is_not_missing(pipeline: Pipeline) -> None:
     bronze = pipeline.put(UPLOAD, posting(1))
     other = pipeline.put(f"{UPLOAD}.b", posting(2))
     silver = ObjectId(bronze.bucket, objects.silver_key(other, VERSION, 1))
-    pipeline.drop(BRONZE)
+    pipeline.drop(UPLOADS)
     bury(pipeline.connections, created_event(bronze))
     bury(pipeline.connections, created_event(silver), SILVER)
     assert state(pipeline, bronze.key) == state(pipeline, other.key) == ["dead letter"]

@@ -55,7 +55,7 @@ def transformer(backends: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) ->
 
 def put(transformer: Transformer, name: str, body: bytes, **metadata: str) -> ObjectId:
     """Store an upload of this test's own, or a page where the name has a folder."""
-    key = f"bronze/{DATASET}/{name}" if "/" in name else f"bronze/{DATASET}/uploads/transformer/{name}"
+    key = f"bronze/{DATASET}/{name}" if "/" in name else f"uploads/{DATASET}/transformer/{name}"
     stored = transformer.s3.put_object(Bucket=transformer.bucket, Key=key, Body=body, Metadata=metadata)
     return ObjectId(transformer.bucket, key, stored["VersionId"])
 
@@ -85,9 +85,8 @@ def versions(transformer: Transformer, key: str) -> int:
 
 def load(transformer: Transformer, database: Engine, bronze: ObjectId) -> None:
     """Everything that was made of an object."""
-    path = bronze.key.removeprefix("bronze/")
-    for prefix in ("silver/", "quarantine/"):
-        for key in sorted(objects.keys(transformer.s3, bronze.bucket, f"{prefix}{path}/")):
+    for made_of in (objects.silver_key(bronze, VERSION, 1), objects.quarantine_key(bronze, VERSION, 1)):
+        for key in sorted(objects.keys(transformer.s3, bronze.bucket, f"{made_of.rpartition('-')[0]}-")):
             loader.load(transformer.s3, database, ObjectId(bronze.bucket, key))
 
 

@@ -16,6 +16,7 @@ from shared.objects import (
     page_key,
     plan_key,
     quarantine_key,
+    raw_key_of,
     replay_key,
     run_date,
     silver_key,
@@ -26,7 +27,7 @@ from shared.objects import (
 KeyOf = Callable[[ObjectId, int, int], str]
 
 RUN = "20250903T120000Z-0badcafe"
-BRONZE = ObjectId("lake", "bronze/things/uploads/a.json", version_id="v1", etag="e1", sequencer="01")
+BRONZE = ObjectId("lake", "uploads/things/a.json", version_id="v1", etag="e1", sequencer="01")
 NASTY = ["../../etc/passwd", "a b+c%2B", "ünï/ç😀dé", "..", "/", "a//b", "silver/x", "bronze/bronze/", "\x00"]
 
 
@@ -65,38 +66,39 @@ def test_a_plan_lies_under_its_dataset_day_and_run() -> None:
     assert plan_key("things", RUN) == "plans/things/date=2025-09-03/run=20250903T120000Z-0badcafe/plan.json"
 
 
-@pytest.mark.parametrize("key", ["bronze/things/uploads/a.json", "bronze/things/b", "bronze/things/"])
-def test_the_dataset_is_the_first_folder_of_a_bronze_key(key: str) -> None:
+@pytest.mark.parametrize(
+    "key", ["uploads/things/a.json", "bronze/things/b", "bronze/things/", "replays/things/run/1.json"]
+)
+def test_the_dataset_is_the_first_folder_of_a_raw_key(key: str) -> None:
     assert dataset_of(key) == "things"
 
 
 @pytest.mark.parametrize(
-    "key", ["", "bronze", "bronze/", "bronze/things", "bronze//a", "silver/things/a", "/bronze/a/b"]
+    "key", ["", "bronze", "bronze/", "bronze/things", "uploads//a", "silver/things/a", "/bronze/a/b"]
 )
 def test_a_key_without_a_dataset_is_refused_by_name(key: str) -> None:
-    with pytest.raises(PermanentError, match=f"^{key}: not a bronze key"):
+    with pytest.raises(PermanentError, match=f"^{key}: not the key of raw data"):
         dataset_of(key)
 
 
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        ("bronze/things/uploads/a.json", True),
-        ("bronze/things/uploads/deep/er/a.json", True),
+        ("uploads/things/a.json", True),
+        ("uploads/things/deep/er/a.json", True),
         (page_key("things", RUN, 1, 1), False),
-        ("bronze/things/uploads.json", False),
-        ("bronze/things/uploads", False),
+        ("uploads", False),
         ("bronze/", False),
         ("", False),
-        ("bronze/things/date=2025-09-03/uploads/a.json", False),
+        ("bronze/things/uploads/a.json", False),
     ],
 )
-def test_only_what_lies_in_the_uploads_folder_of_a_dataset_is_an_upload(key: str, *, expected: bool) -> None:
+def test_only_what_lies_below_the_prefix_of_uploads_is_an_upload(key: str, *, expected: bool) -> None:
     assert is_upload(key) is expected
 
 
 def test_a_file_that_is_dropped_lies_in_the_uploads_folder_under_its_own_name() -> None:
-    assert upload_key("things", "deep/a b.json") == "bronze/things/uploads/deep/a b.json"
+    assert upload_key("things", "deep/a b.json") == "uploads/things/deep/a b.json"
 
 
 def test_the_version_is_s3_s_or_else_the_etag() -> None:
@@ -115,7 +117,7 @@ def test_another_version_bucket_key_transform_or_batch_gives_another_key(key_of:
         ObjectId("lake", BRONZE.key, version_id="v2"),
         ObjectId("lake", BRONZE.key, etag="e1"),
         ObjectId("pond", BRONZE.key, version_id="v1"),
-        ObjectId("lake", "bronze/things/uploads/b.json", version_id="v1"),
+        ObjectId("lake", "uploads/things/b.json", version_id="v1"),
     ]
     keys = [
         key_of(BRONZE, 1, 1),
@@ -144,11 +146,11 @@ def test_the_batches_of_an_object_and_of_no_other_share_a_stem() -> None:
     ("key", "expected"),
     [
         (replay_key("things", RUN, 1), True),
-        ("bronze/things/uploads/replays/a.json", False),
-        ("bronze/things/replays.json", False),
+        ("uploads/things/replays/a.json", False),
+        ("bronze/things/replays/a.json", False),
     ],
 )
-def test_only_what_lies_in_the_replays_folder_of_a_dataset_is_a_replay(key: str, *, expected: bool) -> None:
+def test_only_what_lies_below_the_prefix_of_replays_is_a_replay(key: str, *, expected: bool) -> None:
     assert is_replay(key) is expected
     assert not (is_replay(key) and is_upload(key))
 
@@ -166,3 +168,15 @@ def test_no_key_leads_out_of_its_prefix(name: str) -> None:
     assert quarantine_key(bronze, 1, 1).startswith(f"quarantine/{name}/")
     assert page_key(name, RUN, 1, 1).startswith(f"bronze/{name}/date=")
     assert plan_key(name, RUN).startswith(f"plans/{name}/date=")
+
+
+@pytest.mark.parametrize("key_of", [silver_key, quarantine_key])
+@pytest.mark.parametrize(
+    "key", [page_key("things", RUN, 1, 1), upload_key("things", "deep/a b.json"), replay_key("things", RUN, 7)]
+)
+def test_the_key_of_what_is_made_tells_what_it_was_made_of(key_of: KeyOf, key: str) -> None:
+    assert raw_key_of(key_of(ObjectId("lake", key, version_id="v1"), 3, 12)) == key
+
+
+def test_a_path_too_long_to_be_repeated_does_not_tell() -> None:
+    assert raw_key_of(silver_key(ObjectId("lake", upload_key("things", "k" * 950)), 1, 1)) is None

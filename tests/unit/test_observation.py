@@ -10,7 +10,7 @@ from shared.observation import Observation, observation, observed_at, source_num
 
 NOON = datetime(2025, 9, 3, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-KEY = "bronze/anything/uploads/page.json"
+KEY = "uploads/anything/page.json"
 
 OBSERVATIONS = st.builds(
     observation,

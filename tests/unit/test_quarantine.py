@@ -13,7 +13,7 @@ from shared.errors import NewerVersionError, PermanentError
 from shared.objects import ObjectId
 from shared.quarantine import Problem, Rejected, raw_text
 
-SOURCE = ObjectId("lake", "bronze/things/uploads/ünï.json", version_id="v", etag="e", sequencer="01")
+SOURCE = ObjectId("lake", "uploads/things/ünï.json", version_id="v", etag="e", sequencer="01")
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),

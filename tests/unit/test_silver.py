@@ -24,7 +24,7 @@ DATASETS = [name for name in contract.names() if contract.tables(name)]
 HEADER = Header(
     dataset="usajobs_search",
     transform_version=3,
-    source=ObjectId("lake", "bronze/things/uploads/ünï.json", version_id="v", etag="e", sequencer="01"),
+    source=ObjectId("lake", "uploads/things/ünï.json", version_id="v", etag="e", sequencer="01"),
     observed_at=datetime(2025, 9, 3, 12, 0, 0, 123456, tzinfo=UTC),
     run_id="20250903T120000Z-0badcafe",
     part=1,
@@ -199,7 +199,7 @@ def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the
     header = Header(
         dataset="reference_table",
         transform_version=1,
-        source=ObjectId("b", "bronze/reference_table/uploads/a.csv", "v"),
+        source=ObjectId("b", "uploads/reference_table/a.csv", "v"),
         observed_at=datetime(2026, 1, 1, tzinfo=UTC),
         counts=Counts(read=1, valid=1, quarantined=0),
     )

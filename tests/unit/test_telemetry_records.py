@@ -10,7 +10,7 @@ from shared.silver import Counts, Header
 
 def header(read: int, quarantined: int) -> Header:
     counts = Counts(read=read, valid=read - quarantined, quarantined=quarantined)
-    source = ObjectId("bucket", "bronze/some/uploads/file")
+    source = ObjectId("bucket", "uploads/some/file")
     return Header(
         dataset="some", transform_version=1, source=source, observed_at=datetime(2026, 1, 1, tzinfo=UTC), counts=counts
     )

@@ -25,7 +25,7 @@ BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=2_000
 SEARCH, HISTORIC = "usajobs_search", "usajobs_historic"
 ORIGIN = Origin(
     dataset=SEARCH,
-    bronze=ObjectId("lake", "bronze/usajobs_search/uploads/a.jsonl", version_id="v"),
+    bronze=ObjectId("lake", "uploads/usajobs_search/a.jsonl", version_id="v"),
     observed_at=datetime(2025, 9, 3, 12, tzinfo=UTC),
     transform_version=1,
     ingest=None,

@@ -10,7 +10,7 @@ from shared.objects import ObjectId
 from shared.observation import Observation, observation
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
-KEY = "bronze/d/uploads/a.json"
+KEY = "uploads/d/a.json"
 FIRST, SECOND = "0055AED6DCD90281E5", "0055AED6DCD90281E6"  # as S3 writes them, one after the other
 
 

@@ -94,12 +94,12 @@ run "bronze_goes_to_glacier_and_then_away_overwritten_versions_too" {
   }
 
   assert {
-    condition = one([
+    condition = {
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
-      "${one(rule.transition).days}/${one(rule.noncurrent_version_transition).noncurrent_days} ${one(rule.transition).storage_class}"
-      if rule.id == "bronze-to-glacier"
-    ]) == "30/30 GLACIER_IR"
-    error_message = "Bronze moves after 30 days."
+      rule.id => "${one(rule.transition).days}/${one(rule.noncurrent_version_transition).noncurrent_days} ${one(rule.transition).storage_class}"
+      if endswith(rule.id, "-to-glacier")
+    } == { for prefix in ["bronze", "uploads", "replays"] : "${prefix}-to-glacier" => "30/30 GLACIER_IR" }
+    error_message = "Raw data moves after 30 days."
   }
 
   assert {
@@ -107,7 +107,7 @@ run "bronze_goes_to_glacier_and_then_away_overwritten_versions_too" {
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
       rule.id => [one(rule.expiration).days, one(rule.noncurrent_version_expiration).noncurrent_days] if startswith(rule.id, "expire-")
       } == {
-      expire-bronze = [180, 180], expire-plans = [180, 180], expire-silver = [60, 60], expire-quarantine = [60, 60], expire-discarded = [180, 180]
+      expire-bronze = [180, 180], expire-uploads = [180, 180], expire-replays = [180, 180], expire-plans = [180, 180], expire-silver = [60, 60], expire-quarantine = [60, 60], expire-discarded = [180, 180]
     }
     error_message = "Overwritten versions live as long as current ones: the audit asks for each."
   }

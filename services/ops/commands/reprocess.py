@@ -14,18 +14,16 @@ from services.ops.commands.letter_options import DryRun, Json, Yes
 from services.ops.commands.terminal import out, plain, say, say_json
 from services.ops.connections import connect
 from services.ops.replay_record import Tally
-from services.ops.reprocess import SOURCES, Filter, Found
+from services.ops.reprocess import BRONZE, LAYERS, Filter, Found
 from shared.datasets import contract
 from shared.errors import PermanentError
-from shared.topology import NOTIFICATIONS
+from shared.topology import queue_for_key
 
 Dataset = Annotated[str, typer.Option("--dataset", help="whose objects", autocompletion=contract.names)]
 Since = Annotated[str | None, typer.Option("--since", help="stored in the last 30s, 15m, 2h or 1d")]
 Until = Annotated[str | None, typer.Option("--until", help="stored before the last 30s, 15m, 2h or 1d")]
 Key = Annotated[str, typer.Option("--key", help="what the key begins with, below the dataset's folder, or whole")]
-From = Annotated[
-    str, typer.Option("--from", help="bronze or silver: where to begin", autocompletion=lambda: [*SOURCES])
-]
+From = Annotated[str, typer.Option("--from", help="bronze or silver: where to begin", autocompletion=lambda: [*LAYERS])]
 Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="events a second at most")]
 
 
@@ -34,7 +32,7 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     since: Since = None,
     until: Until = None,
     key: Key = "",
-    source: From = "bronze",
+    layer: From = BRONZE,
     rate: Rate = None,
     dry_run: DryRun = False,  # noqa: FBT002
     yes: Yes = False,  # noqa: FBT002
@@ -57,7 +55,7 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     Example: smelt reprocess --dataset DATASET --since 2d --rate 20/s --dry-run
     """
     contract.check_name(dataset)
-    wanted = Filter(dataset, _prefix(source), _seconds(since), _seconds(until), key)
+    wanted = Filter(dataset, _layer(layer), _seconds(since), _seconds(until), key)
     speed = selection.per_second(rate) if rate else None
     asking.stop_in_order()
     connections = connect()
@@ -76,11 +74,11 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     _say_tally(tally, found, as_json=as_json)
 
 
-def _prefix(source: str) -> str:
-    if source not in SOURCES:
-        message = f"--from takes {' or '.join(SOURCES)}, not {source!r}"
+def _layer(layer: str) -> str:
+    if layer not in LAYERS:
+        message = f"--from takes {' or '.join(LAYERS)}, not {layer!r}"
         raise PermanentError(message)
-    return SOURCES[source]
+    return layer
 
 
 def _seconds(duration: str | None) -> float | None:
@@ -102,16 +100,17 @@ def _described(one: Found) -> dict[str, object]:
 
 
 def _say_found(wanted: Filter, found: Sequence[Found]) -> None:
-    say(f"{words.counted(len(found), 'object')} below {plain(wanted.path)}")
+    say(f"{words.counted(len(found), 'object')} below {plain(', '.join(wanted.paths))}")
     if not found:
         return
     first, last = found[0].stored.stored_at, found[-1].stored.stored_at
     say(f"stored from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")
     by = f"by transform version {contract.normalise(wanted.dataset).VERSION}"
     loaded = sum(one.loaded for one in found)
-    say(f"loaded already{f' {by}' if wanted.prefix == SOURCES['bronze'] else ''}, nothing changes: {loaded:,}")
+    say(f"loaded already{f' {by}' if wanted.layer == BRONZE else ''}, nothing changes: {loaded:,}")
     say(f"to be loaded: {len(found) - loaded:,}")
-    say(f"events go to [bold]{NOTIFICATIONS[wanted.prefix].name}[/bold]")
+    queues = sorted({queue_for_key(one.stored.object.key).name for one in found})
+    say(f"events go to [bold]{', '.join(queues)}[/bold]")
 
 
 def _say_tally(tally: Tally, found: Sequence[Found], *, as_json: bool) -> None:

@@ -127,7 +127,7 @@ Try next
   look        open the console, and the search page, in a browser
   extract     {smelt} run {dataset} --wait
   upload      {smelt} upload FILE {dataset}
-              or with any S3 client: a file under s3://$SMELT_BUCKET/bronze/{dataset}/uploads/ is loaded
+              or with any S3 client: a file under s3://$SMELT_BUCKET/uploads/{dataset}/ is loaded
   break       kill a worker or the database (pids: {smelt} status) while a run goes on, and see nothing lost""")
 
 

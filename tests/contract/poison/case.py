@@ -8,10 +8,10 @@ from typing import Any
 from zlib import crc32
 
 EXTRACT, BRONZE, SILVER = "extract", "bronze", "silver"
-OF_UPLOADS = "uploads"  # where the transformer passes them on to
+OF_UPLOADS = "uploads"  # where S3 publishes the events of uploads and replays
 UPLOAD = "upload"
-UPLOADS = "bronze/usajobs_search/uploads/"
-FLAT_UPLOADS = "bronze/usajobs_historic/uploads/"  # of a dataset whose records are flat enough for CSV
+UPLOADS = "uploads/usajobs_search/"
+FLAT_UPLOADS = "uploads/usajobs_historic/"  # of a dataset whose records are flat enough for CSV
 NUMBERS = 1_000  # control numbers that belong to one case
 FIRST_NUMBER = 10**12  # far above real ones
 NEIGHBOURS = (1, 2)  # offsets of the good postings in the same object

@@ -3,7 +3,7 @@
 from tests.contract.poison.case import BRONZE, GOOD, UPLOADS, Case, DeadLetter, Ending, good
 
 LONGEST_KEY = 1_024  # bytes, S3's limit
-OURS = "not a bronze key"
+OURS = "not the key of raw data"
 NAMES = {
     "spaces": "a key  with spaces .json",
     "plus signs": "a+b++c.json",
@@ -28,14 +28,14 @@ PATHS: dict[str, tuple[str, Ending]] = {
     "up and out of uploads": (f"{UPLOADS}../../x.json", GOOD),
     "up and out of the bucket": (f"{UPLOADS}../../../../../../../../tmp/x.json", GOOD),
     "from bronze to silver": ("bronze/../silver/x.json", DeadLetter(r"no dataset '\.\.'", BRONZE)),
-    "no dataset": ("bronze//uploads/x.json", DeadLetter(OURS)),
+    "no dataset": ("uploads//x.json", DeadLetter(OURS)),
     "no dataset and no folder": ("bronze/x.json", DeadLetter(OURS, BRONZE)),
-    "a dataset of dots": ("bronze/./uploads/x.json", DeadLetter(r"no dataset '\.'")),
-    "an unknown dataset": ("bronze/usajobs_searches/uploads/x.json", DeadLetter("no dataset 'usajobs_searches'")),
-    "a dataset in capitals": ("bronze/USAJOBS_SEARCH/uploads/x.json", DeadLetter("no dataset")),
-    "a dataset that is a module": ("bronze/contract/uploads/x.json", DeadLetter("no dataset 'contract'")),
-    "a dataset that is a path of modules": ("bronze/usajobs_search.raw/uploads/x.json", DeadLetter("no dataset")),
-    "a dataset with SQL": ("bronze/x'; drop schema ops; --/uploads/x.json", DeadLetter("no dataset")),
+    "a dataset of dots": ("uploads/./x.json", DeadLetter(r"no dataset '\.'")),
+    "an unknown dataset": ("uploads/usajobs_searches/x.json", DeadLetter("no dataset 'usajobs_searches'")),
+    "a dataset in capitals": ("uploads/USAJOBS_SEARCH/x.json", DeadLetter("no dataset")),
+    "a dataset that is a module": ("uploads/contract/x.json", DeadLetter("no dataset 'contract'")),
+    "a dataset that is a path of modules": ("uploads/usajobs_search.raw/x.json", DeadLetter("no dataset")),
+    "a dataset with SQL": ("uploads/x'; drop schema ops; --/x.json", DeadLetter("no dataset")),
     "outside of uploads": ("bronze/usajobs_search/elsewhere/x.json", GOOD),
 }
 

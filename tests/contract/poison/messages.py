@@ -18,7 +18,7 @@ from shared import silver
 from shared.datasets import contract
 from shared.objects import ObjectId
 from shared.silver import Counts, Header, Warned
-from tests.contract.poison.case import BRONZE, EXTRACT, OF_UPLOADS, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
+from tests.contract.poison.case import BRONZE, EXTRACT, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
 
 PREPARED = f"{UPLOADS}prepared.json"  # there before the corpus is sent
 DELETED = f"{UPLOADS}deleted.json"  # was there
@@ -141,8 +141,7 @@ TO_LOAD: dict[str, tuple[str, Ending | str]] = {
 def _events() -> Iterator[Case]:
     for queue, bodies in {BRONZE: EVENTS | TO_TRANSFORM, SILVER: EVENTS | TO_LOAD}.items():
         for what, (body, ends) in bodies.items():
-            at = OF_UPLOADS if queue == BRONZE and UPLOADS in body and ends != NO_EVENT else queue
-            yield _message(queue, what, body, DeadLetter(ends, at) if isinstance(ends, str) else ends)
+            yield _message(queue, what, body, DeadLetter(ends, queue) if isinstance(ends, str) else ends)
 
 
 def _command(**fields: object) -> str:

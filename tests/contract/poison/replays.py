@@ -4,9 +4,9 @@ from typing import Any
 
 from tests.contract.poison.case import GOOD, POISON, Body, Case, DeadLetter, Ending, Quarantined, good, posting, written
 
-FOLDER = "bronze/usajobs_search/replays/20260101T000000Z-0123abcd/"
+FOLDER = "replays/usajobs_search/20260101T000000Z-0123abcd/"
 REFUSED = DeadLetter("not the envelope of a page or a replay")
-SOURCE = {"bucket": "smelt", "key": "bronze/usajobs_search/uploads/replayed.json", "version_id": "1"}
+SOURCE = {"bucket": "smelt", "key": "uploads/usajobs_search/replayed.json", "version_id": "1"}
 REPLAY: dict[str, Any] = {
     "source": SOURCE,
     "transform_version": 1,

@@ -28,14 +28,21 @@ locals {
     ]
   }
 
-  refine = [
-    { sid = "ReadBronze", actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = ["${local.bucket}/bronze/*"] },
-    {
-      sid       = "WriteSilver"
-      actions   = ["s3:PutObject"]
-      resources = ["${local.bucket}/silver/*", "${local.bucket}/quarantine/*"]
-    },
-  ]
+  # By service: the prefixes of what it transforms.
+  transform = {
+    for service, prefixes in { transformer = ["bronze"], uploads = ["uploads", "replays"] } : service => [
+      {
+        sid       = "ReadRawData"
+        actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+        resources = [for prefix in prefixes : "${local.bucket}/${prefix}/*"]
+      },
+      {
+        sid       = "WriteSilver"
+        actions   = ["s3:PutObject"]
+        resources = ["${local.bucket}/silver/*", "${local.bucket}/quarantine/*"]
+      },
+    ]
+  }
 
   permissions = { for service in keys(local.services) : service => local.rights[service] }
 
@@ -53,10 +60,8 @@ locals {
         resources = ["${local.bucket}/plans/*", "${local.bucket}/bronze/*"]
       },
     ])
-    transformer = concat(local.consume["transformer"], local.refine, [
-      { sid = "PassOnUploads", actions = ["sqs:SendMessage"], resources = [local.queue["uploads"]] },
-    ])
-    uploads = concat(local.consume["uploads"], local.refine, [
+    transformer = concat(local.consume["transformer"], local.transform["transformer"])
+    uploads = concat(local.consume["uploads"], local.transform["uploads"], [
       { sid = "WaitForTheLoader", actions = ["sqs:GetQueueAttributes"], resources = [local.queue["loader"]] },
     ])
     loader = concat(local.consume["loader"], [
@@ -65,7 +70,7 @@ locals {
         actions   = ["s3:GetObject", "s3:GetObjectVersion"]
         resources = [for prefix in ["silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
       },
-      { sid = "AskForObjectsInFull", actions = ["sqs:SendMessage"], resources = [local.queue["transformer"]] },
+      { sid = "AskForObjectsInFull", actions = ["sqs:SendMessage"], resources = [local.queue["transformer"], local.queue["uploads"]] },
     ])
     ops = [
       {
@@ -83,12 +88,12 @@ locals {
       {
         sid       = "SeeWhatMessagesName"
         actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-        resources = [for prefix in ["bronze", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
+        resources = [for prefix in ["bronze", "uploads", "replays", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
       },
       {
         sid       = "UploadReplayDiscard"
         actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-        resources = [for folder in ["bronze/*/uploads", "bronze/*/replays", "discarded"] : "${local.bucket}/${folder}/*"]
+        resources = [for folder in ["uploads", "replays", "discarded"] : "${local.bucket}/${folder}/*"]
       },
       {
         sid       = "KeepSchedules"
@@ -122,12 +127,12 @@ locals {
       {
         sid       = "SeeWhatMessagesName"
         actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-        resources = [for prefix in ["bronze", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
+        resources = [for prefix in ["bronze", "uploads", "replays", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
       },
       {
         sid       = "ReplayDiscard"
         actions   = ["s3:PutObject"]
-        resources = [for folder in ["bronze/*/replays", "discarded"] : "${local.bucket}/${folder}/*"]
+        resources = [for folder in ["replays", "discarded"] : "${local.bucket}/${folder}/*"]
       },
       { sid = "PauseSchedules", actions = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"], resources = [local.schedules] },
       { sid = "LetSchedulesSend", actions = ["iam:PassRole"], resources = [aws_iam_role.scheduler_runs.arn] }, # a pause names it anew

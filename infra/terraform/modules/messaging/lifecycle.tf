@@ -4,13 +4,16 @@
 
 locals {
   days = var.lifecycle_days
-  # Bronze is what silver and the database are rebuilt from. After a month only repairs read it, and they need it at once:
+  raw  = ["bronze", "uploads", "replays"] # what silver and the database are rebuilt from
+  # Raw data: pages, uploads and replays. After a month only repairs read it, and they need it at once:
   # Instant Retrieval, not the tiers that take hours.
   # Silver and quarantine are in the database, and can be made again from bronze.
   # Plans are needed for as long as their pages are: the audit compares the two.
   # Dead letters that an operator took away: as long as the bronze they speak of.
   expiry = {
     "bronze/"     = local.days.bronze_expiry
+    "uploads/"    = local.days.bronze_expiry
+    "replays/"    = local.days.bronze_expiry
     "plans/"      = local.days.bronze_expiry
     "silver/"     = local.days.silver_expiry
     "quarantine/" = local.days.silver_expiry
@@ -42,25 +45,29 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  rule {
-    id     = "bronze-to-glacier"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = toset(local.raw)
 
-    filter {
-      and {
-        prefix                   = "bronze/"
-        object_size_greater_than = 128 * 1024 # bytes; smaller ones are charged as if they had this size
+    content {
+      id     = "${rule.value}-to-glacier"
+      status = "Enabled"
+
+      filter {
+        and {
+          prefix                   = "${rule.value}/"
+          object_size_greater_than = 128 * 1024 # bytes; smaller ones are charged as if they had this size
+        }
       }
-    }
 
-    transition {
-      days          = local.days.bronze_to_glacier
-      storage_class = "GLACIER_IR"
-    }
+      transition {
+        days          = local.days.bronze_to_glacier
+        storage_class = "GLACIER_IR"
+      }
 
-    noncurrent_version_transition {
-      noncurrent_days = local.days.bronze_to_glacier
-      storage_class   = "GLACIER_IR"
+      noncurrent_version_transition {
+        noncurrent_days = local.days.bronze_to_glacier
+        storage_class   = "GLACIER_IR"
+      }
     }
   }
 
