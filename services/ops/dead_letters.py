@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from services.ops import measure
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 SHORT = 160  # characters of a body in a line
+# Characters of a body that are kept while looking: our own messages have a few thousand at most, and ten thousand dead
+# letters of 1 MiB each would not fit into memory.
+MAX_BODY_CHARS = 16_384
 MOST = 1_000  # messages of one queue that a passing look takes in
-PATIENCE = 3  # s to wait for letters that somebody else looks at: one not seen may count as missing
+PATIENCE = 3  # s to wait for letters that somebody else looks at
 REPLAYS = "replays"  # the attribute that counts how often a message was sent again
 
 
@@ -30,7 +35,8 @@ class DeadLetter:
     """A message that could not be handled, and why. Without a word from its worker the error is `worker died`.
 
     `sent` is when it came onto the dead-letter queue, in epoch seconds; where SQS itself moved it, when it was first
-    sent. `attributes` are the texts among its attributes.
+    sent. `attributes` are the texts among its attributes. `body` may be only the first part of a long body, of which
+    `body_chars` is the length.
     """
 
     queue: str
@@ -41,6 +47,12 @@ class DeadLetter:
     attempts: str
     sent: float | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    body_chars: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `body` is only the beginning of the message's body."""
+        return self.body_chars > len(self.body)
 
     @property
     def line(self) -> str:
@@ -50,12 +62,9 @@ class DeadLetter:
     @property
     def about(self) -> str:
         """The objects that the message names, or the start of a command or of whatever it is."""
-        try:
-            return ", ".join(stored.key for stored in created_objects(self.body))
-        except PermanentError:
-            return self.body[:SHORT]
+        return ", ".join(stored.key for stored in self.objects) or self.body[:SHORT]
 
-    @property
+    @cached_property
     def objects(self) -> list[ObjectId]:
         """The objects that the message names; none where it is a command, or not to be understood."""
         try:
@@ -83,7 +92,7 @@ class DeadLetter:
         _, _, after = self.attributes.get("traceparent", "").partition("-")
         return self.attributes.get("trace_id") or after.partition("-")[0]
 
-    @property
+    @cached_property
     def _command(self) -> dict[str, object]:
         try:
             value = json.loads(self.body)
@@ -102,7 +111,7 @@ class Survey:
 
 def look(connections: Connections) -> list[DeadLetter]:
     """The dead letters of all queues. A message that somebody else holds at the moment is not seen."""
-    return survey(connections, most=MOST, patience=1).letters
+    return survey(connections, most=MOST).letters
 
 
 def look_if_any(connections: Connections) -> list[DeadLetter]:
@@ -114,13 +123,16 @@ def survey(
     connections: Connections, queues: Sequence[Queue] = QUEUES, most: int = MOST_HELD, patience: int = PATIENCE
 ) -> Survey:
     """Up to `most` dead letters of each queue; waits `patience` seconds for those that somebody else holds."""
-    letters: list[DeadLetter] = []
-    unseen = 0
-    for queue in queues:
-        with Hold(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
-            letters += (dead_letter(queue.name, message) for message in hold.receive(most, patience))
-            unseen += hold.unseen()
-    return Survey(letters, unseen)
+    with ThreadPoolExecutor(len(QUEUES)) as pool:
+        surveys = list(pool.map(partial(_survey, connections, most=most, patience=patience), queues))
+    letters = [letter for one in surveys for letter in one.letters]
+    return Survey(letters, sum(one.unseen for one in surveys))
+
+
+def _survey(connections: Connections, queue: Queue, *, most: int, patience: int) -> Survey:
+    with Hold(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
+        letters = [dead_letter(queue.name, message) for message in hold.receive(most, patience)]
+        return Survey(letters, hold.unseen())
 
 
 def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
@@ -129,7 +141,8 @@ def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
     return DeadLetter(
         queue=queue,
         id=message["MessageId"],
-        body=message["Body"],
+        body=message["Body"][:MAX_BODY_CHARS],
+        body_chars=len(message["Body"]),
         error_type=attributes.get("error_type", "worker died"),
         error_message=attributes.get("error_message", "no reason recorded"),
         attempts=attributes.get("attempts", "unknown"),

@@ -3,17 +3,15 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from services.ops import replay_record
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
-from services.ops.hold import Hold
+from services.ops.hold import BATCH, Hold
 from services.ops.replay_record import Advance, Tally
 from shared import objects
 from shared.engine.message import dead_letter_url
@@ -41,9 +39,7 @@ def discard(
                 for together in _chunks(hold.among(ids)):
                     tally.copies.append(_keep(connections, queue, together, reason, tally))
                     ids.difference_update(message["MessageId"] for message in together)
-                    for message in together:
-                        _delete(hold, message, tally)
-                        on_done(1)
+                    _delete(hold, [message["MessageId"] for message in together], tally, on_done)
             tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
     return tally
 
@@ -64,12 +60,13 @@ def _keep(connections: Connections, queue: Queue, messages: list["MessageTypeDef
     return key
 
 
-def _delete(hold: Hold, message: "MessageTypeDef", tally: Tally) -> None:
-    try:
-        hold.delete(message)
-        tally.done += 1
-    except ClientError as error:
-        tally.failed[message["MessageId"]] = f"copied, but still there: {error.response['Error']['Message']}"
+def _delete(hold: Hold, ids: Sequence[str], tally: Tally, on_done: Advance) -> None:
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        failed = hold.delete(batch)
+        tally.done += len(batch) - len(failed)
+        tally.failed.update((identity, f"copied, but still there: {why}") for identity, why in failed.items())
+        on_done(len(batch))
 
 
 def _copy(message: "MessageTypeDef") -> dict[str, object]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -10,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
 log = structlog.get_logger()
 
@@ -18,6 +19,7 @@ HIDDEN = 60  # s after which the messages are back if we die; extended for as lo
 BATCH = 10  # messages in a request, SQS's limit
 MOST = 100_000  # messages held at a time: SQS lets 120,000 of a queue be in flight
 AT_ONCE = 4  # requests
+EMPTY_POLLS = 2  # long polls in a row without a message that end a look, whatever the counts say: those lag
 
 
 class Hold:
@@ -41,21 +43,21 @@ class Hold:
         self._extending.join()
         self._show_again_after(0)
 
-    def receive(self, most: int = MOST, patience: int = 3) -> Iterator["MessageTypeDef"]:
-        """Each message once. `patience` is how many seconds to wait for those that somebody else holds.
+    def receive(self, most: int = MOST, patience: int = EMPTY_POLLS) -> Iterator["MessageTypeDef"]:
+        """Each message once, until `EMPTY_POLLS` long polls in a row bring none.
 
-        A short poll asks only some of SQS's servers, so that an empty answer alone does not mean the end.
+        A short poll asks only some of SQS's servers, so an empty one means nothing; a long poll of a second asks all.
+        While SQS counts messages that we do not have (another process holds them), up to `patience` polls instead.
         """
         seen: set[str] = set()
-        waited = 0
+        empty = 0
         while len(seen) < most:
-            messages = self._receive(min(1, waited))
+            messages = self._receive_some(wait=min(1, empty))
             yield from (message for message in messages if message["MessageId"] not in seen)
             seen.update(message["MessageId"] for message in messages)
-            if not messages:
-                if waited == patience or not self.unseen():
-                    return
-                waited += 1
+            empty = 0 if messages else empty + 1
+            if empty > EMPTY_POLLS and (empty > patience or not self.unseen()):
+                return
 
     def unseen(self) -> int:
         """How many messages the queue has that we do not hold; about."""
@@ -63,10 +65,16 @@ class Hold:
         visible, hidden = found["ApproximateNumberOfMessages"], found["ApproximateNumberOfMessagesNotVisible"]
         return max(0, int(visible) + int(hidden) - len(self._receipts))
 
-    def delete(self, message: "MessageTypeDef") -> None:
-        """Take a held message off the queue. Raises ClientError where it is no longer ours."""
-        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self._receipts[message["MessageId"]])
-        del self._receipts[message["MessageId"]]
+    def delete(self, ids: Sequence[str]) -> dict[str, str]:
+        """Take up to ten held messages off the queue; {message id: why} for those that SQS did not delete."""
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "ReceiptHandle": self._receipts[identity]} for number, identity in enumerate(ids)
+        ]
+        answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        failed = {ids[int(entry["Id"])]: entry.get("Message", entry["Code"]) for entry in answer.get("Failed", [])}
+        for identity in set(ids) - failed.keys():
+            del self._receipts[identity]
+        return failed
 
     def among(self, ids: Iterable[str]) -> Iterator["MessageTypeDef"]:
         """Those of the messages that can be had, each once."""
@@ -77,6 +85,14 @@ class Hold:
                 wanted.remove(message["MessageId"])
             if not wanted:
                 return
+
+    def _receive_some(self, wait: int) -> list["MessageTypeDef"]:
+        """Of a queue that has many, several requests at a time."""
+        first = self._receive(wait)
+        if len(first) < BATCH:
+            return first
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return [*first, *chain.from_iterable(pool.map(self._receive, [0] * AT_ONCE))]
 
     def _receive(self, wait: int) -> list["MessageTypeDef"]:
         answer = self._sqs.receive_message(

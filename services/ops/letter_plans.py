@@ -47,7 +47,7 @@ class Plan:
     @property
     def patched(self) -> list[Step]:
         """Those that go with another body."""
-        return [step for step in self.steps if step.patched and not step.refused]
+        return [step for step in self.steps if step.patched is not None]
 
 
 def find(connections: Connections, wanted: Filter, most: int = MOST) -> Survey:

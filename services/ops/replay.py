@@ -1,8 +1,8 @@
 """Dead letters sent on their way again: planned without I/O, then done, with a row in `ops.replay`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 from jsonpatch import JsonPatch
@@ -10,8 +10,8 @@ from jsonpatch import JsonPatch
 from services.ops import patch as patches
 from services.ops import replay_record
 from services.ops.connections import Connections
-from services.ops.dead_letters import REPLAYS, DeadLetter
-from services.ops.hold import Hold
+from services.ops.dead_letters import MAX_BODY_CHARS, REPLAYS, DeadLetter
+from services.ops.hold import BATCH, Hold
 from services.ops.pace import paced
 from services.ops.replay_record import Advance, Tally
 from shared.engine.message import MOST_ATTRIBUTES, dead_letter_url
@@ -19,30 +19,34 @@ from shared.errors import PermanentError
 from shared.topology import QUEUES, Queue
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        MessageAttributeValueTypeDef,
+        MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 MOST_REPLAYS = 3  # a message that died once more after so many has a reason that replaying does not mend
 # What `shared.engine.message.bury` adds, and must find room for when the message dies again.
 REASON = ("error_type", "error_message", "service", "source_queue", "attempts", "first_received", "trace_id")
 TRACE = ("traceparent", "tracestate")  # kept first: the replay belongs to the same trace
-UNSENDABLE = {"InvalidMessageContents", "InvalidParameterValue"}  # it is about this message: the others can go
+UNSENDABLE = {
+    "InvalidMessageContents",
+    "InvalidParameterValue",
+    "AWS.SimpleQueueService.BatchRequestTooLong",
+}  # it is about this message: the others can go
 
-Attributes = Mapping[str, "MessageAttributeValueOutputTypeDef"]
+Attributes = Mapping[str, "MessageAttributeValueTypeDef"]
+MAX_MESSAGE_BYTES = 1 << 20  # of a message, and of all in a batch: bodies, and names, types and values of attributes
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is to be done with one dead letter: where it goes and with what body, or why it stays."""
+    """What is to be done with one dead letter: where it goes, with what body if not its own, or why it stays."""
 
     letter: DeadLetter
     to: Queue
-    body: str
+    patched: str | None = None
     refused: str | None = None
-
-    @property
-    def patched(self) -> bool:
-        """Whether it goes with another body than it came with."""
-        return self.body != self.letter.body
 
 
 def plan(
@@ -85,10 +89,11 @@ def replay(
             url = dead_letter_url(connections.settings.queue_url(queue))
             ids = {identity for identity, step in todo.items() if step.letter.queue == queue.name}
             with Hold(connections.sqs, url) as hold:
-                for message in paced(hold.among(ids), rate):
-                    ids.remove(message["MessageId"])
-                    _send(connections, hold, message, todo[message["MessageId"]], tally)
-                    on_done(1)
+                for batch in _batches(paced(hold.among(ids), rate), todo, rate):
+                    ids.difference_update(step.letter.id for step, _ in batch)
+                    for to in {step.to for step, _ in batch}:
+                        _send(connections, hold, to, [(s, entry) for s, entry in batch if s.to == to], tally)
+                    on_done(len(batch))
             tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
     return tally
 
@@ -103,11 +108,19 @@ def attributes(held: Attributes, replayed: int) -> Attributes:
 
 def _step(letter: DeadLetter, to: Queue, patch: JsonPatch | None, *, force: bool) -> Step:
     if letter.replays >= MOST_REPLAYS and not force:
-        return Step(letter, to, letter.body, f"replayed {letter.replays} times already; --force sends it all the same")
+        return Step(letter, to, refused=f"replayed {letter.replays} times already; --force sends it all the same")
+    if not patch:
+        return Step(letter, to)
+    if letter.is_cut:
+        too_long = (
+            f"its body has {letter.body_chars:,} characters, more than the {MAX_BODY_CHARS:,} that can be patched"
+        )
+        return Step(letter, to, refused=too_long)
     try:
-        return Step(letter, to, patches.apply(patch, letter.body) if patch else letter.body)
+        body = patches.apply(patch, letter.body)
     except PermanentError as error:
-        return Step(letter, to, letter.body, str(error))
+        return Step(letter, to, refused=str(error))
+    return Step(letter, to, body if body != letter.body else None)
 
 
 def _source(letter: DeadLetter, sources: Mapping[str, Queue]) -> Queue:
@@ -115,20 +128,61 @@ def _source(letter: DeadLetter, sources: Mapping[str, Queue]) -> Queue:
     return sources.get(letter.attributes.get("source_queue", ""), own)
 
 
-def _send(connections: Connections, hold: Hold, message: "MessageTypeDef", step: Step, tally: Tally) -> None:
+def _batches(
+    messages: Iterable["MessageTypeDef"], steps: Mapping[str, Step], rate: float | None
+) -> Iterator[list[tuple[Step, "SendMessageBatchRequestEntryTypeDef"]]]:
+    """What SQS takes in one request: ten messages of 1 MiB in all. Slow replays send no more than a second's worth."""
+    most = max(1, min(BATCH, int(rate))) if rate else BATCH
+    batch: list[tuple[Step, SendMessageBatchRequestEntryTypeDef]] = []
+    size = 0
+    for message in messages:
+        step = steps[message["MessageId"]]
+        own = attributes(cast("Attributes", message.get("MessageAttributes", {})), step.letter.replays + 1)
+        body = message["Body"] if step.patched is None else step.patched
+        length = len(body.encode()) + _size(own)
+        if batch and size + length > MAX_MESSAGE_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append((step, {"Id": str(len(batch)), "MessageBody": body, "MessageAttributes": own}))
+        size += length
+        if len(batch) == most:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _size(attributes: Attributes) -> int:
+    """Bytes that count towards SQS's limit."""
+    return sum(
+        len(name.encode()) + len(value["DataType"]) + len(value.get("StringValue", "").encode() or _binary(value))
+        for name, value in attributes.items()
+    )
+
+
+def _binary(value: "MessageAttributeValueTypeDef") -> bytes:
+    return cast("bytes", value.get("BinaryValue", b""))
+
+
+def _send(
+    connections: Connections,
+    hold: Hold,
+    to: Queue,
+    batch: Sequence[tuple[Step, "SendMessageBatchRequestEntryTypeDef"]],
+    tally: Tally,
+) -> None:
+    """Send to one queue, then delete the dead letters of what was sent."""
+    url, by_id = connections.settings.queue_url(to), {entry["Id"]: step.letter.id for step, entry in batch}
     try:
-        connections.sqs.send_message(
-            QueueUrl=connections.settings.queue_url(step.to),
-            MessageBody=step.body,
-            MessageAttributes=attributes(message.get("MessageAttributes", {}), step.letter.replays + 1),
-        )
+        answer = connections.sqs.send_message_batch(QueueUrl=url, Entries=[entry for _, entry in batch])
     except ClientError as error:
-        if error.response["Error"]["Code"] not in UNSENDABLE:
+        if len(batch) > 1 or error.response["Error"]["Code"] not in UNSENDABLE:
             raise
-        tally.failed[step.letter.id] = f"SQS refuses it: {error.response['Error']['Message']}"
+        tally.failed[batch[0][0].letter.id] = f"SQS refuses it: {error.response['Error']['Message']}"
         return
-    tally.done += 1
-    try:
-        hold.delete(message)
-    except ClientError as error:
-        tally.failed[step.letter.id] = f"sent, but still a dead letter: {error.response['Error']['Message']}"
+    for failed in answer.get("Failed", []):
+        tally.failed[by_id[failed["Id"]]] = f"SQS refuses it: {failed.get('Message', failed['Code'])}"
+    sent = [by_id[entry["Id"]] for entry in answer["Successful"]]
+    tally.done += len(sent)
+    for identity, why in (hold.delete(sent) if sent else {}).items():
+        tally.failed[identity] = f"sent, but still a dead letter: {why}"

@@ -142,7 +142,7 @@ def _say_plan(plan: Plan) -> None:
     _say_stays(plan.refused)
     if plan.patched:
         say(f"patched: {len(plan.patched):,}, the first one becomes")
-        for line in readable(plan.patched[0].body).split("\n"):
+        for line in readable(plan.patched[0].patched or "").split("\n"):
             say(f"  {plain(line)}")
     letter_options.say_unseen(plan.unseen)
 
@@ -168,7 +168,7 @@ def _say_stays(reasons: Counter[str]) -> None:
 
 
 def _described(step: Step) -> dict[str, object]:
-    body = json.loads(step.body) if step.patched else None
+    body = json.loads(step.patched) if step.patched is not None else None
     return {"id": step.letter.id, "to": step.to.name, "refused": step.refused, "patched": body}
 
 

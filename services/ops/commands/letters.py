@@ -74,7 +74,8 @@ def say_letter(letter: DeadLetter, now: float, stored: dict[ObjectId, str]) -> N
     _say("trace", plain(letter.trace_id or "unknown"))
     for name, value in sorted(letter.attributes.items()):
         _say("attribute", f"{plain(name)} = {plain(value)}")
-    say("\nbody")
+    cut = f", the first {len(letter.body):,} of {letter.body_chars:,} characters" if letter.is_cut else ""
+    say(f"\nbody{cut}")
     for line in readable(letter.body).split("\n"):
         say(f"  {plain(line)}")
 
