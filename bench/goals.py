@@ -8,6 +8,7 @@ from bench.contenders.dlt_pipeline import DEFAULT
 from bench.contenders.floor import Floor
 from bench.contenders.in_process import InProcess
 from bench.contenders.whole_stack import WholeStack
+from bench.dead_letters import Cost
 from bench.latency import percentiles
 from bench.memory import Peaks
 from bench.processes import MIB
@@ -31,6 +32,7 @@ class Outcome:
     upload: Peaks | None = None
     requests: Requests | None = None
     serving: Serving | None = None
+    letters: tuple[Cost, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,11 @@ def _others(result: Result) -> str:
     lines += _serving(outcome.serving) if outcome.serving else []
     lines += _peaks("a page of 500 captured postings", outcome.page)
     lines += _peaks("an upload of 1 GB of JSON lines", outcome.upload)
+    lines += [
+        f"`smelt dlq {cost.command}` of {result.letters:,} dead letters: {cost.seconds:.1f} s, {cost.cpu:.1f} CPU s, "
+        f"{cost.peak / MIB:.0f} MiB"
+        for cost in outcome.letters
+    ]
     return "\n".join(f"- {line}" for line in lines)
 
 

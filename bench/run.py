@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import backlog, latency, machine, memory, profile, requests, serving
+from bench import backlog, dead_letters, latency, machine, memory, profile, requests, serving
 from bench.comparison import Sample, Samples, Say, compare, differences
 from bench.contenders import dlt_pipeline
 from bench.contenders.contender import Contender
@@ -35,6 +35,7 @@ class Plan:
     run: int = 2_000  # postings of the run whose requests are counted
     gold: int = 100_000  # postings that are searched
     asked: int = 150  # questions of each kind
+    letters: int = 10_000  # dead letters that are listed and replayed
     page: bool = True  # peak memory for a captured page
     upload: bool = False  # ... and for an upload of 1 GB, which takes minutes
 
@@ -49,6 +50,7 @@ class Result:
     left_out: tuple[str, ...]
     profile: tuple[Line, ...]
     machine: str
+    letters: int  # dead letters that were listed and replayed
 
 
 def run(plan: Plan, say: Say) -> Result:
@@ -71,6 +73,8 @@ def run(plan: Plan, say: Say) -> Result:
         drained = backlog.measure(rig, simulated(plan.backlog, per_page=BACKLOG_PAGE))
         say("requests of a run")
         counted = requests.measure(rig)
+        say(f"{plan.letters:,} dead letters")
+        letters = dead_letters.measure(rig, plan.letters)
         outcome = Outcome(
             main=main.name,
             samples=samples,
@@ -81,9 +85,12 @@ def run(plan: Plan, say: Say) -> Result:
             upload=_upload_peaks(rig, plan, say),
             requests=counted,
             serving=_serving(rig, plan, say),
+            letters=letters,
         )
         found = tuple(line for workload in workloads for line in differences(samples, workload))
-        return Result(outcome, workloads, found, tuple(_left_out(plan)), tuple(lines), machine.description(rig))
+        return Result(
+            outcome, workloads, found, tuple(_left_out(plan)), tuple(lines), machine.description(rig), plan.letters
+        )
 
 
 def _others(rig: Rig, plan: Plan) -> Iterator[Workload]:
