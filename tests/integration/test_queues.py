@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
@@ -24,6 +23,7 @@ from shared.engine.trouble import Trouble
 from shared.topology import BRONZE, QUEUES, SILVER
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import body, bury
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -71,14 +71,6 @@ def worker(tmp_path: Path, connections: Connections, request: pytest.FixtureRequ
     made = Worker(tmp_path, request.param)
     yield made
     made.stop()
-
-
-def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
-    return found
 
 
 def send(connections: Connections, text: str) -> None:

@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +13,11 @@ from sqlalchemy import text
 
 from services.ops import runs
 from services.ops.connections import Connections
-from shared.topology import QUEUES
 from tests.integration.collector import Collector, Seen, black_hole, collecting
 from tests.integration.test_loader import posting
-from tests.integration.test_queues import eventually
 from tests.integration.test_transformer import lines
+from tests.support.eventually import eventually
+from tests.support.workers import running_workers
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +25,6 @@ DATASET = "usajobs_search"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 NEVER = "3600000"  # ms: what is received before came because its process ended
 
-MODULES = {queue.service: queue.module for queue in QUEUES}
 
 COMMIT = ["loader.load", "loader.object", "object.put", "transformer.object"]
 REQUEST = ["object.put", "extractor.message", "extractor.message"]
@@ -36,33 +32,17 @@ REQUEST = ["object.put", "extractor.message", "extractor.message"]
 
 @contextmanager
 def workers(folder: Path, endpoint: str, pool: str = "prefork", **settings: str) -> Iterator[None]:
-    """One of each service; left, they are told to stop and have done so in order."""
+    """One of each service, whose telemetry goes to `endpoint` when it stops."""
     environment = {
         **os.environ,
-        "SMELT_RECEIVE_WAIT": "1",
         "SMELT_POOL": pool,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": NEVER,
         "OTEL_METRIC_EXPORT_INTERVAL": NEVER,
         **settings,
     }
-    started = []
-    for service, module in MODULES.items():
-        with (folder / service).open("wb") as log:
-            arguments = [sys.executable, "-m", module]
-            own = environment | {"SMELT_LIVENESS_FILE": str(folder / f"{service}.alive")}
-            started.append(subprocess.Popen(arguments, env=own, stderr=log, start_new_session=True))
-    try:
-        eventually(lambda: all((folder / f"{service}.alive").exists() for service in MODULES))
+    with running_workers(folder, environment):
         yield
-        for process in started:
-            process.send_signal(signal.SIGTERM)
-        assert [process.wait(60) for process in started] == [0] * len(MODULES)
-    finally:
-        for process in started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
 
 
 def logged(folder: Path, service: str, event: str) -> list[dict[str, Any]]:
