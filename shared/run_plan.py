@@ -47,8 +47,7 @@ class RunPlan(BaseModel):
     def missing(self, loaded: Mapping[tuple[int, int], int | None]) -> Iterator[PageCommand]:
         """A command for each page that is not among `loaded`: {(part, page): the part's pages, as the page knew it}."""
         for number, part in enumerate(self.parts, start=1):
-            known = max(((page, of) for (owner, page), of in loaded.items() if owner == number), default=(0, None))
-            of = known[1] or part.pages
+            of = _pages_needed(part, {page: of for (owner, page), of in loaded.items() if owner == number})
             for page in range(1, of + 1):
                 if (number, page) not in loaded:
                     yield PageCommand(
@@ -67,6 +66,12 @@ class RunPlan(BaseModel):
     def pages(self) -> int:
         """Pages of all parts together."""
         return sum(part.pages for part in self.parts)
+
+
+def _pages_needed(part: Part, loaded: Mapping[int, int | None]) -> int:
+    """What the last page says; or what any page says, where that is more than planned. The ledger counts alike."""
+    most = max((of for of in loaded.values() if of), default=0)
+    return most if most > part.pages else loaded.get(max(loaded, default=0)) or part.pages
 
 
 def read(body: bytes) -> RunPlan:

@@ -82,6 +82,7 @@ NOTIFICATIONS: Final = {
 }
 BRONZE_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX, PLANS_PREFIX = NOTIFICATIONS
 DISCARDED_PREFIX: Final = "discarded/"  # dead letters that an operator took away; no event, nobody consumes it
+REJECTED_RESPONSES_PREFIX: Final = "rejected-responses/"  # of a source, and not of its shape; no event either
 GOLD_PREFIX: Final = "gold/"  # what analysts read with tools of their own; no event either
 
 
