@@ -44,6 +44,7 @@ HINTS: Mapping[int, str] = MappingProxyType(
     {
         401: "the source refuses the key or the User-Agent",
         403: "the source refuses the key or the address, or its gateway limits the rate",
+        **dict.fromkeys(range(520, 527), "the gateway does not reach the server behind it"),
     }
 )
 

@@ -125,7 +125,7 @@ def test_a_source_in_trouble_is_worth_another_try(http: httpx.Client, server: Se
     server.answers(status)
     error = failure(http, server)
     assert type(error) is TransientError
-    assert f": {status} " in str(error)
+    assert f": {status}" in str(error)
     assert error.after is None
 
 
@@ -155,9 +155,7 @@ def test_a_redirect_within_the_host_is_followed_with_the_key(http: httpx.Client,
         ("", "without a Location"),
     ],
 )
-def test_a_redirect_elsewhere_is_not_followed(
-    http: httpx.Client, server: Server, location: str, leads_to: str
-) -> None:
+def test_a_redirect_elsewhere_is_not_followed(http: httpx.Client, server: Server, location: str, leads_to: str) -> None:
     server.answers(302, **({"Location": location} if location else {}))
     error = failure(http, server)
     assert type(error) is PermanentError
@@ -206,7 +204,9 @@ def test_a_wait_of_days_is_cut_to_what_a_queue_can_hold(http: httpx.Client, serv
     assert error.after == LONGEST_RETRY_AFTER
 
 
-@pytest.mark.parametrize("header", ["soon", "-5", "0", "1.5.5", "", "Wed, 99 Sep 2025", "Wed, 03 Sep 2025 12:00:00 -0000"])
+@pytest.mark.parametrize(
+    "header", ["soon", "-5", "0", "1.5.5", "", "Wed, 99 Sep 2025", "Wed, 03 Sep 2025 12:00:00 -0000"]
+)
 def test_a_wait_that_cannot_be_read_is_none(http: httpx.Client, server: Server, header: str) -> None:
     server.answers(429, retry_after=header)
     error = failure(http, server)

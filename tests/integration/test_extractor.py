@@ -78,7 +78,8 @@ def test_a_page_is_fetched_once(extractor: Extractor) -> None:
     assert httpx.get(f"{_simulator()}/_simulator").json()["requests"] == before + 1
     stored = bronze(extractor, objects.page_key("usajobs_search", RUN.format(2), 1, 1))
     assert stored["request"]["params"]["Keyword"] == "nurse"
-    assert stored["ingest"] == {"run_id": RUN.format(2), "part": 1, "page": 1, "of": 1}
+    rows = stored["response"]["payload"]["SearchResult"]["SearchResultCountAll"]
+    assert stored["ingest"] == {"run_id": RUN.format(2), "part": 1, "page": 1, "of": 1, "part_rows": rows}
     assert stored["response"]["headers"]["date"]
 
 

@@ -18,7 +18,7 @@ DATASET = "usajobs_search"
 RUN = "20250903T120000Z-0badcafe"
 STORED = datetime(2025, 9, 3, 12, 0, 30, tzinfo=UTC)
 DATE = "Wed, 03 Sep 2025 12:00:00 GMT"
-INGEST = {"run_id": RUN, "part": 2, "page": 3, "of": 4}
+INGEST = {"run_id": RUN, "part": 2, "page": 3, "of": 4, "part_rows": 1005}
 PAGE, UPLOAD, REPLAY = (
     f"bronze/{DATASET}/{path}" for path in ("date=2025-09-03/page.json.gz", "uploads/a.json", f"replays/{RUN}/1.json")
 )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets.contract import UnexpectedAnswerError, Plan, Request, SequentialSource
+from shared.datasets.contract import PageCounts, Plan, Request, SequentialSource, UnexpectedAnswerError
 from shared.datasets.usajobs_historic.source import ARCHIVE_BEGINS, MOST_ROWS, SOURCE
 from shared.errors import PermanentError
 
