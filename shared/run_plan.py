@@ -47,7 +47,7 @@ class RunPlan(BaseModel):
     def missing(self, loaded: Mapping[tuple[int, int], int | None]) -> Iterator[PageCommand]:
         """A command for each page that is not among `loaded`: {(part, page): the part's pages, as the page knew it}."""
         for number, part in enumerate(self.parts, start=1):
-            of = _pages_needed(part, {page: of for (owner, page), of in loaded.items() if owner == number})
+            of = pages_needed(part, number, loaded)
             for page in range(1, of + 1):
                 if (number, page) not in loaded:
                     yield PageCommand(
@@ -68,10 +68,14 @@ class RunPlan(BaseModel):
         return sum(part.pages for part in self.parts)
 
 
-def _pages_needed(part: Part, loaded: Mapping[int, int | None]) -> int:
-    """What the last page says; or what any page says, where that is more than planned. The ledger counts alike."""
-    most = max((of for of in loaded.values() if of), default=0)
-    return most if most > part.pages else loaded.get(max(loaded, default=0)) or part.pages
+def pages_needed(part: Part, number: int, loaded: Mapping[tuple[int, int], int | None]) -> int:
+    """How many pages a part has: what its last one says, or any of them where that is more than planned.
+
+    `loaded` is as in `RunPlan.missing`. The ledger counts alike (`shared.database.ops_tables.NEEDED_PAGES`).
+    """
+    own = {page: of for (owner, page), of in loaded.items() if owner == number}
+    most = max((of for of in own.values() if of), default=0)
+    return most if most > part.pages else own.get(max(own, default=0)) or part.pages
 
 
 def read(body: bytes) -> RunPlan:

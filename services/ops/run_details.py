@@ -1,5 +1,6 @@
 """Everything that is known about one run."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,7 @@ from services.ops.runs import Run
 from shared.database.ops_tables import DRIFT, REPLAY, RUN
 from shared.engine.trouble import Trouble
 from shared.events import PageCommand
-from shared.run_plan import RunPlan
+from shared.run_plan import RunPlan, pages_needed
 
 NAMED = 20  # missing pages that are named: each takes a request to S3
 
@@ -123,14 +124,9 @@ def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
 
 def parts(plan: RunPlan, loaded: Loaded) -> Iterator[Part]:
     """The plan's parts as far as they have come. Pure."""
-    last: dict[int, tuple[int, int | None]] = {}
-    count: dict[int, int] = {}
-    for (part, page), of in loaded.items():
-        last[part] = max(last.get(part, (0, None)), (page, of))
-        count[part] = count.get(part, 0) + 1
-    for number, part_ in enumerate(plan.parts, start=1):
-        _, of = last.get(number, (0, None))
-        yield Part(number, part_.params, part_.rows, of or part_.pages, count.get(number, 0))
+    count = Counter(number for number, _ in loaded)
+    for number, part in enumerate(plan.parts, start=1):
+        yield Part(number, part.params, part.rows, pages_needed(part, number, loaded), count[number])
 
 
 def _missing(connections: Connections, pages: Iterator[PageCommand], state: str) -> Iterator[MissingPage]:
