@@ -3,7 +3,6 @@
 import gzip
 import io
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,7 +18,6 @@ DAMAGE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, Attrib
 class Envelope:
     """Where each page brings the next, `fingerprints` are of its request and of all those before it in its part."""
 
-    params: Mapping[str, str]
     fingerprints: tuple[str, ...]
     status: int
     payload: object
@@ -34,13 +32,8 @@ def read(body: bytes, largest: int) -> Envelope:
     try:
         content = _expanded(body, largest)
         envelope = lenient_json.outline(content)
-        request, response = envelope["request"], envelope["response"]
-        return Envelope(
-            params=request["params"],
-            fingerprints=tuple(request.get("fingerprints", ())),
-            status=response["status"],
-            payload=response["payload"],
-        )
+        response, fingerprints = envelope["response"], envelope["request"].get("fingerprints", ())
+        return Envelope(tuple(fingerprints), response["status"], response["payload"])
     except DAMAGE as error:
         message = f"not the envelope of a page: {type(error).__name__}: {error}"
         raise PermanentError(message) from error

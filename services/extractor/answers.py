@@ -31,7 +31,7 @@ def page(source: Source, answer: Answer) -> Page:
     """The answer as a page. Raises UnexpectedAnswerError for what is not JSON, or none of the source's."""
     text = json_text(answer)
     payload = parsed(text)
-    if text == NULL and _is_empty(answer):
+    if payload is None:
         return Page(HTTPStatus.NO_CONTENT, text, payload, NO_COUNTS)
     return Page(answer.status, text, payload, source.check_page(payload))
 
@@ -46,8 +46,9 @@ def parsed(text: bytes) -> object:
 
 
 def json_text(answer: Answer) -> bytes:
-    """What came, in UTF-8, without a byte order mark and white space round it. Raises UnexpectedAnswerError.
+    """What came, in UTF-8, without a byte order mark and white space round it; `null` where nothing came, and says so.
 
+    Raises UnexpectedAnswerError for what is not text, and for a `null` that no status announces.
     JSON tells UTF-16 and UTF-32 by its first bytes; for anything else the charset that is declared counts, then UTF-8.
     """
     if _is_empty(answer):
@@ -55,14 +56,22 @@ def json_text(answer: Answer) -> bytes:
     encoding: str = json.detect_encoding(answer.body)
     if encoding == "utf-8":
         encoding = _declared(answer.headers.get("content-type", ""))
+    text = _recoded(answer.body, encoding).strip(WHITE_SPACE).removeprefix(codecs.BOM_UTF8).strip(WHITE_SPACE)
+    if text == NULL:
+        message = f"null, with status {answer.status}"
+        raise UnexpectedAnswerError(message)
+    return text
+
+
+def _recoded(body: bytes, encoding: str) -> bytes:
     if encoding in UTF_8:
-        return answer.body.strip(WHITE_SPACE).removeprefix(codecs.BOM_UTF8).strip(WHITE_SPACE)
+        return body
     try:
-        text = answer.body.decode(encoding, "surrogatepass" if encoding.startswith("utf-") else "strict")
+        text = body.decode(encoding, "surrogatepass" if encoding.startswith("utf-") else "strict")
     except UnicodeError as error:
         message = f"not text in {encoding}: {error}"
         raise UnexpectedAnswerError(message) from error
-    return text.encode("utf-8", "surrogatepass").strip(WHITE_SPACE)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _is_empty(answer: Answer) -> bool:

@@ -53,7 +53,7 @@ def params_after(source: SequentialSource, page: PageCommand, stored: Envelope) 
         message = f"{where} ends with page {page.page}"
         raise PermanentError(message)
     if (known := fingerprint(params)) in stored.fingerprints:
-        first = stored.fingerprints.index(known) + 1
+        first = page.page - len(stored.fingerprints) + stored.fingerprints.index(known) + 1
         message = f"{where}: page {page.page} leads back to the request of page {first}, and is the last one fetched"
         raise PermanentError(message)
     announced = stored.counts(source).pages

@@ -124,7 +124,7 @@ class Extractor:
         body, key = bronze.compressed(content, self.largest), _key(page)
         objects.put(self.s3, self.bucket, key, body, "application/gzip")
         log.info("bronze.written", dataset=page.dataset, key=key, run_id=page.run_id, bytes=len(body))
-        return Envelope(request.params, fingerprints, came.status, came.payload)
+        return Envelope(fingerprints, came.status, came.payload)
 
     def _checked(self, source: Source, page: PageCommand, request: Request, answer: Answer) -> answers.Page:
         """The answer as a page. What is none is kept for inspection; asking again may help."""
@@ -191,7 +191,6 @@ class Extractor:
 
     def _divided(self, run: RunCommand) -> Plan:
         source = contract.source(run.dataset)
-
         fresh: list[tuple[Request, bytes]] = []
 
         def look(request: Request) -> object:

@@ -135,6 +135,12 @@ def test_an_answer_that_cannot_be_planned_with_is_asked_for_again(search: Extrac
     assert search.work() == 1
 
 
+def test_a_null_is_no_plan_of_nothing(historic: Extraction) -> None:
+    simulator(faults={"null200": 1})
+    with pytest.raises(TransientError, match="null, with status 200"):
+        historic.plan(**WINDOW)
+
+
 def test_a_code_list_that_is_none_is_not_kept_for_the_next_plan(search: Extraction) -> None:
     simulator(postings=11_500, faults={"message200": 1, "every": 2})
     with pytest.raises(TransientError, match="agencysubelements"):

@@ -41,7 +41,7 @@ def historic(backends: Mapping[str, str], database: Engine) -> Iterator[Extracti
 
 def envelope(payload: bytes) -> bytes:
     """As an older version stored whatever came."""
-    before, after = b'{"request":{"params":{}},"response":{"status":200,"headers":{},"payload":', b'},"ingest":{}}'
+    before, after = b'{"request":{},"response":{"status":200,"headers":{},"payload":', b'},"ingest":{}}'
     return gzip.compress(before + payload + after)
 
 

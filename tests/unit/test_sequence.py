@@ -49,7 +49,7 @@ def page(number: int, of: int) -> PageCommand:
 def stored(payload: object, *tokens: str) -> Envelope:
     """A page, in whose part these tokens were asked for up to now."""
     asked = [sequence.fingerprint({"day": "1", "token": token}) for token in tokens]
-    return Envelope({}, tuple(asked), 200, payload)
+    return Envelope(tuple(asked), 200, payload)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,11 @@ def test_pages_that_go_round_in_a_circle_are_a_permanent_error(token: str, first
         sequence.params_after(OneAfterAnother(), page(3, 4), again)
     with pytest.raises(PermanentError, match=reason):
         list(sequence.next_pages(OneAfterAnother(), page(3, 4), again, 4))
+
+
+def test_in_a_part_that_an_older_version_began_a_circle_is_named_by_its_pages_too() -> None:
+    with pytest.raises(PermanentError, match="page 9 leads back to the request of page 8"):
+        sequence.params_after(OneAfterAnother(), page(9, 10), stored("a", "a", "b"))
 
 
 def test_pages_far_beyond_those_announced_are_a_permanent_error() -> None:

@@ -67,7 +67,8 @@ def test_half_of_a_surrogate_pair_comes_through() -> None:
         (b"\xff\xfe{", "not text in utf-16"),
         (b'{"Message": "An error has occurred."}', "no list of records at CodeList"),
         (b'{"CodeList": null}', "no list of records at CodeList"),
-        (b"null", "no list of records at CodeList"),
+        (b"null", "null, with status 200"),
+        ("null".encode("utf-16"), "null, with status 200"),
     ],
 )
 def test_what_is_no_page_says_why(body: bytes, why: str) -> None:
