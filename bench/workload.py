@@ -14,15 +14,16 @@ import orjson
 
 from infra.embedded.simulator.market import Market
 from services.extractor import bronze
-from services.extractor.fetch import Answer
-from shared import objects
-from shared.datasets.contract import Part, Request
+from services.extractor.answers import Page
+from shared import envelope, objects
+from shared.datasets.contract import PageCounts, Part, Request
 from shared.events import PageCommand
 from shared.run_plan import RunPlan
 
 DATASET = "usajobs_search"
 KEY = "MatchedObjectId"
 PER_PAGE = 500  # postings, the most that the API gives
+LARGEST = 128 << 20  # bytes of a page
 CHANGED_EVERY = 33  # postings: the 3 % that change from one real day to the next
 COLD, AGAIN, CHANGED = "cold", "unchanged", "3 % changed"
 SIMULATED_DAY = date(2026, 3, 2)
@@ -100,7 +101,7 @@ def made(mix: str, postings: int, folder: Path) -> Workload:
 
 
 def _items(path: Path) -> list[bytes]:
-    payload = bronze.payload(path.read_bytes())
+    payload = envelope.read(path.read_bytes(), LARGEST).payload
     items: list[Any] = payload["SearchResult"]["SearchResultItems"]  # type: ignore[index]
     return [orjson.dumps(item) for item in items]
 
@@ -148,7 +149,9 @@ def _envelope(command: PageCommand, items: Sequence[bytes], total: int, at: date
     headers = {"date": format_datetime(at, usegmt=True), "content-type": "application/json"}
     params = {"Page": str(command.page), "ResultsPerPage": str(PER_PAGE)}
     request = Request("https://data.usajobs.gov/api/search", params, {})
-    return bronze.envelope(command, request, Answer(200, headers, answer(items, total, command.of)), at)
+    text = answer(items, total, command.of)
+    page = Page(200, text, None, PageCounts(len(items), total, command.of))
+    return bronze.compressed(bronze.envelope(command, request, (), page, headers, at), LARGEST)
 
 
 def answer(items: Sequence[bytes], total: int, pages: int) -> bytes:

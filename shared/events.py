@@ -30,7 +30,10 @@ class RunCommand(BaseModel):
 
 
 class PageCommand(BaseModel):
-    """Fetch one page of a planned run. Pages and parts count from 1; `of` is the number of pages of the part."""
+    """Fetch one page of a planned run. Pages and parts count from 1; `of` is the number of pages of the part.
+
+    What is in bronze is not fetched again, unless it is the version (or eTag) that the command `replaces`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,6 +45,7 @@ class PageCommand(BaseModel):
     part: Ordinal
     page: Ordinal
     of: Ordinal
+    replaces: Word | None = None
 
     @model_validator(mode="after")
     def _page_is_one_of_them(self) -> Self:

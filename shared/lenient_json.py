@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import orjson
 
 LONGEST_WHOLE = 4_000  # digits
+ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})?')  # a lone backslash where none of JSON's follows
 
 
 def loads(content: bytes) -> Any:
@@ -24,6 +26,22 @@ def flawed(content: bytes) -> Any:
     """Parse what is not strictly JSON. Raises as `loads`."""
     try:
         return json.loads(content, parse_int=_whole)
+    except RecursionError as error:
+        message = "nested too deep"
+        raise ValueError(message) from error
+
+
+def outline(content: bytes) -> Any:
+    """Parse JSON for what is round its records, whatever flaws their texts have: control characters, bad escapes.
+
+    Raises as `loads`. The records themselves are not to be taken from it.
+    """
+    try:
+        return loads(content)
+    except ValueError:
+        escaped = ESCAPE.sub(lambda found: found[0] if len(found[0]) > 1 else rb"\\", content)
+    try:
+        return json.loads(escaped, parse_int=_whole, strict=False)
     except RecursionError as error:
         message = "nested too deep"
         raise ValueError(message) from error

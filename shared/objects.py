@@ -20,6 +20,7 @@ from shared.topology import (
     PLANS_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIXES,
+    REJECTED_RESPONSES_PREFIX,
     REPLAYS_PREFIX,
     SILVER_PREFIX,
     UPLOADS_PREFIX,
@@ -143,6 +144,18 @@ def exists(s3: "S3Client", bucket: str, key: str) -> bool:
     return True
 
 
+def newest(s3: "S3Client", bucket: str, key: str) -> ObjectId | None:
+    """The object that the bucket holds under this key now, if any."""
+    try:
+        held = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in MISSING:
+            return None
+        raise
+    version = held.get("VersionId")
+    return ObjectId(bucket, key, version if version != "null" else None, held["ETag"].strip('"'))
+
+
 def keys(s3: "S3Client", bucket: str, prefix: str) -> frozenset[str]:
     """All keys that begin so."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -189,8 +202,16 @@ def run_date(run_id: str) -> str:
 
 def page_key(dataset: str, run_id: str, part: int, page: int) -> str:
     """Where the page of a run lies in bronze: the same page always has the same key."""
-    folder = f"{BRONZE_PREFIX}{dataset}/date={run_date(run_id)}/run={run_id}"
-    return f"{folder}/part={part:04d}/page={page:04d}.json.gz"
+    return f"{BRONZE_PREFIX}{_page_path(dataset, run_id, part, page)}.json.gz"
+
+
+def rejected_response_key(dataset: str, run_id: str, part: int, page: int) -> str:
+    """Where an answer lies that is not a page of its source: the newest for this page, those before as its versions."""
+    return f"{REJECTED_RESPONSES_PREFIX}{_page_path(dataset, run_id, part, page)}.body"
+
+
+def _page_path(dataset: str, run_id: str, part: int, page: int) -> str:
+    return f"{dataset}/date={run_date(run_id)}/run={run_id}/part={part:04d}/page={page:04d}"
 
 
 def upload_key(dataset: str, name: str) -> str:

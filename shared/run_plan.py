@@ -47,8 +47,7 @@ class RunPlan(BaseModel):
     def missing(self, loaded: Mapping[tuple[int, int], int | None]) -> Iterator[PageCommand]:
         """A command for each page that is not among `loaded`: {(part, page): the part's pages, as the page knew it}."""
         for number, part in enumerate(self.parts, start=1):
-            known = max(((page, of) for (owner, page), of in loaded.items() if owner == number), default=(0, None))
-            of = known[1] or part.pages
+            of = pages_needed(part, number, loaded)
             for page in range(1, of + 1):
                 if (number, page) not in loaded:
                     yield PageCommand(
@@ -67,6 +66,16 @@ class RunPlan(BaseModel):
     def pages(self) -> int:
         """Pages of all parts together."""
         return sum(part.pages for part in self.parts)
+
+
+def pages_needed(part: Part, number: int, loaded: Mapping[tuple[int, int], int | None]) -> int:
+    """How many pages a part has: what its last one says, or any of them where that is more than planned.
+
+    `loaded` is as in `RunPlan.missing`. The ledger counts alike (`shared.database.ops_tables.NEEDED_PAGES`).
+    """
+    own = {page: of for (owner, page), of in loaded.items() if owner == number}
+    most = max((of for of in own.values() if of), default=0)
+    return most if most > part.pages else own.get(max(own, default=0)) or part.pages
 
 
 def read(body: bytes) -> RunPlan:

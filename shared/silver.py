@@ -92,7 +92,7 @@ class Replayed(BaseModel):
 
 
 class Header(BaseModel):
-    """Where the rows come from. `run_id`, `part`, `page` and `part_pages` are absent for uploads.
+    """Where the rows come from. What is of a page is absent for uploads: `run_id` to `part_rows`.
 
     An object is one batch or several, numbered from 1; `last` says that no more follow.
     """
@@ -108,6 +108,7 @@ class Header(BaseModel):
     part: Ordinal | None = None
     page: Ordinal | None = None
     part_pages: Ordinal | None = None
+    part_rows: Count | None = None  # that the source said the part has, on this page
     batch: Ordinal = 1
     last: bool = True
     counts: Counts

@@ -86,6 +86,7 @@ BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX,
 # What the transformer reads: pages that the extractor fetched, files that people dropped, records out of quarantine.
 RAW_PREFIXES: Final = (BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX)
 DISCARDED_PREFIX: Final = "discarded/"  # dead letters that an operator took away; no event, nobody consumes it
+REJECTED_RESPONSES_PREFIX: Final = "rejected-responses/"  # of a source, and not of its shape; no event either
 GOLD_PREFIX: Final = "gold/"  # what analysts read with tools of their own; no event either
 
 

@@ -1,6 +1,5 @@
 """Answers that change once in a while (code lists), kept in Redis; without it they are fetched each time."""
 
-from collections.abc import Callable
 from hashlib import sha256
 
 import redis
@@ -12,27 +11,30 @@ log = structlog.get_logger()
 
 
 class AnswerCache:
-    """Bodies of answers, for as long as their request says."""
+    """JSON texts of answers, for as long as their request says."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._redis = redis.Redis(connection_pool=pool)
 
-    def body(self, request: Request, fetch: Callable[[], bytes]) -> bytes:
-        """The kept body, or the one that `fetch` gets."""
+    def get(self, request: Request) -> bytes | None:
+        """The kept text, if there is one."""
         if not request.keep_for:
-            return fetch()
-        key = _key(request)
+            return None
         try:
-            if kept := self._redis.get(key):
-                return bytes(kept)  # type: ignore[arg-type]
+            kept = self._redis.get(_key(request))
         except redis.RedisError as error:
             log.warning("answer.not_looked_up", error=str(error))
-        body = fetch()
+            return None
+        return kept if isinstance(kept, bytes) else None
+
+    def put(self, request: Request, text: bytes) -> None:
+        """Keep the text, where the request says so."""
+        if not request.keep_for:
+            return
         try:
-            self._redis.set(key, body, ex=request.keep_for)
+            self._redis.set(_key(request), text, ex=request.keep_for)
         except redis.RedisError as error:
             log.warning("answer.not_kept", error=str(error))
-        return body
 
 
 def _key(request: Request) -> str:

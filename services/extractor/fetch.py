@@ -2,13 +2,15 @@
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from shared import lenient_json
+from services.extractor import statuses
+from services.extractor.statuses import Outcome
 from shared.datasets.contract import Request
 from shared.errors import PermanentError, TransientError
 from shared.version import VERSION
@@ -16,21 +18,19 @@ from shared.version import VERSION
 CONNECT_TIMEOUT = 5.0  # s
 READ_TIMEOUT = 30.0  # s without a byte
 DEADLINE = 60.0  # s for the whole answer
-LARGEST_RESPONSE = 256 << 20  # bytes; the largest real page seen has 70 MB
+MOST_REDIRECTS = 5
+LONGEST_RETRY_AFTER = 43_200.0  # s: SQS hides a message for twelve hours at most
 STORED_HEADERS = ("content-type", "date", "etag", "last-modified")  # nothing that could carry a secret
 SECONDS = re.compile(r"[0-9]{1,9}")
 TOO_MANY_REQUESTS = 429
-NOTHING = b"null"  # the body of an answer that has none: HTTP's 204, or its text
-NO_CONTENT = b"204 No Content"
-WORTH_ANOTHER_TRY = {408, 425, TOO_MANY_REQUESTS, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete JSON answer: its bytes as they came, and the headers that may be stored."""
+    """A complete answer: its bytes as they came, without HTTP's compression, and the headers that may be stored."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -47,38 +47,40 @@ def client() -> httpx.Client:
     )
 
 
-def fetch(http: httpx.Client, request: Request) -> Answer:
-    """Send a request and read the whole answer.
+def fetch(http: httpx.Client, request: Request, largest: int) -> Answer:
+    """Send a request, follow redirects within its host, and read the whole answer, of at most `largest` bytes.
 
-    Raises RateLimitedError or TransientError where another try may help: no connection, an answer cut short or too
-    slow, 429, 5xx, a 200 that is not JSON. Raises PermanentError for any other status and for an answer too large.
+    `services.extractor.statuses` has what a status leads to. Raises RateLimitedError or TransientError where another
+    try may help: also for no connection, and for an answer cut short or too slow. Otherwise raises PermanentError.
     """
-    try:
-        with http.stream("GET", request.url, params=request.params, headers=request.headers) as response:
-            body = _read(response)
-    except httpx.HTTPError as error:
-        message = f"{request.url}: {type(error).__name__}: {error}"
-        raise TransientError(message) from error
-    _check_status(request.url, response)
-    status = response.status_code
-    if status == httpx.codes.NO_CONTENT or body.strip() == NO_CONTENT:
-        status, body = httpx.codes.NO_CONTENT, NOTHING
-    try:
-        lenient_json.loads(body)
-    except ValueError as error:
-        message = f"{request.url}: answered 200 with something that is not JSON"
-        raise TransientError(message) from error
-    headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
-    return Answer(int(status), headers, body)
+    url, params = request.url, request.params or None
+    for _ in range(MOST_REDIRECTS + 1):
+        try:
+            with http.stream("GET", url, params=params, headers=request.headers) as response:
+                outcome = statuses.outcome(response.status_code)
+                if outcome is Outcome.READ:
+                    body = _read(response, largest)
+                    headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
+                    return Answer(response.status_code, headers, body)
+        except httpx.HTTPError as error:
+            message = f"{request.url}: {type(error).__name__}: {error}"
+            raise TransientError(message) from error
+        if outcome is not Outcome.FOLLOW:
+            raise _failure(request.url, response, outcome)
+        url, params = _redirected(request.url, response), None
+    message = f"{request.url}: more than {MOST_REDIRECTS} redirects, the last one {_described(response)}"
+    raise PermanentError(message)
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read(response: httpx.Response, largest: int) -> bytes:
     deadline = time.monotonic() + DEADLINE
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > LARGEST_RESPONSE:
-            message = f"{response.url.path}: answer larger than {LARGEST_RESPONSE} bytes"
+        if len(body) > largest:
+            message = (
+                f"{response.url.path}: answer larger than {largest} bytes, the limit that SMELT_LARGEST_DOCUMENT sets"
+            )
             raise PermanentError(message)
         if time.monotonic() > deadline:
             message = f"{response.url.path}: answer not complete after {DEADLINE:.0f} s"
@@ -86,26 +88,41 @@ def _read(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _check_status(url: str, response: httpx.Response) -> None:
-    status = response.status_code
-    if status in {httpx.codes.OK, httpx.codes.NO_CONTENT}:
-        return
-    message = f"{url}: {status} {response.reason_phrase}"
-    if status == httpx.codes.UNAUTHORIZED:
-        message += ": the source refuses the key or the User-Agent"
-    if status not in WORTH_ANOTHER_TRY:
+def _redirected(url: str, response: httpx.Response) -> str:
+    """Where the answer leads. Raises PermanentError for any other origin, which must not see the key in the headers."""
+    following, origin = response.next_request, response.url
+    if following is None:
+        message = f"{url}: {_described(response)} without a Location"
         raise PermanentError(message)
-    kind = RateLimitedError if status == TOO_MANY_REQUESTS else TransientError
-    raise kind(message, after=_retry_after(response.headers.get("retry-after")))
+    target = following.url
+    if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
+        message = (
+            f"{url}: {_described(response)} leads to {target.scheme}://{target.netloc.decode()}, and is not followed"
+        )
+        raise PermanentError(message)
+    return str(target)
+
+
+def _failure(url: str, response: httpx.Response, outcome: Outcome) -> PermanentError | TransientError:
+    hint = statuses.HINTS.get(response.status_code)
+    message = f"{url}: {_described(response)}" + (f": {hint}" if hint else "")
+    if outcome is Outcome.REFUSE:
+        return PermanentError(message)
+    kind = RateLimitedError if response.status_code == TOO_MANY_REQUESTS else TransientError
+    return kind(message, after=_retry_after(response.headers.get("retry-after")))
+
+
+def _described(response: httpx.Response) -> str:
+    return f"{response.status_code} {response.reason_phrase}".rstrip()
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds from a `Retry-After` header, which gives seconds or a date."""
+    """Seconds from a `Retry-After` header, which gives seconds or a date; None where it asks for no wait."""
     if not header:
         return None
-    if SECONDS.fullmatch(header):
-        return float(header)
     try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+        given = SECONDS.fullmatch(header)
+        wait = float(header) if given else (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
+    return min(wait, LONGEST_RETRY_AFTER) if wait > 0 else None

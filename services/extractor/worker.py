@@ -10,20 +10,29 @@ import boto3
 import httpx
 import structlog
 
-from services.extractor import bronze, plan, sequence
+from services.extractor import answers, bronze, plan, sequence
 from services.extractor.cache import AnswerCache
 from services.extractor.counting import counted
-from services.extractor.fetch import LARGEST_RESPONSE, Answer, RateLimitedError, client, fetch
+from services.extractor.fetch import Answer, RateLimitedError, client, fetch
 from services.extractor.limit import RateLimit, connection_pool
 from services.extractor.slot import Slots, understood
-from shared import lenient_json, objects, run_plan, telemetry
+from shared import envelope, objects, run_plan, telemetry
 from shared.datasets import contract
-from shared.datasets.contract import Params, Plan, Request, SequentialSource, Source
+from shared.datasets.contract import (
+    PageCounts,
+    Params,
+    Plan,
+    Request,
+    SequentialSource,
+    Source,
+    UnexpectedAnswerError,
+)
 from shared.engine import worker
 from shared.engine.delivery import Handler
 from shared.engine.message import Message
 from shared.engine.pressure import Pressure
-from shared.errors import TransientError
+from shared.envelope import Envelope
+from shared.errors import PermanentError, TransientError
 from shared.events import PageCommand, RunCommand, command
 from shared.objects import ObjectId
 from shared.run_plan import RunPlan
@@ -39,6 +48,8 @@ log = structlog.get_logger()
 
 LARGEST_BATCH = 10  # messages, SQS's limit
 LARGEST_PLAN = 16 << 20  # bytes
+LARGEST_REJECTED = 1 << 20  # bytes kept of an answer that is not a page: enough to see what it is
+SHORTEST_PAUSE = 1.0  # s, after a 429 that does not say how long to wait
 # Messages that may wait before extraction pauses: at a page a second one transformer needs 500 s for them, and after
 # 600 s somebody is told (services/ops/alerts.py). A loader is faster.
 LIMITS = {BRONZE: 500, SILVER: 500}
@@ -57,6 +68,7 @@ class Extractor:
     pressure: Pressure
     bucket: str
     queue_url: str
+    largest: int  # bytes of an answer, and of a page in its envelope: what the transformer reads
 
     def handle(self, message: Message) -> str:
         """Plan a run, or fetch a page."""
@@ -70,12 +82,10 @@ class Extractor:
     def plan(self, run: RunCommand, run_id: str) -> str:
         """Store the plan, then send its pages. A command delivered twice sends the pages of the plan that is stored."""
         telemetry.note(dataset=run.dataset, run_id=run_id)
-        key = objects.plan_key(run.dataset, run_id)
-        if objects.exists(self.s3, self.bucket, key):
-            stored = objects.get(self.s3, ObjectId(self.bucket, key), LARGEST_PLAN)
-            planned = run_plan.read(stored.body)
-        else:
+        planned = self._stored_plan(run.dataset, run_id)
+        if planned is None:
             planned = self._made_plan(run, run_id)
+            key = objects.plan_key(run.dataset, run_id)
             objects.put(self.s3, self.bucket, key, planned.model_dump_json().encode(), "application/json")
         if planned.refused:
             log.warning("run.refused", run_id=run_id, dataset=run.dataset, trigger=run.trigger, why=planned.refused)
@@ -89,39 +99,80 @@ class Extractor:
     def page(self, page: PageCommand) -> str:
         """Fetch a page into bronze, unless it is there: a page of a run is fetched once. Then send what it brings."""
         telemetry.note(dataset=page.dataset, run_id=page.run_id, part=page.part, page=page.page)
-        source, key = contract.source(page.dataset), _key(page)
-        known = objects.exists(self.s3, self.bucket, key)
-        if not known:
+        source = contract.source(page.dataset)
+        stored = self._stored_page(source, page)
+        known = stored is not None
+        if stored is None:
             self.pressure.wait()
-            self._capture(source, page, key)
-        following: list[PageCommand] = []
-        if isinstance(source, SequentialSource):
-            following += sequence.next_pages(source, page, self._payload(key))
-            self._send(following)
+            stored = self._captured(source, page)
+        of = self._pages_known(source, page, stored.payload, stored.counts(source))
+        following = list(sequence.next_pages(source, page, stored, of))
+        self._send(following)
         self.slots.fetched(page, following)
         return "duplicate" if known else "fetched"
 
-    def _capture(self, source: Source, page: PageCommand, key: str) -> None:
-        request = source.request(self._params(source, page), page.page)
+    def _captured(self, source: Source, page: PageCommand) -> Envelope:
+        """The page from the source, once it is in bronze."""
+        params, before = self._params(source, page)
+        fingerprints = (*before, sequence.fingerprint(params)) if isinstance(source, SequentialSource) else ()
+        request = source.request(params, page.page)
         answer = self._fetch(page.dataset, request)
-        of = sequence.pages_known(source, page, lenient_json.loads(answer.body))
-        body = bronze.envelope(page.model_copy(update={"of": of}), request, answer, datetime.now(UTC))
+        came = self._checked(source, page, request, answer)
+        of = self._pages_known(source, page, came.payload, came.counts)
+        numbered = page.model_copy(update={"of": of})
+        content = bronze.envelope(numbered, request, fingerprints, came, answer.headers, datetime.now(UTC))
+        body, key = bronze.compressed(content, self.largest), _key(page)
         objects.put(self.s3, self.bucket, key, body, "application/gzip")
         log.info("bronze.written", dataset=page.dataset, key=key, run_id=page.run_id, bytes=len(body))
+        return Envelope(fingerprints, came.status, came.payload)
 
-    def _params(self, source: Source, page: PageCommand) -> Params:
+    def _checked(self, source: Source, page: PageCommand, request: Request, answer: Answer) -> answers.Page:
+        """The answer as a page. What is none is kept for inspection; asking again may help."""
+        try:
+            return answers.page(source, answer)
+        except UnexpectedAnswerError as error:
+            key = objects.rejected_response_key(page.dataset, page.run_id, page.part, page.page)
+            objects.put(self.s3, self.bucket, key, answer.body[:LARGEST_REJECTED], "application/octet-stream")
+            message = f"{request.url}: {answer.status}, but not a page: {error}; what came is at {key}"
+            raise UnexpectedAnswerError(message) from error
+
+    def _pages_known(self, source: Source, page: PageCommand, payload: object, counts: PageCounts) -> int:
+        """The plan is read only where the page says that it is no longer right."""
+        planned = page.of
+        grown = counts.pages is not None and counts.pages > page.of
+        if grown and (stored := self._stored_plan(page.dataset, page.run_id)) and page.part <= len(stored.parts):
+            planned = stored.parts[page.part - 1].pages
+        return sequence.pages_known(source, page, payload, counts, planned)
+
+    def _params(self, source: Source, page: PageCommand) -> tuple[Params, tuple[str, ...]]:
+        """What to ask for a page with, and the fingerprints of the requests before it."""
         if page.page == 1 or not isinstance(source, SequentialSource):
-            return page.params
-        before = _key(page.model_copy(update={"page": page.page - 1}))
-        if not objects.exists(self.s3, self.bucket, before):
-            message = f"{before} is not there yet: it says how to ask for page {page.page}"
+            return page.params, ()
+        before = page.model_copy(update={"page": page.page - 1, "replaces": None})
+        stored = self._stored_page(source, before)
+        if stored is None:
+            message = f"{_key(before)} is not there yet: it says how to ask for page {page.page}"
             raise TransientError(message)
-        return sequence.params_after(source, page, self._payload(before))
+        return sequence.params_after(source, before, stored), stored.fingerprints
 
-    def _payload(self, key: str) -> object:
-        """Of a page in bronze."""
-        stored = objects.get(self.s3, ObjectId(self.bucket, key), LARGEST_RESPONSE)
-        return bronze.payload(stored.body)
+    def _stored_page(self, source: Source, page: PageCommand) -> Envelope | None:
+        """What bronze has of the page, unless it is to be replaced. Raises PermanentError for what cannot be read."""
+        stored = objects.newest(self.s3, self.bucket, _key(page))
+        if stored is None or page.replaces in {stored.version_id, stored.etag} - {None}:
+            return None
+        try:
+            found = envelope.read(objects.get(self.s3, stored, self.largest).body, self.largest)
+            found.counts(source)
+        except (PermanentError, UnexpectedAnswerError) as error:
+            message = f"{stored.key}: {error}; `smelt audit --repair` fetches it anew"
+            raise PermanentError(message) from error
+        return found
+
+    def _stored_plan(self, dataset: str, run_id: str) -> RunPlan | None:
+        key = objects.plan_key(dataset, run_id)
+        if not objects.exists(self.s3, self.bucket, key):
+            return None
+        return run_plan.read(objects.get(self.s3, ObjectId(self.bucket, key), LARGEST_PLAN).body)
 
     def _made_plan(self, run: RunCommand, run_id: str) -> RunPlan:
         """What to fetch, or nothing and why: by the plan of a refused run the ledger learns of it."""
@@ -140,11 +191,20 @@ class Extractor:
 
     def _divided(self, run: RunCommand) -> Plan:
         source = contract.source(run.dataset)
+        fresh: list[tuple[Request, bytes]] = []
 
         def look(request: Request) -> object:
-            return lenient_json.loads(self.cache.body(request, lambda: self._fetch(run.dataset, request).body))
+            text = self.cache.get(request)
+            if text is None:
+                text = answers.json_text(self._fetch(run.dataset, request))
+                if request.keep_for:
+                    fresh.append((request, text))
+            return answers.parsed(text)
 
-        return source.plan(run.params, look)
+        made = source.plan(run.params, look)
+        for request, text in fresh:  # only what the source could plan with
+            self.cache.put(request, text)
+        return made
 
     def _fetch(self, dataset: str, request: Request) -> Answer:
         began = time.monotonic()
@@ -152,9 +212,10 @@ class Extractor:
         metrics.API_WAIT.record(time.monotonic() - began, {"dataset": dataset})
         try:
             with telemetry.span("extractor.fetch", dataset=dataset):
-                return fetch(self.http, request)
-        except RateLimitedError as error:
-            self.limit.hold(dataset, error.after or 1.0)
+                return fetch(self.http, request, self.largest)
+        except TransientError as error:
+            if error.after or isinstance(error, RateLimitedError):
+                self.limit.hold(dataset, error.after or SHORTEST_PAUSE)
             raise
 
     def _send(self, pages: Iterable[PageCommand]) -> None:
@@ -196,6 +257,7 @@ def bootstrap(settings: Settings) -> Handler:
         pressure=Pressure(sqs, {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}),
         bucket=settings.bucket,
         queue_url=settings.extract_queue_url,
+        largest=settings.largest_document << 20,
     ).handle
 
 

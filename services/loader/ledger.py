@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.ops_tables import OBJECT, RUN, whole_objects
+from shared.database.ops_tables import NEEDED_PAGES, OBJECT, RUN, pages_of_parts, whole_objects
 from shared.objects import ObjectId, silver_key
 from shared.run_plan import RunPlan
 from shared.silver import Header
@@ -15,18 +15,23 @@ COVERED = text("""
     select count(distinct seen.name) from ops.object, unnest(keys) as seen (name) where run_id = :run_id
 """)
 OF_RUN = whole_objects().where(OBJECT.c.run_id == bindparam("run_id"))
-# A part has as many pages as its last one said, where its pages come one after another; else as many as were planned.
 ALL_PAGES = text(f"""
-    with page as (select part, page, max(part_pages) as part_pages from ({OF_RUN}) as whole group by part, page),
-         part as (
-             select part, count(*) as pages, (array_agg(part_pages order by page desc))[1] as needed
-             from page group by part
-         )
-    select coalesce(bool_and(coalesce(part.pages, 0) = coalesce(part.needed, (plan.part ->> 'pages')::int)), true)
+    with {pages_of_parts(str(OF_RUN))}
+    select coalesce(bool_and(coalesce(part.pages, 0) = {NEEDED_PAGES}), true)
     from ops.run cross join jsonb_array_elements(run.parts) with ordinality as plan (part, number)
          left join part on part.part = plan.number
     where run.run_id = :run_id
 """)  # noqa: S608 - a statement of our own
+# Rows that pages announced beyond those of the plan. What parts have in common counts more than once: rather too many.
+GROWN = text("""
+    select coalesce(sum(greatest(0, told.rows - (plan.part ->> 'rows')::bigint)), 0)
+    from ops.run cross join jsonb_array_elements(run.parts) with ordinality as plan (part, number)
+         join (
+             select part, max(part_rows) as rows from ops.object where run_id = :run_id group by part
+         ) as told on told.part = plan.number
+    where run.run_id = :run_id
+""")
+MOST_ROWS = 2**31 - 1  # that the column holds
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def enter(connection: Connection, header: Header) -> int | None:
         part=header.part,
         page=header.page,
         part_pages=header.part_pages,
+        part_rows=header.part_rows,
         observed_at=header.observed_at,
         read=header.counts.read,
         stale=header.counts.valid,
@@ -112,6 +118,7 @@ def _holder_of_slot(connection: Connection, plan: RunPlan) -> str | None:
 def complete(connection: Connection, run_id: str) -> bool:
     """Mark the run complete if every page of it is in the ledger; whether this call did so. A refused one never is.
 
+    What pages announced beyond the plan is added to what the run is measured by: data that grew makes it short.
     The lock on the run makes two loaders with its last two pages come one after the other: the second sees both.
     """
     open_run = (RUN.c.run_id == run_id, RUN.c.completed_at.is_(None), RUN.c.refused.is_(None))
@@ -119,9 +126,9 @@ def complete(connection: Connection, run_id: str) -> bool:
     if connection.scalar(pending) is None or not _all_pages_loaded(connection, run_id):
         return False
     covered = connection.scalar(COVERED, {"run_id": run_id})
-    connection.execute(
-        update(RUN).where(RUN.c.run_id == run_id).values(completed_at=func.clock_timestamp(), covered=covered)
-    )
+    announced = func.least(RUN.c.announced + connection.scalar(GROWN, {"run_id": run_id}), MOST_ROWS)
+    completed = {"completed_at": func.clock_timestamp(), "covered": covered, "announced": announced}
+    connection.execute(update(RUN).where(RUN.c.run_id == run_id).values(completed))
     connection.execute(update(OBJECT).where(OBJECT.c.run_id == run_id).values(keys=None))
     return True
 

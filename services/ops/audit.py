@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
-from services.ops import dead_letters, versions
+from services.ops import dead_letters, stored_pages, versions
 from services.ops.connections import Connections
+from services.ops.dead_letter_index import DeadLetterIndex
+from services.ops.hold import HIDDEN
+from services.ops.stored_pages import MissingPage
 from services.ops.versions import Stored
 from shared import objects
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN, whole_objects
-from shared.datasets import contract
-from shared.errors import PermanentError
-from shared.events import PageCommand, created_event, created_objects
+from shared.events import PageCommand, created_event
 from shared.objects import ObjectId
-from shared.run_plan import RunPlan
-from shared.topology import PLANS_PREFIX, RAW_PREFIXES, SILVER_PREFIX, queue_for_key
+from shared.topology import PLANS_PREFIX, RAW_PREFIXES, queue_for_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,39 +30,68 @@ EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class StuckPage:
+    """A page of an incomplete run that does not come by itself, and why. `key` is that of what bronze has, if anything.
+
+    A dead letter waits for an operator. What is unreadable is fetched anew by the command `fetch`, if it can be now.
+    """
+
+    page: PageCommand
+    state: Literal["unreadable", "dead letter"]
+    reason: str
+    key: str | None
+    fetch: PageCommand | None = None
+
+
+@dataclass(frozen=True)
 class Missing:
-    """What the ledger lacks: objects whose event must be sent again, and pages that were planned and never fetched."""
+    """What the ledger lacks.
+
+    `objects` whose event must be sent again, `pages` that were planned and never fetched, and `stuck` pages: in bronze
+    and not to be read, or waiting as dead letters. While `unseen` dead letters could not be read (another process holds
+    them), they may stand for anything that is not in the ledger: nothing is called missing, and `undecided` says how
+    many objects and pages that concerns.
+    """
 
     objects: tuple[ObjectId, ...]
     pages: tuple[PageCommand, ...]
+    stuck: tuple[StuckPage, ...] = ()
+    undecided: int = 0
+    unseen: int = 0
+
+    @property
+    def sendable(self) -> int:
+        """How much of it can be sent on its way again."""
+        return len(self.objects) + len(self.pages) + sum(page.fetch is not None for page in self.stuck)
 
 
 def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
 
-    Left out is what a dead letter stands for: it is not lost, it waits for an operator. With `since` also what is
-    older: objects stored and runs planned before; the bucket is listed whole all the same.
+    What a dead letter stands for is not lost, it waits for an operator: of incomplete runs it is named with its reason,
+    all else is left out. With `since` also what is older: objects stored and runs planned before; the bucket is listed
+    whole all the same.
     """
     s3, bucket = connections.s3, connections.settings.bucket
     begin = EVER if since is None else datetime.now(UTC) - since
-    dead = {letter.body for letter in dead_letters.survey(connections).letters}
-    dead_objects = {(stored.key, stored.version) for body in dead for stored in _objects_in(body)}
-    dead_stems = {key.rpartition("-")[0] + "-" for key, _ in dead_objects if key.startswith(SILVER_PREFIX)}
+    survey = dead_letters.survey(connections, patience=HIDDEN)  # a look that was killed gives its letters back by then
+    dead = DeadLetterIndex(survey.letters)
     with connections.database.connect() as connection:
+        runs = connection.execute(select(RUN).where(RUN.c.completed_at.is_(None), RUN.c.planned_at >= begin)).all()
+        found = [(run, stored_pages.missing_pages(connections, connection, run)) for run in runs]
         missing = [
-            *_not_loaded(connection, s3, bucket, begin),
+            *_not_loaded(connections, connection, begin),
             *_not_planned(connection, s3, bucket, begin),
             *_quarantine_not_loaded(connection, begin),
         ]
-        pages = list(_pages_not_fetched(connection, s3, bucket, begin))
-    return Missing(
-        objects=tuple(
-            stored
-            for stored in missing
-            if (stored.key, stored.version) not in dead_objects and _silver_stem(stored) not in dead_stems
-        ),
-        pages=tuple(page for page in pages if page.model_dump_json() not in dead),
-    )
+    unreadable = {page.stored for _, pages in found for page in pages if page.stored and page.unreadable}
+    identities = {(stored.key, stored.version) for stored in unreadable}
+    objects_missing = tuple(one for one in missing if not dead.has(one) and (one.key, one.version) not in identities)
+    never_fetched = tuple(command for run, pages in found for command in _never_fetched(run, pages, dead))
+    stuck = tuple(page for run, pages in found for page in _stuck(run, pages, dead))
+    if survey.unseen:
+        return Missing((), (), stuck, len(objects_missing) + len(never_fetched), survey.unseen)
+    return Missing(objects_missing, never_fetched, stuck)
 
 
 def repair(connections: Connections, missing: Missing) -> int:
@@ -71,38 +100,52 @@ def repair(connections: Connections, missing: Missing) -> int:
     for stored in missing.objects:
         url = settings.queue_url(queue_for_key(stored.key))
         connections.sqs.send_message(QueueUrl=url, MessageBody=created_event(stored))
-    for page in missing.pages:
+    for page in (*missing.pages, *(stuck.fetch for stuck in missing.stuck if stuck.fetch)):
         connections.sqs.send_message(QueueUrl=settings.extract_queue_url, MessageBody=page.model_dump_json())
-    return len(missing.objects) + len(missing.pages)
+    return missing.sendable
 
 
-def _silver_stem(stored: ObjectId) -> str | None:
-    """What is made of raw data may be a dead letter in its place."""
-    if not stored.key.startswith(RAW_PREFIXES):
-        return None
-    try:
-        version = contract.normalise(objects.dataset_of(stored.key)).VERSION
-    except PermanentError:  # no such dataset
-        return None
-    return objects.silver_stem(stored, version)
+def _never_fetched(run: Row[Any], pages: list[MissingPage], dead: DeadLetterIndex) -> Iterator[PageCommand]:
+    sequential = stored_pages.is_sequential(run)
+    for command in stored_pages.fetchable(run, pages):
+        if command.replaces is None and dead.of_page(command, sequential=sequential) is None:
+            yield command
 
 
-def _objects_in(body: str) -> list[ObjectId]:
-    try:
-        return created_objects(body)
-    except PermanentError:
-        return []
+def _stuck(run: Row[Any], pages: list[MissingPage], dead: DeadLetterIndex) -> Iterator[StuckPage]:
+    sequential = stored_pages.is_sequential(run)
+    fetchable = {(command.part, command.page): command for command in stored_pages.fetchable(run, pages)}
+    for page in pages:
+        key = page.stored.key if page.stored else None
+        command_died = dead.of_page(page.command, sequential=sequential) if page.to_fetch else None
+        if command_died:
+            yield StuckPage(page.command, "dead letter", command_died, key)
+        elif page.unreadable:
+            fetch = fetchable.get((page.command.part, page.command.page))
+            yield StuckPage(page.command, "unreadable", page.unreadable, key, fetch)
+        elif page.stored and (reason := dead.of_object(page.stored)):
+            yield StuckPage(page.command, "dead letter", reason, key)
 
 
-def _not_loaded(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:
+def _not_loaded(connections: Connections, connection: Connection, begin: datetime) -> Iterator[ObjectId]:
+    s3, bucket = connections.s3, connections.settings.bucket
     for together in chain.from_iterable(versions.listed(s3, bucket, prefix) for prefix in RAW_PREFIXES):
         whole = whole_objects().where(OBJECT.c.key.in_({stored.object.key for stored in together}))
         known = {(row.key, row.version) for row in connection.execute(whole)}
         if known.issuperset((stored.object.key, stored.object.version) for stored in together):
             continue
+        newest = {stored.object.key: stored.object.version for stored in together}
         for stored in versions.ordered(connection, together):
-            if stored.stored_at >= begin and (stored.object.key, stored.object.version) not in known:
-                yield stored.object
+            one = stored.object
+            if stored.stored_at < begin or (one.key, one.version) in known:
+                continue
+            if (one.key, newest[one.key]) not in known or not _was_fetched_anew(connections, one):
+                yield one
+
+
+def _was_fetched_anew(connections: Connections, stored: ObjectId) -> bool:
+    """Whether a page whose newer version is loaded could not be read: there is nothing in it to load."""
+    return stored_pages.is_page(stored.key) and stored_pages.unreadable(connections, stored) is not None
 
 
 def _not_planned(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:
@@ -127,17 +170,3 @@ def _quarantine_not_loaded(connection: Connection, begin: datetime) -> Iterator[
         # Whether the ledger's version is S3's or an eTag makes no difference to the key.
         bronze = ObjectId(row.bucket, row.key, version_id=row.version)
         yield ObjectId(row.bucket, objects.quarantine_key(bronze, row.transform_version, row.batch))
-
-
-def _pages_not_fetched(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[PageCommand]:
-    for row in connection.execute(select(RUN).where(RUN.c.completed_at.is_(None), RUN.c.planned_at >= begin)):
-        whole = whole_objects().where(OBJECT.c.run_id == row.run_id).subquery()
-        pages = select(whole.c.part, whole.c.page, whole.c.part_pages)
-        loaded = {(part, page): part_pages for part, page, part_pages in connection.execute(pages)}
-        plan = RunPlan.model_validate(row._asdict())
-        yield from plan.sendable(page for page in plan.missing(loaded) if not _is_stored(s3, bucket, page))
-
-
-def _is_stored(s3: "S3Client", bucket: str, page: PageCommand) -> bool:
-    """Whether the page is in bronze: then its event is what is missing, not the page."""
-    return objects.exists(s3, bucket, objects.page_key(page.dataset, page.run_id, page.part, page.page))

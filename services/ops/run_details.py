@@ -1,5 +1,6 @@
 """Everything that is known about one run."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -7,16 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, cast, select, text
 
-from services.ops import dead_letters, quarantined, runs, selection
+from services.ops import dead_letters, quarantined, runs, selection, stored_pages
 from services.ops.connections import Connections
 from services.ops.dead_letters import DeadLetter
 from services.ops.quarantined import Group
+from services.ops.run_query import loaded_pages
 from services.ops.runs import Run
-from shared import objects
-from shared.database.ops_tables import DRIFT, OBJECT, REPLAY, RUN, whole_objects
+from shared.database.ops_tables import DRIFT, REPLAY, RUN
 from shared.engine.trouble import Trouble
 from shared.events import PageCommand
-from shared.run_plan import RunPlan
+from shared.run_plan import RunPlan, pages_needed
 
 NAMED = 20  # missing pages that are named: each takes a request to S3
 
@@ -48,12 +49,13 @@ class Part:
 
 @dataclass(frozen=True)
 class MissingPage:
-    """A page that is not in the ledger, and whether bronze has it."""
+    """A page that is not in the ledger, whether bronze has it, and why it cannot be read, where that was looked at."""
 
     part: int
     page: int
     of: int
     fetched: bool
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,12 @@ def details(connections: Connections, run_id: str) -> Details | None:
         return None
     with connections.database.connect() as connection:
         plan = RunPlan.model_validate(connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()._asdict())
-        loaded = _loaded(connection, run_id)
+        loaded, state = loaded_pages(connection, run_id), run.state(busy=runs.under_way(connections))
         return Details(
             run=run,
-            state=run.state(busy=runs.under_way(connections)),
+            state=state,
             parts=tuple(parts(plan, loaded)),
-            missing=tuple(_missing(connections, islice(plan.missing(loaded), NAMED))),
+            missing=tuple(_missing(connections, islice(plan.missing(loaded), NAMED), state)),
             warnings=tuple(Warned(*row) for row in connection.execute(WARNINGS, {"run_id": run_id})),
             drift=_rows(connection, select(DRIFT).where(DRIFT.c.source == run_id).order_by(DRIFT.c.kind, DRIFT.c.path)),
             quarantine=tuple(quarantined.groups(connection, quarantined.Filter(run=run_id, closed=True))),
@@ -122,27 +124,16 @@ def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
 
 def parts(plan: RunPlan, loaded: Loaded) -> Iterator[Part]:
     """The plan's parts as far as they have come. Pure."""
-    last: dict[int, tuple[int, int | None]] = {}
-    count: dict[int, int] = {}
-    for (part, page), of in loaded.items():
-        last[part] = max(last.get(part, (0, None)), (page, of))
-        count[part] = count.get(part, 0) + 1
-    for number, part_ in enumerate(plan.parts, start=1):
-        _, of = last.get(number, (0, None))
-        yield Part(number, part_.params, part_.rows, of or part_.pages, count.get(number, 0))
+    count = Counter(number for number, _ in loaded)
+    for number, part in enumerate(plan.parts, start=1):
+        yield Part(number, part.params, part.rows, pages_needed(part, number, loaded), count[number])
 
 
-def _loaded(connection: Connection, run_id: str) -> Loaded:
-    whole = whole_objects().where(OBJECT.c.run_id == run_id).subquery()
-    found = connection.execute(select(whole.c.part, whole.c.page, whole.c.part_pages))
-    return {(part, page): of for part, page, of in found}
-
-
-def _missing(connections: Connections, pages: Iterator[PageCommand]) -> Iterator[MissingPage]:
-    for page in pages:
-        key = objects.page_key(page.dataset, page.run_id, page.part, page.page)
-        fetched = objects.exists(connections.s3, connections.settings.bucket, key)
-        yield MissingPage(page.part, page.page, page.of, fetched)
+def _missing(connections: Connections, pages: Iterator[PageCommand], state: str) -> Iterator[MissingPage]:
+    """Pages are read only where nothing of the run is under way: they may be large."""
+    for page in stored_pages.inspected(connections, pages, read=state == "incomplete"):
+        of = page.command
+        yield MissingPage(of.part, of.page, of.of, page.stored is not None, page.unreadable)
 
 
 def _rows(connection: Connection, wanted: Any) -> tuple[Mapping[str, Any], ...]:

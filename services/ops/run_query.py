@@ -1,13 +1,12 @@
 """What the ledger says of runs, as one query: cheap for a few runs of thousands of pages among many."""
 
-from sqlalchemy import literal_column, text
+from sqlalchemy import Connection, literal_column, select, text
 
-from shared.database.ops_tables import OBJECT, whole_objects
+from shared.database.ops_tables import NEEDED_PAGES, OBJECT, pages_of_parts, whole_objects
 
 RECENT = 120  # s that the rate is measured over
 
-# A page that was fetched or transformed again has several rows in the ledger; each of them adds up by itself. A part
-# has as many pages as its last one said, where its pages come one after another; else as many as were planned.
+# A page that was fetched or transformed again has several rows in the ledger; each of them adds up by itself.
 RUNS = f"""
     select run.run_id, run.dataset, run.params, run.planned_at, run.completed_at, parts.planned as planned_pages,
            run.announced, run.covered, parts.loaded as pages, loaded.read, loaded.inserted, loaded.updated,
@@ -18,16 +17,9 @@ RUNS = f"""
     from (
         select * from ops.run where {{which}} order by planned_at desc, run_id desc limit :most
     ) as run cross join lateral (
-        with page as (
-            select part, page, max(part_pages) as part_pages
-            from ({whole_objects().where(OBJECT.c.run_id == literal_column("run.run_id"))}) as whole
-            group by part, page
-        ), part as materialized (
-            select part, count(*) as pages, (array_agg(part_pages order by page desc))[1] as needed
-            from page group by part
-        )
+        with {pages_of_parts(str(whole_objects().where(OBJECT.c.run_id == literal_column("run.run_id"))))}
         select coalesce(sum(part.pages), 0)::bigint as loaded,
-               coalesce(sum(coalesce(part.needed, (plan.part ->> 'pages')::int)), 0)::bigint as planned
+               coalesce(sum({NEEDED_PAGES}), 0)::bigint as planned
         from jsonb_array_elements(run.parts) with ordinality as plan (part, number)
              left join part on part.part = plan.number
     ) as parts cross join lateral (
@@ -49,3 +41,10 @@ LATEST = text(
         " and (cast(:since as interval) is null or planned_at > now() - cast(:since as interval))"
     )
 )
+
+
+def loaded_pages(connection: Connection, run_id: str) -> dict[tuple[int, int], int | None]:
+    """{(part, page): the part's pages, as the page knew it}; of a page that was fetched anew, as the newer version."""
+    whole = whole_objects().where(OBJECT.c.run_id == run_id).subquery()
+    found = select(whole.c.part, whole.c.page, whole.c.part_pages).order_by(whole.c.observed_at)
+    return {(part, page): of for part, page, of in connection.execute(found)}

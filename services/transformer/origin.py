@@ -12,7 +12,7 @@ from services.transformer.transform import Batch
 from shared import objects
 from shared.datasets import contract
 from shared.errors import PermanentError
-from shared.fields import Ordinal, RunId
+from shared.fields import Count, Ordinal, RunId
 from shared.objects import ObjectId
 from shared.observation import observed_at
 from shared.silver import Counts, Header, Replayed, Warned
@@ -20,12 +20,13 @@ from shared.version import VERSION
 
 
 class Ingest(BaseModel):
-    """Which page of a run an envelope is, and of how many in its part, as far as was known when it was fetched."""
+    """Which page of a run an envelope is, and the pages and rows of its part, as known when it was fetched."""
 
     run_id: RunId
     part: Ordinal
     page: Ordinal
     of: Ordinal
+    part_rows: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Origin:
             part=page.part if page else None,
             page=page.page if page else None,
             part_pages=page.of if page else None,
+            part_rows=page.part_rows if page else None,
             batch=part.number,
             last=part.last,
             counts=Counts(read=valid + quarantined, valid=valid, quarantined=quarantined),

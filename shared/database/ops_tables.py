@@ -80,6 +80,7 @@ OBJECT = Table(
     Column("part", Integer),
     Column("page", Integer),
     Column("part_pages", Integer, comment="pages that its part was known to have when this one was fetched"),
+    Column("part_rows", Integer, comment="rows that the source said its part has, on this page"),
     Column("observed_at", MOMENT, nullable=False),
     Column("read", Integer, nullable=False),
     Column("inserted", Integer, nullable=False, server_default="0"),
@@ -103,12 +104,33 @@ OBJECT = Table(
 
 
 def whole_objects() -> Select[Any]:
-    """Bronze objects all of whose batches are in the ledger: their identity, transform version, run, part and page."""
+    """Bronze objects all of whose batches are in the ledger: identity, transform version, run, part and page."""
     identity = [OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version")]
-    page = [func.max(OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages")]
+    page = [func.max(OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages", "observed_at")]
     all_there = func.count() == func.max(OBJECT.c.batch).filter(OBJECT.c.last)
     return select(*identity, *page).group_by(*identity).having(all_there)
 
+
+def pages_of_parts(whole: str) -> str:
+    """SQL of two common table expressions on `whole` objects: the `page`s loaded, and `part` with how many it needs.
+
+    Of a page that was fetched anew the newer version counts. A part needs as many pages as its last page says, which
+    may be fewer than planned; or as many as any page says, where that is more than planned.
+    """
+    return f"""
+        page as (
+            select part, page, (array_agg(part_pages order by observed_at desc))[1] as part_pages
+            from ({whole}) as whole group by part, page
+        ), part as materialized (
+            select part, count(*) as pages, (array_agg(part_pages order by page desc))[1] as last,
+                   max(part_pages) as most
+            from page group by part
+        )"""  # noqa: S608 - a statement of our own
+
+
+# Of a part of the plan, `plan.part`, and what is loaded of it, `part`.
+PLANNED_PAGES = "(plan.part ->> 'pages')::int"
+NEEDED_PAGES = f"case when part.most > {PLANNED_PAGES} then part.most else coalesce(part.last, {PLANNED_PAGES}) end"
 
 QUARANTINE = Table(
     "quarantine",

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from shared import datasets, fields
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     import pandera.polars as pa
@@ -65,6 +65,22 @@ class BatchLimits:
     count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
 
 
+class UnexpectedAnswerError(TransientError):
+    """The answer is not of the source's shape (an error message with status 200, say): another try may help."""
+
+
+@dataclass(frozen=True)
+class PageCounts:
+    """The records of a page, and what it says of its part: the rows and pages that can be fetched, None if nothing."""
+
+    records: int
+    rows: int | None = None
+    pages: int | None = None
+
+
+NO_COUNTS = PageCounts(0)
+
+
 class Source(Protocol):
     """`source.SOURCE`: how to plan a run and ask for its pages, each by itself."""
 
@@ -77,10 +93,19 @@ class Source(Protocol):
         """The params as the source spells them. Raises PermanentError for one that it does not know."""
 
     def plan(self, params: Params, fetch: Callable[[Request], object]) -> Plan:
-        """Divide a run into parts. `fetch` performs a request and returns the decoded JSON. Raises PermanentError."""
+        """Divide a run into parts. `fetch` performs a request and returns the decoded JSON.
+
+        Raises PermanentError for wrong params, UnexpectedAnswerError for an answer that it cannot plan with.
+        """
 
     def request(self, params: Params, page: int) -> Request:
         """The request for one page of a part; pages count from 1."""
+
+    def check_page(self, payload: object) -> PageCounts:
+        """What a page says of itself. Raises UnexpectedAnswerError for JSON that is not a page of this source.
+
+        Without a list of records it is a page only where it says that there are no rows.
+        """
 
 
 @runtime_checkable
@@ -90,8 +115,24 @@ class SequentialSource(Source, Protocol):
     def following(self, params: Params, payload: object) -> dict[str, str] | None:
         """The params that the page after this payload is requested with; None if this was the part's last.
 
-        `params` are the part's own. Raises PermanentError for a payload that is none of this source's.
+        `params` are the part's own. Raises UnexpectedAnswerError for a payload that is not of this source's shape.
         """
+
+
+def record_list(payload: object, path: tuple[str, ...], rows: int | None) -> list[object]:
+    """The records of a page, at `path`; none where it has no list and there are no `rows`.
+
+    Raises UnexpectedAnswerError for anything else.
+    """
+    found = payload
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, list):
+        return found
+    if found is None and rows == 0:
+        return []
+    message = f"no list of records at {'.'.join(path)}"
+    raise UnexpectedAnswerError(message)
 
 
 class Raw(Protocol):

@@ -38,7 +38,7 @@ def ask(api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """Sends a request of the source's and gives the decoded answer."""
     monkeypatch.setenv("SMELT_USAJOBS_BASE_URL", api)
     with client() as http:
-        yield lambda request: orjson.loads(fetch(http, request).body)
+        yield lambda request: orjson.loads(fetch(http, request, 1 << 27).body)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_a_run_of_more_than_10000_postings_is_divided_and_covers_them_all(
     with client() as http:
 
         def ask(request: Request) -> object:
-            return orjson.loads(fetch(http, request).body)
+            return orjson.loads(fetch(http, request, 1 << 27).body)
 
         plan = source.plan({}, ask)
         seen: set[str] = set()

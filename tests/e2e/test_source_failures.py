@@ -18,8 +18,17 @@ def test_a_refused_key_is_said_at_once(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize(
     "faults",
-    [{"429": 2, "retry_after": 1}, {"500": 2}, {"truncate": 2}, {"html200": 2}],
-    ids=["429", "500", "cut short", "HTML"],
+    [
+        {"429": 2, "retry_after": 1},
+        {"500": 2},
+        {"truncate": 2},
+        {"html200": 2},
+        {"message200": 2},
+        {"utf16": 2},
+        {"null_list": 1, "newline": 1},
+        {"status": 2, "code": 520},
+    ],
+    ids=["429", "500", "cut short", "HTML", "an error message", "UTF-16", "no list", "520"],
 )
 def test_a_source_that_stumbles_costs_time_and_nothing_else(deployment: Deployment, faults: dict[str, int]) -> None:
     deployment.simulator(faults=faults)

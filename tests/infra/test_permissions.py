@@ -12,7 +12,7 @@ import pytest
 
 from services.ops.schedules import GROUP, ROLE
 from services.serving.snapshot import key as gold_key
-from shared.objects import replay_key, upload_key
+from shared.objects import rejected_response_key, replay_key, upload_key
 from shared.topology import DISCARDED_PREFIX
 from tests.infra.conftest import SOURCE, Deployment
 
@@ -163,6 +163,11 @@ def test_what_the_console_may_not_do_is_on_none_of_its_pages() -> None:
     [
         ("extractor", "s3:PutObject", f"{BUCKET}/bronze/usajobs_search/date=2026-01-01/page=0001.json.gz"),
         ("extractor", "s3:PutObject", f"{BUCKET}/plans/usajobs_search/plan.json"),
+        (
+            "extractor",
+            "s3:PutObject",
+            f"{BUCKET}/{rejected_response_key('usajobs_search', '20260101T000000Z-0badcafe', 1, 1)}",
+        ),
         ("extractor", "s3:ListBucket", BUCKET),
         ("extractor", "sqs:SendMessage", f"{QUEUE}:smelt-extract"),
         ("extractor", "sqs:SendMessage", f"{QUEUE}:smelt-extract-dlq"),

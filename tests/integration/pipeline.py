@@ -131,7 +131,7 @@ BROKEN = {"MatchedObjectId": "77", "MatchedObjectDescriptor": {}}
 
 
 def response(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {"SearchResult": {"SearchResultItems": [*records]}}
+    return {"SearchResult": {"SearchResultCountAll": len(records), "SearchResultItems": [*records]}}
 
 
 @contextmanager

@@ -195,7 +195,11 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
     assert found(connections) == {(stored.key, stored.version)}
     with connections.database.begin() as connection:
         loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
-    put(connections, objects.page_key(DATASET, plan.run_id, 1, 1), b"{}")
+    envelope = {
+        "request": {"params": {}},
+        "response": {"status": 200, "payload": {"SearchResult": {"SearchResultCountAll": 0}}},
+    }
+    put(connections, objects.page_key(DATASET, plan.run_id, 1, 1), json.dumps(envelope).encode())
     missing = audit.audit(connections)
     assert [stored.key for stored in missing.objects] == [objects.page_key(DATASET, plan.run_id, 1, 1)]
     assert [(command.run_id, command.page) for command in missing.pages] == [(plan.run_id, 2)]

@@ -70,6 +70,44 @@ def test_a_page_loaded_under_two_transforms_is_one_page(database: Engine) -> Non
     assert completed(database) == (False, None)
 
 
+def test_a_page_that_knows_of_more_than_was_planned_is_believed_whichever_it_is(database: Engine) -> None:
+    load_plan(database, plan(pages=2, announced=2))
+    load(database, page(2, 2, of=2))
+    load(database, page(1, 1, of=3))
+    assert completed(database) == (False, None)
+    load(database, page(3, 3, of=3))
+    assert completed(database) == (True, 3)
+
+
+def test_of_a_page_that_was_fetched_anew_the_newer_version_counts(database: Engine) -> None:
+    load_plan(database, plan(pages=3, announced=2))
+    load(database, page(1, 1, of=3))
+    load(database, page(2, 2, of=3))
+    assert completed(database) == (False, None)
+    load(database, page(2, 2, of=2, observed_at=MONDAY + timedelta(hours=1)))
+    assert completed(database) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "announced"),
+    [
+        pytest.param((2, 2), 2, id="as planned"),
+        pytest.param((1, None), 2, id="fewer, or nothing said"),
+        pytest.param((2, 7), 7, id="one page announced more"),
+        pytest.param((7, 2), 7, id="and a later one less again"),
+    ],
+)
+def test_what_pages_announce_beyond_the_plan_is_what_the_run_is_measured_by(
+    database: Engine, rows: tuple[int | None, int | None], announced: int
+) -> None:
+    load_plan(database, plan(pages=2, announced=2))
+    for number, said in enumerate(rows, start=1):
+        load(database, page(number, number, of=2, part_rows=said))
+    assert completed(database) == (True, 2)
+    with database.connect() as connection:
+        assert connection.scalar(text("select announced from ops.run")) == announced
+
+
 # Batches
 
 

@@ -14,6 +14,7 @@ import redis
 
 from services.extractor.limit import RateLimit, connection_pool
 from services.extractor.worker import Extractor, bootstrap
+from services.transformer.bounds import Bounds
 from shared import objects
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
@@ -78,8 +79,13 @@ def test_a_page_is_fetched_once(extractor: Extractor) -> None:
     assert httpx.get(f"{_simulator()}/_simulator").json()["requests"] == before + 1
     stored = bronze(extractor, objects.page_key("usajobs_search", RUN.format(2), 1, 1))
     assert stored["request"]["params"]["Keyword"] == "nurse"
-    assert stored["ingest"] == {"run_id": RUN.format(2), "part": 1, "page": 1, "of": 1}
+    rows = stored["response"]["payload"]["SearchResult"]["SearchResultCountAll"]
+    assert stored["ingest"] == {"run_id": RUN.format(2), "part": 1, "page": 1, "of": 1, "part_rows": rows}
     assert stored["response"]["headers"]["date"]
+
+
+def test_what_is_stored_is_what_the_transformer_reads(extractor: Extractor) -> None:
+    assert extractor.largest == Bounds.of(load_settings()).document
 
 
 def test_no_secret_reaches_the_bucket(extractor: Extractor, backends: Mapping[str, str]) -> None:

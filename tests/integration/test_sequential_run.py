@@ -187,7 +187,7 @@ def test_a_page_beyond_the_end_of_its_part_is_a_permanent_error(world: World) ->
     world.plan()
     world.work()
     page = PageCommand(dataset=DATASET, run_id=world.run_id, params=WINDOW, part=1, page=PAGES + 1, of=PAGES + 1)
-    with pytest.raises(PermanentError, match=f"part 1 ends before page {PAGES + 1}"):
+    with pytest.raises(PermanentError, match=f"part 1 ends with page {PAGES}"):
         world.extractor.handle(message(page.model_dump_json()))
 
 

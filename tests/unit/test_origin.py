@@ -18,7 +18,7 @@ DATASET = "usajobs_search"
 RUN = "20250903T120000Z-0badcafe"
 STORED = datetime(2025, 9, 3, 12, 0, 30, tzinfo=UTC)
 DATE = "Wed, 03 Sep 2025 12:00:00 GMT"
-INGEST = {"run_id": RUN, "part": 2, "page": 3, "of": 4}
+INGEST = {"run_id": RUN, "part": 2, "page": 3, "of": 4, "part_rows": 1005}
 PAGE = f"bronze/{DATASET}/date=2025-09-03/page.json.gz"
 UPLOAD = f"uploads/{DATASET}/a.json"
 REPLAY = f"replays/{DATASET}/{RUN}/1.json"

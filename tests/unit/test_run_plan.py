@@ -56,6 +56,9 @@ def test_where_pages_come_one_after_another_only_the_first_of_each_part_is_sent_
         pytest.param({(1, 2): 2, (3, 1): 1}, [(1, 1, 2)], id="it ended early, and its first page is missing"),
         pytest.param({(1, 1): 3, (1, 2): 3, (1, 3): 4, (3, 1): 1}, [(1, 4, 4)], id="one page more than planned"),
         pytest.param({(1, 1): 3, (1, 5): 5, (3, 1): 1}, [(1, 2, 5), (1, 3, 5), (1, 4, 5)], id="two more"),
+        pytest.param(
+            {(1, 1): 5, (1, 2): 3, (1, 3): 3, (3, 1): 1}, [(1, 4, 5), (1, 5, 5)], id="an earlier page says more"
+        ),
         pytest.param({(3, 1): 2}, [(1, 1, 3), (1, 2, 3), (1, 3, 3), (3, 2, 2)], id="of the other part"),
         pytest.param({(2, 1): 1, (9, 9): 9}, [(1, 1, 3), (1, 2, 3), (1, 3, 3), (3, 1, 1)], id="not planned at all"),
     ],

@@ -3,13 +3,14 @@
 import pytest
 
 from services.extractor import sequence
-from shared.datasets.contract import Params, Plan, Request
+from shared.datasets.contract import NO_COUNTS, PageCounts, Params, Plan, Request
+from shared.envelope import Envelope
 from shared.errors import PermanentError
 from shared.events import PageCommand
 
 
 class AtOnce:
-    """A source whose pages can all be asked for at any time."""
+    """A source whose pages can all be asked for at any time. Its payload is the number of pages that it announces."""
 
     requests_per_second = 1
     first_run = None
@@ -24,9 +25,15 @@ class AtOnce:
     def request(self, params: Params, page: int) -> Request:
         return Request(f"http://127.0.0.1/{page}", dict(params), {})
 
+    def check_page(self, payload: object) -> PageCounts:
+        return PageCounts(1, pages=payload if isinstance(payload, int) else None)
+
 
 class OneAfterAnother(AtOnce):
-    """A source whose payload is the token of the next page, or None."""
+    """A source whose payload is the token of the next page, or None; it announces four pages."""
+
+    def check_page(self, payload: object) -> PageCounts:  # noqa: ARG002 - the protocol's
+        return PageCounts(1, pages=4)
 
     def following(self, params: Params, payload: object) -> dict[str, str] | None:
         return None if payload is None else {**params, "token": str(payload)}
@@ -37,6 +44,12 @@ def page(number: int, of: int) -> PageCommand:
     return PageCommand(
         dataset="things", run_id="20250903T120000Z-0badcafe", params={"day": "1"}, part=2, page=number, of=of
     )
+
+
+def stored(payload: object, *tokens: str) -> Envelope:
+    """A page, in whose part these tokens were asked for up to now."""
+    asked = [sequence.fingerprint({"day": "1", "token": token}) for token in tokens]
+    return Envelope(tuple(asked), 200, payload)
 
 
 @pytest.mark.parametrize(
@@ -51,31 +64,78 @@ def page(number: int, of: int) -> PageCommand:
     ],
 )
 def test_a_page_knows_how_many_its_part_has(number: int, of: int, token: str | None, known: int) -> None:
-    assert sequence.pages_known(OneAfterAnother(), page(number, of), token) == known
+    assert sequence.pages_known(OneAfterAnother(), page(number, of), token, NO_COUNTS, of) == known
 
 
-@pytest.mark.parametrize("payload", [None, "a", {"token": "a"}])
-def test_where_all_pages_can_be_asked_for_at_once_the_plan_knows(payload: object) -> None:
-    assert sequence.pages_known(AtOnce(), page(2, 3), payload) == 3
-    assert list(sequence.next_pages(AtOnce(), page(2, 3), payload)) == []
+@pytest.mark.parametrize(
+    ("number", "of", "announced", "planned", "known"),
+    [
+        pytest.param(2, 3, None, 3, 3, id="the source does not say"),
+        pytest.param(2, 3, 2, 3, 3, id="fewer than planned"),
+        pytest.param(2, 3, 3, 3, 3, id="as planned"),
+        pytest.param(2, 3, 5, 3, 5, id="two were added"),
+        pytest.param(2, 3, 900, 3, 16, id="more than a part may grow by"),
+        pytest.param(4, 5, 7, 3, 5, id="a page that was added itself"),
+    ],
+)
+def test_where_all_pages_can_be_asked_for_at_once_a_part_grows_once(
+    number: int, of: int, announced: int | None, planned: int, known: int
+) -> None:
+    asked = page(number, of)
+    assert sequence.pages_known(AtOnce(), asked, None, PageCounts(1, pages=announced), planned) == known
+    assert list(sequence.next_pages(AtOnce(), asked, stored(None), known)) == [
+        page(added, known) for added in range(of + 1, known + 1)
+    ]
 
 
 @pytest.mark.parametrize(("number", "of", "then"), [(1, 3, 3), (2, 3, 3), (3, 3, 4), (9, 9, 10)])
 def test_a_page_that_is_not_the_last_brings_the_next_with_the_part_s_own_params(
     number: int, of: int, then: int
 ) -> None:
-    (following,) = sequence.next_pages(OneAfterAnother(), page(number, of), "a")
+    (following,) = sequence.next_pages(OneAfterAnother(), page(number, of), stored("a"), then)
     assert following == page(number + 1, then)
 
 
 def test_the_last_page_brings_none() -> None:
-    assert list(sequence.next_pages(OneAfterAnother(), page(1, 3), None)) == []
+    assert list(sequence.next_pages(OneAfterAnother(), page(1, 3), stored(None), 1)) == []
+
+
+def test_a_page_fetched_anew_brings_the_next_as_any() -> None:
+    anew = page(1, 3).model_copy(update={"replaces": "v1"})
+    assert list(sequence.next_pages(OneAfterAnother(), anew, stored("a"), 3)) == [page(2, 3)]
 
 
 def test_a_page_is_asked_for_as_the_one_before_says() -> None:
-    assert sequence.params_after(OneAfterAnother(), page(2, 3), "a") == {"day": "1", "token": "a"}
+    assert sequence.params_after(OneAfterAnother(), page(1, 3), stored("a")) == {"day": "1", "token": "a"}
 
 
 def test_a_page_beyond_the_last_is_a_permanent_error() -> None:
-    with pytest.raises(PermanentError, match="run 20250903T120000Z-0badcafe, part 2 ends before page 3"):
-        sequence.params_after(OneAfterAnother(), page(3, 3), None)
+    with pytest.raises(PermanentError, match="run 20250903T120000Z-0badcafe, part 2 ends with page 2"):
+        sequence.params_after(OneAfterAnother(), page(2, 3), stored(None))
+
+
+@pytest.mark.parametrize(("token", "first"), [("c", 3), ("b", 2), ("a", 1)])
+def test_pages_that_go_round_in_a_circle_are_a_permanent_error(token: str, first: int) -> None:
+    again = stored(token, "a", "b", "c")
+    reason = f"part 2: page 3 leads back to the request of page {first}"
+    with pytest.raises(PermanentError, match=reason):
+        sequence.params_after(OneAfterAnother(), page(3, 4), again)
+    with pytest.raises(PermanentError, match=reason):
+        list(sequence.next_pages(OneAfterAnother(), page(3, 4), again, 4))
+
+
+def test_in_a_part_that_an_older_version_began_a_circle_is_named_by_its_pages_too() -> None:
+    with pytest.raises(PermanentError, match="page 9 leads back to the request of page 8"):
+        sequence.params_after(OneAfterAnother(), page(9, 10), stored("a", "a", "b"))
+
+
+def test_pages_far_beyond_those_announced_are_a_permanent_error() -> None:
+    assert sequence.params_after(OneAfterAnother(), page(17, 18), stored("new"))
+    with pytest.raises(PermanentError, match="page 18 says that more follow, and that there are 4 pages"):
+        sequence.params_after(OneAfterAnother(), page(18, 19), stored("new"))
+
+
+def test_requests_are_told_apart_whatever_the_order_of_their_params() -> None:
+    one = sequence.fingerprint({"a": "1", "b": "2"})
+    assert sequence.fingerprint({"b": "2", "a": "1"}) == one
+    assert sequence.fingerprint({"a": "2", "b": "1"}) != one

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets.contract import Plan, Request, SequentialSource
+from shared.datasets.contract import PageCounts, Plan, Request, SequentialSource, UnexpectedAnswerError
 from shared.datasets.usajobs_historic.source import ARCHIVE_BEGINS, MOST_ROWS, SOURCE
 from shared.errors import PermanentError
 
@@ -197,7 +197,7 @@ def test_a_window_that_ends_before_it_starts_is_refused() -> None:
     ],
 )
 def test_an_answer_without_the_counts_is_refused(answer: object) -> None:
-    with pytest.raises(PermanentError, match="totalCount"):
+    with pytest.raises(UnexpectedAnswerError, match="totalCount"):
         SOURCE.plan(EVERYTHING, lambda _: answer)
 
 
@@ -249,5 +249,35 @@ def test_after_the_last_page_nothing_follows(link: str | None) -> None:
     ],
 )
 def test_a_payload_that_does_not_say_what_follows_is_refused(payload: object) -> None:
-    with pytest.raises(PermanentError, match=r"paging\.next"):
+    with pytest.raises(UnexpectedAnswerError, match=r"paging\.next"):
         SOURCE.following({}, payload)
+
+
+def answer(total: int, **more: object) -> dict[str, object]:
+    return {"paging": {"metadata": {"totalCount": total, "pageSize": 1000}, "next": None}} | more
+
+
+def test_a_page_says_how_many_rows_and_pages_its_window_has() -> None:
+    assert SOURCE.check_page(answer(2001, data=[{}, {}])) == PageCounts(2, rows=2001, pages=3)
+
+
+@pytest.mark.parametrize("more", [{}, {"data": None}, {"data": []}])
+def test_without_rows_a_page_needs_no_list(more: dict[str, object]) -> None:
+    assert SOURCE.check_page(answer(0, **more)) == PageCounts(0, rows=0, pages=0)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        [],
+        {"Message": "An error has occurred."},
+        answer(1),
+        answer(1, data=None),
+        answer(0, data={}),
+        answer(1, data=[{}]) | {"paging": {"metadata": {"totalCount": 1, "pageSize": 1000}}},
+    ],
+)
+def test_what_is_no_page_is_told(payload: object) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        SOURCE.check_page(payload)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.datasets.contract import Request
+from shared.datasets.contract import PageCounts, Request, UnexpectedAnswerError
 from shared.datasets.usajobs_search.source import ROWS_PER_QUERY, SOURCE
 from shared.errors import PermanentError
 
@@ -182,12 +182,46 @@ def test_without_a_key_or_an_address_the_variable_is_named(monkeypatch: pytest.M
     [None, [], {}, {"SearchResult": None}, {"SearchResult": {}}, {"SearchResult": {"SearchResultCountAll": "x"}}],
 )
 def test_an_answer_without_the_count_is_refused(answer: object) -> None:
-    with pytest.raises(PermanentError, match="SearchResultCountAll"):
+    with pytest.raises(UnexpectedAnswerError, match="SearchResultCountAll"):
         SOURCE.plan(EVERYTHING, lambda _: answer)
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"CodeList": []}, {"CodeList": [{"ValidValue": [{"Value": "x"}]}]}])
 def test_an_answer_without_the_codes_is_refused_by_the_list_s_name(answer: object) -> None:
     source = market(10_000)
-    with pytest.raises(PermanentError, match="agencysubelements"):
+    with pytest.raises(UnexpectedAnswerError, match="agencysubelements"):
         SOURCE.plan(EVERYTHING, lambda r: source.fetch(r) if r.url.endswith("Search") else answer)
+
+
+def result(total: object, **more: object) -> dict[str, object]:
+    return {"SearchResult": {"SearchResultCountAll": total, **more}}
+
+
+@pytest.mark.parametrize(("total", "counts"), [(1001, (1001, 3)), ("7", (7, 1)), (12_345, (10_000, 20))])
+def test_a_page_says_how_many_rows_and_pages_can_be_fetched(total: object, counts: tuple[int, int]) -> None:
+    rows, pages = counts
+    assert SOURCE.check_page(result(total, SearchResultItems=[{}])) == PageCounts(1, rows, pages)
+
+
+@pytest.mark.parametrize("more", [{}, {"SearchResultItems": None}, {"SearchResultItems": []}])
+def test_without_rows_a_page_needs_no_list(more: dict[str, object]) -> None:
+    assert SOURCE.check_page(result(0, **more)) == PageCounts(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        [],
+        "text",
+        {"Message": "An error has occurred."},
+        {"SearchResult": {"SearchResultItems": []}},
+        result(1),
+        result(1, SearchResultItems=None),
+        result(0, SearchResultItems={}),
+        result(-1, SearchResultItems=[]),
+    ],
+)
+def test_what_is_no_page_is_told(payload: object) -> None:
+    with pytest.raises(UnexpectedAnswerError):
+        SOURCE.check_page(payload)

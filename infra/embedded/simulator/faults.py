@@ -4,12 +4,13 @@ import asyncio
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.embedded.simulator.answers import error
+from infra.embedded.simulator.body_faults import REWRITES, Body, Circle, growing, rewritten
 
-_SETTINGS: Final = {"retry_after", "slow_seconds", "every"}
+_SETTINGS: Final = {"retry_after", "slow_seconds", "every", "code", "location", "grow_by"}
 
 
 class Plan(BaseModel):
@@ -23,6 +24,24 @@ class Plan(BaseModel):
     html200: int = Field(default=0, ge=0)
     truncate: int = Field(default=0, ge=0)
     slow: int = Field(default=0, ge=0)
+    status: int = Field(default=0, ge=0)  # answers with the status `code`, to `location` where that is a redirect
+    newline: int = Field(default=0, ge=0)
+    byte_order_mark: int = Field(default=0, ge=0)
+    utf16: int = Field(default=0, ge=0)
+    utf32: int = Field(default=0, ge=0)
+    indented: int = Field(default=0, ge=0)
+    message200: int = Field(default=0, ge=0)
+    null200: int = Field(default=0, ge=0)
+    null_list: int = Field(default=0, ge=0)
+    absent_list: int = Field(default=0, ge=0)
+    raw_tab: int = Field(default=0, ge=0)
+    bad_escape: int = Field(default=0, ge=0)
+    growing_total: int = Field(default=0, ge=0)  # announces `grow_by` rows more than there are
+    repeated_token: int = Field(default=0, ge=0)  # Historic JOA: every page leads to the second
+    token_circle: int = Field(default=0, ge=0)  # ... every other page leads to the second, the rest to the third
+    code: int = Field(default=503, ge=300, le=599)
+    location: str = ""  # the request's own address, where empty
+    grow_by: int = Field(default=5, ge=1)
     retry_after: int = Field(default=1, ge=0)  # seconds
     slow_seconds: float = Field(default=1, ge=0, le=600)
     every: int = Field(default=1, ge=1)
@@ -33,6 +52,12 @@ class Faults:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._requests = plan, 0
+        self._rewrites: dict[str, Body] = {
+            **REWRITES,
+            "growing_total": growing(plan.grow_by),
+            "repeated_token": Circle(1),
+            "token_circle": Circle(2),
+        }
         self._left: dict[str, int] = {kind: n for kind, n in plan.model_dump().items() if kind not in _SETTINGS}
 
     @property
@@ -57,6 +82,8 @@ class Faults:
             return self._slow(app)
         if kind == "truncate":
             return _truncated(app)
+        if kind in self._rewrites:
+            return rewritten(app, self._rewrites[kind])
         return self._answer(kind) if kind else app
 
     def _slow(self, app: ASGIApp) -> ASGIApp:
@@ -66,7 +93,16 @@ class Faults:
 
         return slow
 
-    def _answer(self, kind: str) -> Response:
+    async def _with_status(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"Retry-After": str(self._plan.retry_after)} if self._plan.retry_after else {}
+        if self._plan.code < 400:  # noqa: PLR2004 - a redirect
+            own = f"{scope['path']}?{scope['query_string'].decode()}"
+            headers["Location"] = self._plan.location or own
+        await error(self._plan.code, "As asked for.", headers)(scope, receive, send)
+
+    def _answer(self, kind: str) -> ASGIApp:
+        if kind == "status":
+            return self._with_status
         if kind == "429":
             return error(429, "Too many requests.", {"Retry-After": str(self._plan.retry_after)})
         if kind == "401":

@@ -107,7 +107,7 @@ run "bronze_goes_to_glacier_and_then_away_overwritten_versions_too" {
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
       rule.id => [one(rule.expiration).days, one(rule.noncurrent_version_expiration).noncurrent_days] if startswith(rule.id, "expire-")
       } == {
-      expire-bronze = [180, 180], expire-uploads = [180, 180], expire-replays = [180, 180], expire-plans = [180, 180], expire-silver = [60, 60], expire-quarantine = [60, 60], expire-discarded = [180, 180]
+      expire-bronze = [180, 180], expire-uploads = [180, 180], expire-replays = [180, 180], expire-plans = [180, 180], expire-silver = [60, 60], expire-quarantine = [60, 60], expire-discarded = [180, 180], expire-rejected-responses = [60, 60]
     }
     error_message = "Overwritten versions live as long as current ones: the audit asks for each."
   }

@@ -24,12 +24,19 @@ def audit(
     """Compare the bucket with the ledger.
 
     What is under way at the moment counts as missing; sending it again is safe. A dead letter is
-    not missing: it waits for you (smelt dlq list).
+    not missing: it waits for you (smelt dlq list). Those that keep a run from being complete are
+    named with their reason.
+
+    A page that is in the bucket and cannot be read, by its source's own check, is named with the
+    reason; --repair fetches it anew.
 
     With --since older objects and runs are left out. The bucket is listed whole all the same: S3
     lists by key, not by time. It shortens what is found, not the time it takes.
 
-    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing.
+    While another process holds dead letters (a look of somebody else), nothing that they may stand
+    for is called missing.
+
+    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing or undecided.
 
     Example: smelt audit --since 2d --repair
     """
@@ -44,11 +51,19 @@ def audit(
             say(f"not loaded: {plain(stored.key)} (version {stored.version or 'newest'})")
         for page in missing.pages:
             say(f"never fetched: run {page.run_id}, part {page.part}, page {page.page} of {page.of}")
-        if not missing.objects and not missing.pages:
+        for stuck in missing.stuck:
+            where = f"run {stuck.page.run_id}, part {stuck.page.part}, page {stuck.page.page} of {stuck.page.of}"
+            say(f"{stuck.state}: {where}{f' ({plain(stuck.key)})' if stuck.key else ''}: {plain(stuck.reason)}")
+        if missing.undecided:
+            say(
+                f"undecided: {missing.undecided} objects or pages are not in the ledger; {missing.unseen} dead letters, "
+                "which may stand for them, are held by another process just now: try again in a minute"
+            )
+        elif not missing.sendable:
             say("nothing is missing")
     if repair:
         sent = audits.repair(connections, missing)
         if not as_json:
             say(f"sent again: {sent}")
-    elif missing.objects or missing.pages:
+    if missing.undecided or (missing.sendable and not repair):
         raise typer.Exit(1)

@@ -40,6 +40,8 @@ def state_line(run: Run, state: str) -> str:
     told = [f"[{COLOURS[state]}]{state}[/]", pages, f"{_lasted(state)} {words.duration(run.seconds)}"]
     if state == "running":
         told.append(f"{words.rate(run.rate)} pages/s, {left(run)}" if run.rate else "[yellow]stands still[/yellow]")
+    if state == "incomplete":
+        told.append("smelt audit says what is missing and why")
     if run.covered is not None:
         told.append(f"{run.covered:,} of {run.announced:,} announced")
     if run.missing:
@@ -119,6 +121,8 @@ def _say_parts(parts: tuple[Part, ...]) -> None:
 def _say_missing(found: Details) -> None:
     for page in found.missing:
         why = "fetched, not loaded" if page.fetched else "never fetched"
+        if page.unreadable:
+            why = f"fetched, and cannot be read: {plain(page.unreadable)}"
         say(f"[red]missing[/red]      part {page.part}, page {page.page} of {page.of}: {why}")
     if len(found.missing) == NAMED and (more := found.run.planned_pages - found.run.pages - NAMED) > 0:
         say(f"[dim]             and {words.counted(more, 'page')} more[/dim]")

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.datasets.contract import Params, Part, Plan, Request
+from shared.datasets.contract import PageCounts, Params, Part, Plan, Request, record_list
 from shared.errors import PermanentError
 
 FRESHNESS = None  # codes change once in years
@@ -51,6 +51,10 @@ class CodeListSource:
     def request(self, params: Params, _page: int) -> Request:
         """A list has one page."""
         return Request(f"{ApiSettings().base_url.rstrip('/')}/api/codelist/{params['list']}", {}, {})
+
+    def check_page(self, payload: object) -> PageCounts:
+        """It does not say how many it has."""
+        return PageCounts(len(record_list(payload, ("CodeList",), rows=None)))
 
 
 SOURCE = CodeListSource()

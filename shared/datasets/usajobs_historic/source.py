@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.datasets.contract import Params, Part, Plan, Request
+from shared.datasets.contract import PageCounts, Params, Part, Plan, Request, UnexpectedAnswerError, record_list
 from shared.errors import PermanentError
 
 FRESHNESS = None  # an archive, fetched in windows when somebody wants them
@@ -96,11 +96,18 @@ class HistoricSource:
         """
         return Request(ApiSettings().base_url.rstrip("/") + "/api/historicjoa", dict(params), {})
 
+    def check_page(self, payload: object) -> PageCounts:
+        """Its window's rows and pages, as the API announces them now."""
+        announced = _metadata(payload)
+        records = record_list(payload, ("data",), announced.total_count)
+        self.following({}, payload)
+        return PageCounts(len(records), announced.total_count, ceil(announced.total_count / announced.page_size))
+
     def following(self, params: Params, payload: object) -> dict[str, str] | None:
         """The part's params and the token of the page after this one; None after the last.
 
         The token is taken from the link, where it is encoded once: `metadata.continuationToken` comes already encoded
-        from the real API. Raises PermanentError for a payload without a link that is null or has a token.
+        from the real API. Raises UnexpectedAnswerError for a payload without a link that is null or has a token.
         """
         try:
             link = payload["paging"]["next"]  # type: ignore[index]
@@ -110,7 +117,7 @@ class HistoricSource:
             return {**params, TOKEN: parameters[TOKEN]}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = "USAJOBS answered without a paging.next that says what follows"
-            raise PermanentError(message) from error
+            raise UnexpectedAnswerError(message) from error
 
 
 def _divide(query: dict[str, str], rows: int, fetch: Fetch) -> Iterator[tuple[dict[str, str], int]]:
@@ -132,11 +139,15 @@ def _counted(query: Params, fetch: Fetch) -> Metadata:
     answer = fetch(SOURCE.request(query, 1))
     if answer is None:  # the API answers 204 where it finds nothing
         return NOTHING
+    return _metadata(answer)
+
+
+def _metadata(answer: object) -> Metadata:
     try:
         return Metadata.model_validate(answer["paging"]["metadata"])  # type: ignore[index]
     except (KeyError, TypeError, ValueError) as error:
         message = "USAJOBS answered without paging.metadata that has a totalCount and a pageSize"
-        raise PermanentError(message) from error
+        raise UnexpectedAnswerError(message) from error
 
 
 def _halves(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

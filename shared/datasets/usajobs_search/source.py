@@ -11,7 +11,7 @@ from types import MappingProxyType
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.datasets.contract import Params, Part, Plan, Request
+from shared.datasets.contract import PageCounts, Params, Part, Plan, Request, UnexpectedAnswerError, record_list
 from shared.errors import PermanentError
 
 ROWS_PER_QUERY = 10_000
@@ -77,6 +77,12 @@ class SearchSource:
         """One page of a query, as large as the API allows."""
         return self._search({**params, "ResultsPerPage": str(ROWS_PER_PAGE), "Page": str(page)})
 
+    def check_page(self, payload: object) -> PageCounts:
+        """Of a query's rows, those that its pages can bring."""
+        rows = min(_total(payload), ROWS_PER_QUERY)
+        records = record_list(payload, ("SearchResult", "SearchResultItems"), rows)
+        return PageCounts(len(records), rows, ceil(rows / ROWS_PER_PAGE))
+
     def _divide(self, query: dict[str, str], rows: int, fetch: Fetch, divisions: list[str]) -> Iterator[Part]:
         divisions = [name for name in divisions if name not in query]
         if rows < ROWS_PER_QUERY or not divisions:
@@ -90,21 +96,16 @@ class SearchSource:
                 yield from self._divide(narrower, rows, fetch, rest)
 
     def _count(self, query: dict[str, str], fetch: Fetch) -> int:
-        answer = fetch(self._search({**query, "ResultsPerPage": "1", "Page": "1"}))
-        try:
-            return int(answer["SearchResult"]["SearchResultCountAll"])  # type: ignore[index]
-        except (KeyError, TypeError, ValueError) as error:
-            message = "USAJOBS answered without SearchResult.SearchResultCountAll"
-            raise PermanentError(message) from error
+        return _total(fetch(self._search({**query, "ResultsPerPage": "1", "Page": "1"})))
 
     def _codes(self, code_list: str, fetch: Fetch) -> list[str]:
         answer = fetch(_request(f"/api/codelist/{code_list}", {}, keep_for=DAY))
         try:
             values = answer["CodeList"][0]["ValidValue"]  # type: ignore[index]
             codes = {value["Code"] for value in values if value.get("IsDisabled") != "Yes"}
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
             message = f"USAJOBS answered without the codes of {code_list}"
-            raise PermanentError(message) from error
+            raise UnexpectedAnswerError(message) from error
         return sorted(code for code in codes if not _within_another(code, codes))
 
     def _search(self, query: dict[str, str]) -> Request:
@@ -114,6 +115,19 @@ class SearchSource:
             raise PermanentError(message)
         secrets = {"Authorization-Key": settings.api_key.get_secret_value(), "User-Agent": settings.user_agent}
         return _request("/api/Search", query, secrets)
+
+
+def _total(answer: object) -> int:
+    """The rows of a query, on whatever page."""
+    try:
+        total = int(answer["SearchResult"]["SearchResultCountAll"])  # type: ignore[index]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        message = "USAJOBS answered without SearchResult.SearchResultCountAll"
+        raise UnexpectedAnswerError(message) from error
+    if total < 0:
+        message = f"USAJOBS answered with a SearchResult.SearchResultCountAll of {total}"
+        raise UnexpectedAnswerError(message)
+    return total
 
 
 def _request(path: str, query: dict[str, str], headers: dict[str, str] | None = None, keep_for: int = 0) -> Request:

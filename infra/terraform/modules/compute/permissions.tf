@@ -56,9 +56,10 @@ locals {
       },
       {
         sid       = "PlansAndPages"
-        actions   = ["s3:GetObject", "s3:PutObject"]
+        actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
         resources = ["${local.bucket}/plans/*", "${local.bucket}/bronze/*"]
       },
+      { sid = "KeepRejectedResponses", actions = ["s3:PutObject"], resources = ["${local.bucket}/rejected-responses/*"] },
     ])
     transformer = concat(local.consume["transformer"], local.transform["transformer"])
     uploads = concat(local.consume["uploads"], local.transform["uploads"], [

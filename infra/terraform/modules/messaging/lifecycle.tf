@@ -9,15 +9,17 @@ locals {
   # Instant Retrieval, not the tiers that take hours.
   # Silver and quarantine are in the database, and can be made again from bronze.
   # Plans are needed for as long as their pages are: the audit compares the two.
-  # Dead letters that an operator took away: as long as the bronze they speak of.
+  # Dead letters that an operator took away: as long as the bronze they speak of. Answers that were not pages: as long as
+  # somebody may want to see what a source sent.
   expiry = {
-    "bronze/"     = local.days.bronze_expiry
-    "uploads/"    = local.days.bronze_expiry
-    "replays/"    = local.days.bronze_expiry
-    "plans/"      = local.days.bronze_expiry
-    "silver/"     = local.days.silver_expiry
-    "quarantine/" = local.days.silver_expiry
-    "discarded/"  = local.days.bronze_expiry
+    "bronze/"             = local.days.bronze_expiry
+    "uploads/"            = local.days.bronze_expiry
+    "replays/"            = local.days.bronze_expiry
+    "plans/"              = local.days.bronze_expiry
+    "silver/"             = local.days.silver_expiry
+    "quarantine/"         = local.days.silver_expiry
+    "discarded/"          = local.days.bronze_expiry
+    "rejected-responses/" = local.days.silver_expiry
   }
 }
 

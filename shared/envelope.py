@@ -1,0 +1,48 @@
+"""The envelope of a page in bronze, read back: how the page was asked for, and what came."""
+
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from shared import lenient_json
+from shared.datasets.contract import NO_COUNTS, PageCounts, Source
+from shared.errors import PermanentError
+
+GZIP = b"\x1f\x8b"
+DAMAGE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Where each page brings the next, `fingerprints` are of its request and of all those before it in its part."""
+
+    fingerprints: tuple[str, ...]
+    status: int
+    payload: object
+
+    def counts(self, source: Source) -> PageCounts:
+        """What the page says of itself. Raises UnexpectedAnswerError where it is not a page of the source."""
+        return NO_COUNTS if self.status == HTTPStatus.NO_CONTENT else source.check_page(self.payload)
+
+
+def read(body: bytes, largest: int) -> Envelope:
+    """Raises PermanentError for what is not an envelope, damaged, or expands to more than `largest` bytes."""
+    try:
+        content = _expanded(body, largest)
+        envelope = lenient_json.outline(content)
+        response, fingerprints = envelope["response"], envelope["request"].get("fingerprints", ())
+        return Envelope(tuple(fingerprints), response["status"], response["payload"])
+    except DAMAGE as error:
+        message = f"not the envelope of a page: {type(error).__name__}: {error}"
+        raise PermanentError(message) from error
+
+
+def _expanded(body: bytes, largest: int) -> bytes:
+    plain = io.BytesIO(body)
+    content = (gzip.GzipFile(fileobj=plain) if body.startswith(GZIP) else plain).read(largest + 1)
+    if len(content) > largest:
+        message = f"expands to more than {largest} bytes"
+        raise ValueError(message)
+    return content
