@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.loader.load import NeededInFullError, load
 from shared import objects
-from shared.database.engine import connect, explained
+from shared.database.engine import LONGEST_TRANSACTION, connect, explained
 from shared.database.migrate import missing
 from shared.engine import worker
 from shared.engine.delivery import Handler
@@ -87,7 +87,7 @@ def _connect(settings: Settings) -> Engine:
     if settings.database_url is None:
         message = "SMELT_DATABASE_URL is not set: the loader needs a database"
         raise PermanentError(message)
-    return connect(settings.database_url, "loader")
+    return connect(settings.database_url, "loader", LONGEST_TRANSACTION)
 
 
 if __name__ == "__main__":
