@@ -21,6 +21,7 @@ log = structlog.get_logger()
 POINTS = (
     "message.received",
     "message.passed_on",
+    "message.put_back",
     "object.got",
     "transformer.parsed",
     "transformer.gated",

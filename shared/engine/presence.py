@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.engine.availability import Outage
 from shared.engine.message import Message
 
 log = structlog.get_logger()
@@ -51,6 +52,7 @@ class Note:
     working: tuple[Work, ...]
     settled: int
     last_settled: float | None
+    outage: Outage | None = None  # what its worker waits for
 
 
 _NOTE = TypeAdapter(Note)  # tolerates fields of newer workers
@@ -71,8 +73,9 @@ class Seen:
 class Presence:
     """Keeps this process's note. What the work calls touches memory only: Redis is a background thread's affair."""
 
-    def __init__(self, redis_url: str, service: str) -> None:
+    def __init__(self, redis_url: str, service: str, outage: Callable[[], Outage | None] = lambda: None) -> None:
         self._redis = _client(redis_url)
+        self._outage = outage
         self._service, self._host, self._pid = service, socket.gethostname(), os.getpid()
         self._since = time.time()
         self._working: dict[str, Work] = {}
@@ -135,6 +138,7 @@ class Presence:
                 working=tuple(self._working.values()),
                 settled=self._settled,
                 last_settled=self._last_settled,
+                outage=self._outage(),
             )
 
 

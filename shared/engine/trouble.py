@@ -44,7 +44,7 @@ class TroubleBoard:
 
     def settled(self, message: Message) -> None:
         """A message is done or dead; only one that failed before can have a note."""
-        if message.receives > 1:
+        if message.was_tried:
             try:
                 self._redis.delete(KEY + message.id)
             except redis.RedisError as error:

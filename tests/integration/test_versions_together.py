@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from services.loader import worker as loading
 from shared import silver
+from shared.engine.availability import Availability
 from shared.engine.delivery import Delivery, deliver
 from shared.engine.message import Message
 from shared.engine.presence import Presence
@@ -67,7 +68,7 @@ def test_a_batch_of_a_newer_form_waits_on_its_queue_for_a_newer_loader(
     presence = Presence(connections.settings.redis_url.get_secret_value(), "loader")
     written(pipeline, schema_version=2, of_tomorrow="?")
     message = received(pipeline)
-    deliver(Delivery(connections.sqs, SILVER, connections.trouble, presence), message, handle)
+    deliver(Delivery(connections.sqs, SILVER, connections.trouble, presence, Availability({})), message, handle)
     assert (letters.dead(connections, SILVER), titles(pipeline)) == (0, 0)
 
     class OfTomorrow(Header):
