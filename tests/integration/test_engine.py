@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+from services.ops.dead_letters import dead_letter
 from shared.version import VERSION
 
 pytestmark = pytest.mark.integration
@@ -71,14 +72,22 @@ class Probe:
         found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
-    def dead(self) -> list[dict[str, Any]]:
-        """All dead letters; visible again at once."""
+    def receive_dead(self) -> list[Any]:
+        """All dead letters as SQS gives them; visible again at once."""
         answer = self.sqs.receive_message(
-            QueueUrl=f"{self.url}-dlq", MaxNumberOfMessages=10, VisibilityTimeout=0, MessageAttributeNames=["All"]
+            QueueUrl=f"{self.url}-dlq",
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
         )
+        return answer.get("Messages", [])
+
+    def dead(self) -> list[dict[str, Any]]:
+        """Bodies and attributes of all dead letters."""
         return [
             {"body": m["Body"], **{k: v["StringValue"] for k, v in m.get("MessageAttributes", {}).items()}}
-            for m in answer.get("Messages", [])
+            for m in self.receive_dead()
         ]
 
     def eventually(self, look: Callable[[], Any], seconds: float = 30) -> Any:
@@ -302,14 +311,7 @@ def test_attributes_that_are_no_texts_come_through_as_they_were(probe: Probe) ->
         "count": {"DataType": "Number", "StringValue": "7"},
     }
     probe.sqs.send_message(QueueUrl=probe.url, MessageBody="permanent no", MessageAttributes=given)
-
-    def dead() -> Any:
-        answer = probe.sqs.receive_message(
-            QueueUrl=f"{probe.url}-dlq", VisibilityTimeout=0, MessageAttributeNames=["All"]
-        )
-        return answer.get("Messages")
-
-    (letter,) = probe.eventually(dead)
+    (letter,) = probe.eventually(probe.receive_dead)
     assert {name: letter["MessageAttributes"][name] for name in given} == given
 
 
@@ -340,6 +342,22 @@ def test_what_kills_every_child_ends_in_the_dead_letter_queue_without_a_word(pre
     letter = prefork.eventually(prefork.dead, 60)[0]
     assert letter == {"body": "die"}, "no reason can be recorded"
     assert len(prefork.noted("start", message)) == 3
+
+
+def test_an_old_reason_does_not_pass_for_that_of_a_death_without_a_word(prefork: Probe) -> None:
+    prefork.make_queue()
+    prefork.start()
+    prefork.send("permanent no such thing")
+    first = prefork.eventually(prefork.dead)[0]
+    long_ago = str(int(first["dead_since"]) - 600_000)
+    prefork.sqs.purge_queue(QueueUrl=f"{prefork.url}-dlq")
+    reason = {name: value for name, value in first.items() if name != "body"} | {"dead_since": long_ago}
+    prefork.send("die", **reason)  # as AWS's console redrives it
+    raw: Any = prefork.eventually(prefork.receive_dead, 60)[0]
+    letter = dead_letter("smelt-bronze", raw)
+    assert (letter.error_type, letter.error_message) == (
+        "worker died", "died again without a reason; the first was PermanentError: no such thing",
+    )  # fmt: skip
 
 
 def test_a_killed_worker_gives_its_message_back_when_visibility_ends(prefork: Probe) -> None:
