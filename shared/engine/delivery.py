@@ -75,7 +75,8 @@ def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
         telemetry.note(outcome=outcome)
         metrics.MESSAGES.add(1, {"service": service, "outcome": outcome})
         metrics.DURATION.record(seconds, {"service": service, "outcome": outcome})
-        log.info("message.settled", outcome=outcome, seconds=round(seconds, 3), cpu_seconds=round(cpu_seconds, 3))
+        taken = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
+        log.info("message.settled", outcome=outcome, attempts=message.attempts, **taken)
 
 
 @functools.cache

@@ -25,7 +25,7 @@ class Proxy:
     """Forwards to `port`.
 
     `mode`: pass, cut (nothing gets through), silent (everything is taken and nothing answered), early (answers end
-    early), slow, or the name of an answer in ANSWERS.
+    early), slow, or what is answered instead: 503 to everything, or one of S3's codes in ANSWERS to what is for S3.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
@@ -64,7 +64,7 @@ class Proxy:
             if mode == "silent":
                 _swallow(client)
                 return
-            if mode in ANSWERS:
+            if mode == "503" or (mode in ANSWERS and _is_for_s3(client)):
                 client.recv(CHUNK)
                 client.sendall(ANSWERS[mode])
                 return
@@ -99,6 +99,11 @@ def _swallow(client: socket.socket) -> None:
     with suppress(OSError):
         while client.recv(CHUNK):
             pass
+
+
+def _is_for_s3(client: socket.socket) -> bool:
+    """SQS is spoken to by POST only, and each client of boto3 has connections of its own."""
+    return not client.recv(5, socket.MSG_PEEK).startswith(b"POST")
 
 
 def _close(one: socket.socket) -> None:
