@@ -57,7 +57,7 @@ class Rig:
         self.ports = {part.name: part.port or 0 for part in stack.status(self.home)}
         self.aws, self.postgres = Proxy(self.ports["aws"]), Proxy(self.ports["postgres"])
         self._shorten_visibility()
-        self.tend()
+        self._start_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,6 +175,15 @@ class Rig:
         """What the workers logged of each delivery."""
         lines = self._log.read_bytes()[since:].splitlines()
         return [json.loads(line) for line in lines if b'"message.settled"' in line and line.startswith(b"{")]
+
+    def _start_all(self) -> None:
+        """The first fault must meet workers that are at work."""
+        deadline = time.monotonic() + PATIENCE
+        while {seen.note.service for seen in self.connections.roster.current()} != set(SERVICES):
+            self.tend()
+            if time.monotonic() > deadline:
+                raise TimeoutError(self._log.read_text()[-2_000:])
+            time.sleep(0.2)
 
     def _start(self, service: str, number: int) -> "subprocess.Popen[bytes]":
         mutant, extra = self.odd.get((service, number), (self.mutant, {}))
