@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.embedded import applications, postgres, stack
 from infra.embedded.state import State, load
+from shared.known_hashes import KEY
 from shared.topology import RAW_PREFIXES, SILVER_PREFIX
 
 PATIENCE = 1_800.0  # s
@@ -86,7 +87,7 @@ class Lost:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=names["SMELT_BUCKET"], Prefix=prefix)
             found[prefix] = sum(one["Size"] for page in pages for one in page.get("Contents", []))
         with Redis.from_url(names["SMELT_REDIS_URL"]) as cache:
-            keys = list(cache.scan_iter(match="smelt:known:*", count=1_000))
+            keys = list(cache.scan_iter(match=KEY + "*", count=1_000))
             return found | {"known hashes": sum(int(cache.memory_usage(key) or 0) for key in keys)}
 
     def lose(self) -> None:

@@ -1,4 +1,8 @@
-"""The two kinds of failure a handler may raise. What they lead to is decided in `shared.engine.retry`."""
+"""The kinds of failure a handler may raise. What they lead to is decided in `shared.engine.retry`."""
+
+from typing import Literal
+
+Part = Literal["bucket", "queue", "database"]  # what a worker cannot work without
 
 
 class PermanentError(Exception):
@@ -6,7 +10,10 @@ class PermanentError(Exception):
 
 
 class TransientError(Exception):
-    """Trying again may help. `after` is how long the other side asked us to wait, in seconds."""
+    """Trying again may help. `after` is how long the other side asked us to wait, in seconds.
+
+    A wait that was asked for is no failure of the message and does not count as an attempt.
+    """
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -18,3 +25,11 @@ class NewerVersionError(TransientError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} of a newer version of smelt: it waits for a worker of that version", after=300.0)
+
+
+class UnavailableError(TransientError):
+    """A part that the worker needs is away. Says nothing of the message, and does not count as an attempt."""
+
+    def __init__(self, message: str, part: Part) -> None:
+        super().__init__(message)
+        self.part = part

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 POINTS = (
     "message.received",
+    "message.put_back",
     "object.got",
     "transformer.parsed",
     "transformer.gated",

@@ -9,20 +9,21 @@ from typing import cast
 import redis
 import structlog
 
+from shared.redis_client import PREFIX, client
+
 log = structlog.get_logger()
 
-KEY = "smelt:known:"
+KEY = f"{PREFIX}known:"
 KEPT = 7 * 86_400  # s; a record that is loaded in full once a week all the same costs little
 # MSET for keys that expire. As a command for each key this costs the loader more than its fence in Postgres.
 SET = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end"
-TIMEOUT = 1.0  # s: a Redis that is away must not hold up the work
 
 
 class KnownHashes:
     """{dataset and natural key: content hash}."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._redis = client(redis_url)
         self._set = self._redis.register_script(SET)
 
     def look_up(self, dataset: str, keys: Sequence[str]) -> Sequence[bytes | None]:

@@ -7,11 +7,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
 from shared import telemetry
+from shared.aws_errors import classifying, code_of
 from shared.errors import PermanentError, TransientError
 from shared.failpoint import failpoint
 from shared.telemetry import metrics
@@ -27,13 +28,15 @@ from shared.topology import (
 )
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
+MISSING = {"NoSuchKey", "404"}
+SUPERSEDED = "PreconditionFailed"  # the eTag is no longer this one
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
 LONG_KEYS = "long-keys"  # in place of a path longer than that
 CHUNK = 1 << 18  # bytes of a stream read at a time
-UNANSWERABLE = {400, 404, 405}  # a malformed version, nothing there, a delete marker
 RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
 
 
@@ -94,16 +97,11 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
 def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
     """The object's content as a stream, pinned to the version or eTag that its event named.
 
-    Raises PermanentError if it is gone or larger than `limit` bytes, SupersededError if a newer one took its place,
-    TransientError if S3 stumbles.
+    Raises PermanentError if it is gone, unreadable or larger than `limit` bytes, SupersededError if a newer one took
+    its place, else what `shared.aws_errors` says, also while it is read.
     """
-    try:
-        answer = s3.get_object(Bucket=object_id.bucket, Key=object_id.key, **_pin(object_id))
-    except ClientError as error:
-        raise _explained(error, object_id) from error
-    except ParamValidationError as error:
-        message = f"{object_id.key}: {str(error).splitlines()[-1]}"
-        raise PermanentError(message) from error
+    what = _described(object_id)
+    answer = _answer(s3, object_id, what)
     size = answer["ContentLength"]
     with closing(answer["Body"]):
         if size > limit:
@@ -111,13 +109,42 @@ def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
             raise PermanentError(message)
         metrics.BYTES.add(size, {"direction": "read", "layer": _layer(object_id.key)})
         failpoint("object.got")
-        body = io.BufferedReader(cast("Any", answer["Body"]), CHUNK)
+        body = io.BufferedReader(_Body(answer["Body"], what), CHUNK)
         yield Stream(body, size, answer["LastModified"], answer["Metadata"])
+
+
+class _Body(io.RawIOBase):
+    """The body of an answer. Whoever parses it must not take a broken connection for a broken file."""
+
+    def __init__(self, body: "StreamingBody", what: str) -> None:
+        self._body, self._what = body, what
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with classifying("bucket", self._what):
+            return self._body.readinto(buffer)
+
+
+def _answer(s3: "S3Client", object_id: ObjectId, what: str) -> "GetObjectOutputTypeDef":
+    with classifying("bucket", what):
+        try:
+            return s3.get_object(Bucket=object_id.bucket, Key=object_id.key, **_pin(object_id))
+        except ClientError as error:
+            if code_of(error) != SUPERSEDED:
+                raise
+            message = f"{what}: a newer object has taken its place"
+            raise SupersededError(message) from error
+
+
+def _described(object_id: ObjectId) -> str:
+    return f"{object_id.key} in {object_id.bucket}" + (f", version {object_id.version}" if object_id.version else "")
 
 
 def put(s3: "S3Client", bucket: str, key: str, body: bytes, content_type: str) -> None:
     """Store an object with the checksum of its bytes and the current trace in its metadata."""
-    with telemetry.span("object.put", key=key, bytes=len(body)):
+    with telemetry.span("object.put", key=key, bytes=len(body)), classifying("bucket", key):
         s3.put_object(
             Bucket=bucket,
             Key=key,
@@ -135,12 +162,13 @@ def _layer(key: str) -> str:
 
 def exists(s3: "S3Client", bucket: str, key: str) -> bool:
     """Whether the bucket holds an object under this key now."""
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
-            return False
-        raise
+    with classifying("bucket", key):
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if code_of(error) in MISSING:
+                return False
+            raise
     return True
 
 
@@ -159,23 +187,14 @@ def newest(s3: "S3Client", bucket: str, key: str) -> ObjectId | None:
 def keys(s3: "S3Client", bucket: str, prefix: str) -> frozenset[str]:
     """All keys that begin so."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return frozenset(stored["Key"] for page in pages for stored in page.get("Contents", []))
+    with classifying("bucket", prefix):
+        return frozenset(stored["Key"] for page in pages for stored in page.get("Contents", []))
 
 
 def _pin(object_id: ObjectId) -> dict[str, Any]:
     if object_id.version_id:
         return {"VersionId": object_id.version_id}
     return {"IfMatch": object_id.etag} if object_id.etag else {}
-
-
-def _explained(error: ClientError, object_id: ObjectId) -> Exception:
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    code = error.response["Error"]["Code"]
-    if status == 412:  # noqa: PLR2004 - Precondition Failed: the eTag is no longer this one
-        return SupersededError(f"{object_id.key}: a newer object has taken its place")
-    if code in MISSING or status in UNANSWERABLE:
-        return PermanentError(f"{object_id.key}: no such object in {object_id.bucket} (version {object_id.version})")
-    return TransientError(f"{object_id.key}: S3 answered {code}")
 
 
 def is_folder(object_id: ObjectId, size: int) -> bool:

@@ -43,7 +43,7 @@ EXTRACT: Final = Queue(
     service="extractor",
     module="services.extractor.worker",
     time_limit=900,  # a page takes a minute at most; planning an archive, some hundred requests one after another
-    max_receives=8,  # an API outage of about ten minutes is waited out by back-off before the DLQ
+    max_receives=10,  # a source that fails for about ten minutes is waited out by back-off
     visibility=90,
 )
 BRONZE: Final = Queue(
@@ -51,7 +51,7 @@ BRONZE: Final = Queue(
     service="transformer",
     module="services.transformer.worker",
     time_limit=600,  # a page takes about a second
-    max_receives=5,  # input does not heal by itself: only our own outages are worth waiting for
+    max_receives=5,  # input does not heal by itself, and outages of our own parts do not count
     visibility=90,
 )
 # Files that people drop and records that operators replay, apart from pages, so that no flood of them holds up a run.
@@ -68,7 +68,7 @@ SILVER: Final = Queue(
     service="loader",
     module="services.loader.worker",
     time_limit=600,
-    max_receives=8,  # a database failover takes minutes: waited out by back-off
+    max_receives=8,  # deadlocks among many loaders pass; a database that is away does not count
     visibility=90,
 )
 QUEUES: Final = (EXTRACT, BRONZE, UPLOADS, SILVER)

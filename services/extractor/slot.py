@@ -7,6 +7,7 @@ import structlog
 
 from services.extractor.plan import slot_time
 from shared.events import PageCommand, RunCommand
+from shared.redis_client import PREFIX
 from shared.run_plan import RunPlan
 from shared.schedule import SCHEDULED_TIME, TRIGGER
 
@@ -49,7 +50,7 @@ class Slots:
     def _taken(self, run: RunCommand, run_id: str) -> str | None:
         if run.slot is None:
             return None
-        key = f"smelt:slot:{run.dataset}:{run.trigger}:{slot_time(run.slot).isoformat()}"
+        key = f"{PREFIX}slot:{run.dataset}:{run.trigger}:{slot_time(run.slot).isoformat()}"
         holder = _text(self._redis.set(key, run_id, nx=True, get=True, ex=KEPT))
         return f"run {holder} has this slot" if holder not in {None, run_id} else None
 
@@ -82,11 +83,11 @@ class Slots:
 
 
 def _schedule_key(run: RunCommand | RunPlan) -> str:
-    return f"smelt:schedule:{run.dataset}:{run.trigger}"
+    return f"{PREFIX}schedule:{run.dataset}:{run.trigger}"
 
 
 def _pages_key(run_id: str) -> str:
-    return f"smelt:pages:{run_id}"
+    return f"{PREFIX}pages:{run_id}"
 
 
 def _name(page: PageCommand) -> str:

@@ -2,20 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
+from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from services.loader.load import NeededInFullError, load
 from shared import objects
-from shared.database.engine import connect, explained
+from shared.database.engine import LONGEST_TRANSACTION, connect, explained, probe
 from shared.database.migrate import missing
 from shared.engine import worker
+from shared.engine.availability import Probe
 from shared.engine.delivery import Handler
 from shared.engine.message import Message
-from shared.errors import PermanentError
+from shared.errors import Part, PermanentError
 from shared.events import IN_FULL, created_event, created_objects
 from shared.known_hashes import KnownHashes
 from shared.objects import ObjectId
@@ -85,12 +88,21 @@ def bootstrap(settings: Settings) -> Handler:
     ).handle
 
 
+def probes(settings: Settings) -> Mapping[Part, Probe]:
+    """How to ask whether the database is there again."""
+    return {"database": partial(probe, _database_url(settings))}
+
+
 def _connect(settings: Settings) -> Engine:
+    return connect(_database_url(settings), "loader", LONGEST_TRANSACTION)
+
+
+def _database_url(settings: Settings) -> SecretStr:
     if settings.database_url is None:
         message = "SMELT_DATABASE_URL is not set: the loader needs a database"
         raise PermanentError(message)
-    return connect(settings.database_url, "loader")
+    return settings.database_url
 
 
 if __name__ == "__main__":
-    worker.run("loader", bootstrap, check)
+    worker.run("loader", bootstrap, check, probes)

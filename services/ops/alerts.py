@@ -24,6 +24,7 @@ RUNBOOKS = "docs/runbooks"
 
 # s that a message may wait: a source is waited out by back-off, ours by more workers; each is told of before its SLO
 OLDEST = {queue.name: 1_800.0 if queue is EXTRACT else 600.0 for queue in QUEUES}
+OUTAGE = 120.0  # s that workers may wait for a part: a failover of the database takes one or two minutes
 STARTING = 10  # minutes that a service may take to start from no worker at all
 QUARANTINE_SHARE = 0.05  # of a day's records: more is a change of the source or a bug, not a few bad records
 
@@ -90,6 +91,10 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "no-progress", "messages wait and none is done", "seconds", "critical", "backlog",
             {name: 60.0 * minutes for name, minutes in stalled.items()}, minutes=stalled,
+        ),
+        Rule(
+            "outage", "workers wait for a part that is away", "seconds", "critical", "database-down",
+            dict.fromkeys(nothing, OUTAGE),
         ),
         Rule("freshness", "the newest complete run is old", "seconds", "critical", "stale-data", _freshness(datasets)),
         Rule(

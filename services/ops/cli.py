@@ -28,7 +28,7 @@ from services.ops.commands import (
 )
 from services.ops.commands.terminal import printable
 from shared import telemetry
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.topology import QUEUES, queue_of
 from shared.version import VERSION
 
@@ -96,7 +96,7 @@ def main() -> NoReturn:
     telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
     try:
         app(prog_name="smelt")
-    except (PermanentError, StackError) as error:
+    except (PermanentError, TransientError, StackError) as error:
         _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         _fail(f"AWS: {error}")

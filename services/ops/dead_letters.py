@@ -27,6 +27,8 @@ SHORT = 160  # characters of a body in a line
 MAX_BODY_CHARS = 16_384
 MOST = 1_000  # messages of one queue that a passing look takes in
 PATIENCE = 3  # s to wait for letters that somebody else looks at
+DIED = "worker died"
+BURIAL = 60  # s that a worker may take to send a dead letter after it asked SQS for the time
 REPLAYS = "replays"  # the attribute that counts how often a message was sent again
 
 
@@ -138,17 +140,34 @@ def _survey(connections: Connections, queue: Queue, *, most: int, patience: int)
 def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
     """A message as received from the dead-letter queue of `queue`, with all its attributes."""
     attributes = dict(_texts(message))
+    sent = int(message["Attributes"]["SentTimestamp"]) / 1_000
+    error_type, error_message, attempts = _reason(attributes, sent)
     return DeadLetter(
         queue=queue,
         id=message["MessageId"],
         body=message["Body"][:MAX_BODY_CHARS],
         body_chars=len(message["Body"]),
-        error_type=attributes.get("error_type", "worker died"),
-        error_message=attributes.get("error_message", "no reason recorded"),
-        attempts=attributes.get("attempts", "unknown"),
-        sent=int(message["Attributes"]["SentTimestamp"]) / 1000,
+        error_type=error_type,
+        error_message=error_message,
+        attempts=attempts,
+        sent=sent,
         attributes=attributes,
     )
+
+
+def _reason(attributes: Mapping[str, str], sent: float) -> tuple[str, str, str]:
+    """The error's type, its message, and the attempts.
+
+    A redrive by SQS itself keeps the attributes, so that a message that died again without a word still has the reason
+    of its first death. But then it was sent after that.
+    """
+    if "error_type" not in attributes:
+        return DIED, "no reason recorded", "unknown"
+    before = f"{attributes['error_type']}: {attributes.get('error_message', '')}"
+    dead_since = attributes.get("dead_since", "")
+    if dead_since.isdigit() and sent > int(dead_since) / 1_000 + BURIAL:
+        return DIED, f"died again without a reason; the first was {before}", "unknown"
+    return attributes["error_type"], attributes.get("error_message", ""), attributes.get("attempts", "unknown")
 
 
 def in_work(work: Work) -> DeadLetter:

@@ -3,6 +3,7 @@
 Measured when asked. What could not be measured has no sample: unknown is never 0.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import monotonic
@@ -22,6 +23,7 @@ from services.ops.flow import Flow
 from services.ops.gauge import Gauge, Known, Unknown
 from services.ops.pulse import Beat
 from shared.telemetry import collector
+from shared.topology import QUEUES
 
 PATIENCE = 5.0  # s that an answer waits for the database; Prometheus waits 10
 
@@ -54,6 +56,7 @@ def observe(meter: Meter, connections: Connections, look: Look) -> None:
     gauge("smelt.queue.messages", [_of_queues(look, _messages)], "{message}", "Messages on a queue, by state")
     gauge("smelt.queue.dead_letters", [_of_queues(look, _dead)], "{message}", "Messages that could not be handled")
     gauge("smelt.queue.oldest", [_of_queues(look, _oldest)], "s", "How long the oldest message has waited")
+    gauge("smelt.workers.waiting", [_outages(look)], "{process}", "Worker processes that wait for a part that is away")
     gauge("smelt.freshness", [partial(_ages_of_data, known)], "s", "Since the newest complete run, or file")
 
 
@@ -62,6 +65,23 @@ def _of_queues(look: Look, say: Callable[[Flow], Iterator[Observation]]) -> Obse
         found = look()
         for flow in found.value.flows if isinstance(found, Known) else ():
             yield from say(flow)
+
+    return observations
+
+
+def _outages(look: Look) -> Observe:
+    """A sample for each service, and part that one of its processes waits for."""
+
+    def observations(_: CallbackOptions) -> Iterator[Observation]:
+        found = look()
+        workers = found.value.look.workers if isinstance(found, Known) else None
+        if workers is None:
+            return
+        waiting = Counter((s.note.service, s.note.outage.part) for s in workers if s.note.outage)
+        for (service, part), number in waiting.items():
+            yield Observation(number, {"service": service, "part": part})
+        for service in {queue.service for queue in QUEUES} - {service for service, _ in waiting}:
+            yield Observation(0, {"service": service, "part": ""})
 
     return observations
 

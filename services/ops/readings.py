@@ -48,6 +48,7 @@ def of_queues(beat: Beat) -> Iterator[Reading]:
         yield Reading("dead-letters", flow.queue, flow.dead, _unless(flow.dead, later))
         yield Reading("oldest", flow.queue, flow.oldest, _unless(flow.oldest, later, "only CloudWatch knows"))
         yield _progress(earlier, later, flow)
+        yield _outage(later, flow)
 
 
 def of_ledger(connections: Connections) -> Iterator[Reading]:
@@ -84,6 +85,21 @@ def _progress(earlier: Look, later: Look, flow: Flow) -> Reading:
         waited = inf if flow.oldest is None else flow.oldest
         return Reading("no-progress", flow.queue, waited, "no worker lives")
     return Reading("no-progress", flow.queue, min([*map(_idle, mine), *filter(None, [flow.oldest])]))
+
+
+def _outage(later: Look, flow: Flow) -> Reading:
+    """Seconds for which a worker has received nothing, because a part that it needs is away."""
+    if later.workers is None:
+        return Reading("outage", flow.queue, None, _unless(None, later))
+    waiting = [
+        (seen.seconds_since(seen.note.outage.since), seen.note.outage)
+        for seen in later.workers
+        if seen.note.service == flow.service and seen.note.outage
+    ]
+    if not waiting:
+        return Reading("outage", flow.queue, 0.0)
+    seconds, outage = max(waiting, key=lambda waits: waits[0])
+    return Reading("outage", flow.queue, seconds, f"{outage.part}: {outage.reason}")
 
 
 def _idle(seen: Seen) -> float:

@@ -14,7 +14,8 @@ from services.ops.dead_letters import MAX_BODY_CHARS, REPLAYS, DeadLetter
 from services.ops.hold import BATCH, Hold
 from services.ops.pace import paced
 from services.ops.replay_record import Advance, Tally
-from shared.engine.message import MOST_ATTRIBUTES, dead_letter_url
+from shared.engine.dead_letter import MORE, REASON
+from shared.engine.message import CARRIED, MOST_ATTRIBUTES, dead_letter_url
 from shared.errors import PermanentError
 from shared.topology import QUEUES, Queue
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     )
 
 MOST_REPLAYS = 3  # a message that died once more after so many has a reason that replaying does not mend
-# What `shared.engine.message.bury` adds, and must find room for when the message dies again.
-REASON = ("error_type", "error_message", "service", "source_queue", "attempts", "first_received", "trace_id")
 TRACE = ("traceparent", "tracestate")  # kept first: the replay belongs to the same trace
 UNSENDABLE = {
     "InvalidMessageContents",
@@ -100,7 +99,7 @@ def replay(
 
 def attributes(held: Attributes, replayed: int) -> Attributes:
     """What goes with a replayed message: its trace, the count, and as much of its own as the next burial can keep."""
-    own = {name: value for name, value in held.items() if name not in {*REASON, REPLAYS}}
+    own = {name: value for name, value in held.items() if name not in {*REASON, *MORE, *CARRIED, REPLAYS}}
     first = [*(name for name in TRACE if name in own), *(name for name in own if name not in TRACE)]
     kept = {name: own[name] for name in first[: MOST_ATTRIBUTES - len(REASON) - 1]}
     return {REPLAYS: {"DataType": "String", "StringValue": str(replayed)}, **kept}

@@ -4,6 +4,8 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.database.deadline import bound_ping
+from shared.database.engine import SILENCE
 from shared.errors import PermanentError
 
 ROLE = "smelt_read"
@@ -27,7 +29,7 @@ OPTIONS = {
 
 def connect(url: SecretStr, connections: int = CONNECTIONS) -> Engine:
     """An engine whose every connection acts as the role that may only read gold."""
-    return create_engine(
+    engine = create_engine(
         make_url(url.get_secret_value()).set(drivername="postgresql+psycopg2"),
         pool_size=connections,
         max_overflow=0,
@@ -36,10 +38,13 @@ def connect(url: SecretStr, connections: int = CONNECTIONS) -> Engine:
         isolation_level="AUTOCOMMIT",  # an answer is one statement: it needs no transaction
         connect_args={
             "application_name": "smelt-serving",
-            "connect_timeout": 5,
             "options": " ".join(f"-c {name}={value}" for name, value in OPTIONS.items()),
+            **SILENCE,
+            "tcp_user_timeout": 2_000 * STATEMENT_TIMEOUT,  # ms: nobody waits longer for a page
         },
     )
+    bound_ping(engine)
+    return engine
 
 
 def admit(engine: Engine) -> None:

@@ -48,7 +48,7 @@ class Transformer:
 
     def handle(self, message: Message) -> str:
         """Refine every object that the event names."""
-        again, in_full = message.receives > 1, IN_FULL in message.attributes
+        again, in_full = message.was_tried, IN_FULL in message.attributes
         outcomes = {self.refine(bronze, again=again, in_full=in_full) for bronze in created_objects(message.body)}
         return ", ".join(sorted(outcomes)) or "ignored"
 

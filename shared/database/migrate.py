@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url
 
+from shared.database.engine import SILENCE
 from shared.datasets import contract
 from shared.errors import PermanentError
 
@@ -86,8 +87,8 @@ def _branch(revision: str) -> str:
 
 
 def engine_of(url: str) -> Engine:
-    """An engine without the services' statement timeout: a migration takes what it takes."""
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"))
+    """An engine without the services' statement timeout: a migration takes what it takes, of a server that answers."""
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), connect_args=dict(SILENCE))
 
 
 def _folder(dataset: str) -> Path:

@@ -4,19 +4,27 @@ import functools
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
+from botocore.exceptions import BotoCoreError, ClientError
 from celery.signals import worker_process_shutdown
 
 from shared import telemetry
+from shared.aws_errors import classified
+from shared.engine import dead_letter
 from shared.engine import message as messages
+from shared.engine.availability import Availability
 from shared.engine.heartbeat import Heartbeat
-from shared.engine.message import Message
+from shared.engine.last_resort import LastResort, OverdueError
+from shared.engine.message import Message, TooLargeError
 from shared.engine.presence import Presence
-from shared.engine.retry import Again, DeadLetter, plan_retry
+from shared.engine.records import SomeFailedError, handle_each
+from shared.engine.retry import Again, DeadLetter, PutBack, Tried, plan_retry
 from shared.engine.trouble import Trouble, TroubleBoard
+from shared.errors import TransientError, UnavailableError
 from shared.failpoint import failpoint
 from shared.telemetry import metrics
 from shared.topology import Queue
@@ -27,19 +35,25 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LONGEST_NOTE = 4_096  # characters of a body kept in a note
-STILL_QUEUED = {"again", "not settled"}  # outcomes of which the message comes back
-
+LONGEST_REASON = 1_000  # characters of an error in logs and notes
+STILL_QUEUED = {"again", "put back", "not settled"}  # outcomes of which the message comes back
 Handler = Callable[[Message], str]  # the outcome in one word, for logs and metrics; raises what `plan_retry` decides on
+OVERDUE = 15.0  # s past the time limit, half of what is left until the process is killed
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What settling a message takes: the broker, the queue's limits, and where to note what happens to it."""
+    """What settling a message takes: the broker, the queue's limits, and where to note what happens to it.
+
+    With `own_process` the process does nothing else and may be ended where a handler does not end.
+    """
 
     sqs: "SQSClient"
     queue: Queue
     trouble: TroubleBoard
     presence: Presence
+    availability: Availability
+    own_process: bool = False
 
 
 def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
@@ -61,7 +75,8 @@ def deliver(delivery: Delivery, message: Message, handle: Handler) -> None:
         telemetry.note(outcome=outcome)
         metrics.MESSAGES.add(1, {"service": service, "outcome": outcome})
         metrics.DURATION.record(seconds, {"service": service, "outcome": outcome})
-        log.info("message.settled", outcome=outcome, seconds=round(seconds, 3), cpu_seconds=round(cpu_seconds, 3))
+        taken = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
+        log.info("message.settled", outcome=outcome, attempts=message.attempts, **taken)
 
 
 @functools.cache
@@ -73,52 +88,105 @@ def _export() -> None:
 
 def _settle(delivery: Delivery, message: Message, handle: Handler) -> str:
     try:
-        with Heartbeat(delivery.sqs, message, delivery.queue):
+        with Heartbeat(delivery.sqs, message, delivery.queue), _last_resort(delivery, message):
             failpoint("message.received")
-            outcome = handle(message)
+            _wait_until_due(message)
+            outcome = handle_each(handle, message)
         messages.delete(delivery.sqs, message)
         failpoint("message.deleted")
     except Exception as error:  # noqa: BLE001 - every failure is a decision, made in one place
         with telemetry.at_failure(error):
             return _settle_failure(delivery, message, error)
+    delivery.availability.worked()
     delivery.trouble.settled(message)
     return outcome
 
 
+def _last_resort(delivery: Delivery, message: Message) -> AbstractContextManager[object]:
+    if not delivery.own_process:
+        return nullcontext()
+    limit = delivery.queue.time_limit
+    error = OverdueError(f"not done after {limit} s, and nothing stopped it")
+    return LastResort(limit + OVERDUE, lambda: _settle_failure(delivery, message, error))
+
+
+def _wait_until_due(message: Message) -> None:
+    if (left := message.not_before / 1_000 - time.time()) > 0:
+        due = "not due yet"
+        raise TransientError(due, after=left)
+
+
 def _settle_failure(delivery: Delivery, message: Message, error: Exception) -> str:
-    sqs, queue = delivery.sqs, delivery.queue
-    plan = plan_retry(error, message.receives, queue.max_receives, random.random())  # noqa: S311 - jitter
+    """Decide on the message, or on each of its records that failed; then the message itself goes."""
+    failures = error.failures if isinstance(error, SomeFailedError) else [(message, error)]
     try:
-        match plan:
-            case Again(after):
-                log.warning("message.again", after=round(after, 1), **_described(error))
-                messages.show_again(sqs, message, after)
-                delivery.trouble.note(_trouble(queue, message, error, after), after)
-                return "again"
-            case DeadLetter(reason):
-                log.error("message.dead_letter", reason=reason, **_described(error), exc_info=_unforeseen(error))
-                messages.bury(sqs, message, queue.service, error)
-                delivery.trouble.settled(message)
-                return "dead letter"
+        outcomes = {_decide(delivery, part, _foreseen(why), whole=part is message) for part, why in failures}
+        if outcomes != {"again"}:
+            messages.delete(delivery.sqs, message)
+            delivery.trouble.settled(message)
+        return ", ".join(sorted(outcomes))
     except Exception as broker_error:  # noqa: BLE001 - the broker is away: visibility ends and the message comes again
         log.warning("message.not_settled", **_described(broker_error))
         return "not settled"
 
 
-def _trouble(queue: Queue, message: Message, error: Exception, after: float) -> Trouble:
+def _decide(delivery: Delivery, message: Message, error: Exception, *, whole: bool) -> str:
+    """What becomes of a message, or of a record of one, which goes on as a message of its own."""
+    _report(delivery.availability, error)
+    sqs, queue, now = delivery.sqs, delivery.queue, time.time()
+    tried = Tried(message.attempts, queue.max_receives, now - message.first_sent / 1_000, queue.retention)
+    plan = plan_retry(error, tried, random.random())  # noqa: S311 - jitter
+    if isinstance(plan, DeadLetter):
+        log.error("message.dead_letter", reason=plan.reason, **_described(error), exc_info=_unforeseen(error))
+        dead_letter.bury_copy(sqs, message, queue.service, error)
+        return "dead letter"
+    outcome, message_id = _try_again(sqs, message, plan, now, whole=whole)
+    log.warning("message.again", after=round(plan.after, 1), **_described(error))
+    delivery.trouble.note(_trouble(queue, message, error, message_id, plan.after), plan.after)
+    return outcome
+
+
+def _try_again(
+    sqs: "SQSClient", message: Message, plan: Again | PutBack, now: float, *, whole: bool
+) -> tuple[str, str]:
+    """The outcome, and the id of the message that will come. Where no copy can be made, the receive counts."""
+    counted = message.attempts - isinstance(plan, PutBack)
+    try:
+        if not whole or isinstance(plan, PutBack):
+            return "put back", messages.send_copy(sqs, message, plan.after, counted, now)
+    except TooLargeError:
+        if not whole:
+            raise
+    messages.show_again(sqs, message, min(plan.after, messages.LONGEST_DELAY))
+    return "again", message.id
+
+
+def _report(availability: Availability, error: Exception) -> None:
+    if isinstance(error, UnavailableError):
+        availability.failed(error)
+    else:
+        availability.worked()
+
+
+def _foreseen(error: Exception) -> Exception:
+    """What a handler let through of boto3 is about SQS: S3's errors are classified where S3 is asked."""
+    return classified(error, "queue", "AWS") if isinstance(error, ClientError | BotoCoreError) else error
+
+
+def _trouble(queue: Queue, message: Message, error: Exception, message_id: str, after: float) -> Trouble:
     return Trouble(
-        message_id=message.id,
+        message_id=message_id,
         body=message.body[:LONGEST_NOTE],
         service=queue.service,
-        error=f"{type(error).__name__}: {error}"[: messages.LONGEST_ATTRIBUTE],
-        attempt=message.receives,
+        error=f"{type(error).__name__}: {error}"[:LONGEST_REASON],
+        attempt=message.attempts,
         attempts=queue.max_receives,
         again_at=time.time() + after,
     )
 
 
 def _described(error: BaseException) -> dict[str, str]:
-    return {"error_type": type(error).__name__, "error": str(error)[: messages.LONGEST_ATTRIBUTE]}
+    return {"error_type": type(error).__name__, "error": str(error)[:LONGEST_REASON]}
 
 
 def _unforeseen(error: Exception) -> Exception | None:

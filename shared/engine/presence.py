@@ -11,18 +11,18 @@ import orjson
 import redis
 import structlog
 from pydantic import TypeAdapter, ValidationError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from shared.engine.availability import Outage
 from shared.engine.message import Message
+from shared.redis_client import PREFIX, TIMEOUT, client
 
 log = structlog.get_logger()
 
-KEY = "smelt:worker:"
+KEY = f"{PREFIX}worker:"
+WRITABLE = f"{PREFIX}writable"
 BEAT = 5.0  # s between the notes of a process to which nothing happens
 PAUSE = 0.25  # s at least between two notes, however much happens
 KEEP = 17  # s that a note outlives its writer: three beats may be missed
-TIMEOUT = 1.0  # s
 LONGEST_NOTE = 4_096  # characters of a body kept in a note
 
 
@@ -51,6 +51,7 @@ class Note:
     working: tuple[Work, ...]
     settled: int
     last_settled: float | None
+    outage: Outage | None = None  # what its worker waits for
 
 
 _NOTE = TypeAdapter(Note)  # tolerates fields of newer workers
@@ -71,8 +72,9 @@ class Seen:
 class Presence:
     """Keeps this process's note. What the work calls touches memory only: Redis is a background thread's affair."""
 
-    def __init__(self, redis_url: str, service: str) -> None:
-        self._redis = _client(redis_url)
+    def __init__(self, redis_url: str, service: str, outage: Callable[[], Outage | None] = lambda: None) -> None:
+        self._redis = client(redis_url)
+        self._outage = outage
         self._service, self._host, self._pid = service, socket.gethostname(), os.getpid()
         self._since = time.time()
         self._working: dict[str, Work] = {}
@@ -135,6 +137,7 @@ class Presence:
                 working=tuple(self._working.values()),
                 settled=self._settled,
                 last_settled=self._last_settled,
+                outage=self._outage(),
             )
 
 
@@ -142,10 +145,14 @@ class Roster:
     """Reads the notes of all processes."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = _client(redis_url)
+        self._redis = client(redis_url)
 
     def current(self) -> list[Seen]:
-        """Who has been heard of lately, by service, host and process. Raises redis.RedisError."""
+        """Who has been heard of lately, by service, host and process. Raises redis.RedisError.
+
+        Also of a Redis that takes no writes (no memory left, a read-only replica): then nobody could be heard of.
+        """
+        self._redis.set(WRITABLE, 1, ex=KEEP)
         return sorted(self._seen(), key=lambda seen: (seen.note.service, seen.note.host, seen.note.pid))
 
     def _seen(self) -> Iterator[Seen]:
@@ -159,8 +166,3 @@ class Roster:
                     yield Seen(_NOTE.validate_json(noted), max(0.0, KEEP - left / 1000))
             except ValidationError:  # of a worker of another version
                 log.warning("presence.unreadable", key=str(key))
-
-
-def _client(redis_url: str) -> "redis.Redis":
-    retry = Retry(NoBackoff(), 0)  # a note that was missed is followed by another
-    return redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry)

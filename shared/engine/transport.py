@@ -21,7 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from celery.worker import state as celery_state
 from kombu.transport import virtual
 
-from shared.engine.message import Message, show_again
+from shared.engine.availability import Availability
+from shared.engine.message import Message, TooLargeError, delete, send_copy, show_again
 
 # kombu's virtual transport is private API. These are the versions it was tested with and the names it relies on; a bump
 # must pass tests/integration/test_engine.py first.
@@ -56,6 +57,7 @@ class Channel(virtual.Channel):
         self._receive_wait: int = options["receive_wait"]
         self._liveness_file: Path | None = options["liveness_file"]
         self._longest_task: float = options["longest_task"]
+        self._availability: Availability = options["availability"]
         self._delivered_at: dict[str, float] = {}
         self._slot_freed = threading.Event()
         self._pause = 0.0
@@ -80,6 +82,8 @@ class Channel(virtual.Channel):
         log.warning("message.given_back", requeue=requeue)
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:  # noqa: ARG002 - kombu's signature
+        if not self._availability.may_receive(in_flight=len(self._delivered_at)):
+            raise Empty
         try:
             answer = self._sqs.receive_message(
                 QueueUrl=self._queue_url,
@@ -101,10 +105,15 @@ class Channel(virtual.Channel):
         return _celery_message(message, queue)
 
     def _restore(self, message: virtual.Message) -> None:
-        """Show the message at once to any worker; called for what is unsettled when this one stops."""
+        """Show the message at once to any worker: a child died over it, or this worker stops, which is no attempt."""
+        unsettled = Message(**message.properties["sqs"])
         try:
-            show_again(self._sqs, Message(**message.properties["sqs"]), after=0)
-        except (BotoCoreError, ClientError) as error:  # then its visibility ends by itself
+            if _is_stopping():
+                send_copy(self._sqs, unsettled, 0, unsettled.attempts - 1, time.time())
+                delete(self._sqs, unsettled)
+            else:
+                show_again(self._sqs, unsettled, after=0)
+        except (BotoCoreError, ClientError, TooLargeError) as error:  # then its visibility ends by itself
             log.warning("message.not_given_back", error=str(error))
 
     def _settled(self, delivery_tag: str) -> None:
@@ -129,13 +138,17 @@ class Transport(virtual.Transport):
 
     def drain_events(self, connection: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """Deliver one message; polls no more once the worker is told to stop, which Celery would do once again."""
-        if celery_state.should_stop is not None or celery_state.should_terminate is not None:
+        if _is_stopping():
             raise TimeoutError
         return super().drain_events(connection, **kwargs)  # type: ignore[no-untyped-call]
 
     def driver_version(self) -> str:
         """For Celery's banner."""
         return "native"
+
+
+def _is_stopping() -> bool:
+    return celery_state.should_stop is not None or celery_state.should_terminate is not None
 
 
 def _celery_message(message: Message, queue: str) -> dict[str, Any]:

@@ -8,12 +8,12 @@ import redis
 import structlog
 
 from shared.engine.message import Message
+from shared.redis_client import PREFIX, client
 
 log = structlog.get_logger()
 
-KEY = "smelt:trouble:"
+KEY = f"{PREFIX}trouble:"
 GRACE = 60  # s that a note outlives the moment of the next attempt
-TIMEOUT = 1.0  # s: a Redis that is away must not hold up the work
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TroubleBoard:
     """Where workers note what they will try again."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._redis = client(redis_url)
 
     def note(self, trouble: Trouble, after: float) -> None:
         """Note a message that will be tried again in `after` seconds."""
@@ -44,7 +44,7 @@ class TroubleBoard:
 
     def settled(self, message: Message) -> None:
         """A message is done or dead; only one that failed before can have a note."""
-        if message.receives > 1:
+        if message.was_tried:
             try:
                 self._redis.delete(KEY + message.id)
             except redis.RedisError as error:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
@@ -24,6 +24,8 @@ from celery.signals import (
 )
 
 from shared import telemetry
+from shared.engine import probes as aws_probes
+from shared.engine.availability import Availability, Probe
 from shared.engine.delivery import Delivery, Handler, deliver
 from shared.engine.garbage import collect_seldom
 from shared.engine.message import Message
@@ -31,7 +33,7 @@ from shared.engine.presence import Presence
 from shared.engine.startup import check_queue
 from shared.engine.transport import TASK, Transport
 from shared.engine.trouble import TroubleBoard
-from shared.errors import PermanentError
+from shared.errors import Part, PermanentError
 from shared.settings import Settings, load_settings
 from shared.topology import Queue, queue_of
 from shared.version import VERSION
@@ -43,6 +45,7 @@ log = structlog.get_logger()
 
 Bootstrap = Callable[[Settings], Handler]
 Check = Callable[[Settings], None]
+Probes = Callable[[Settings], Mapping[Part, Probe]]
 
 HARD_LIMIT_MARGIN = 30  # s from the soft time limit, which leaves a reason, to the hard one, which kills
 
@@ -67,26 +70,34 @@ CELERY_SETTINGS = {
 }
 
 
-def run(service: str, bootstrap: Bootstrap, check: Check = lambda _: None) -> NoReturn:
+def run(service: str, bootstrap: Bootstrap, check: Check = lambda _: None, probes: Probes = lambda _: {}) -> NoReturn:
     """Consume the service's queue until told to stop, then exit the process.
 
     `bootstrap` composes the handler from the settings, without I/O: it is called once in each working process, after
-    the fork. `check` is called before anything starts; its PermanentError becomes one line and exit code 1.
+    the fork. `check` is called before anything starts; its PermanentError becomes one line and exit code 1. `probes`
+    ask what this service needs besides S3 and SQS whether it is there.
     """
     try:
-        serve(load_settings(), queue_of(service), bootstrap, check)
+        serve(load_settings(), queue_of(service), bootstrap, check, probes)
     except PermanentError as error:
         sys.exit(f"smelt: {error}")
 
 
-def serve(settings: Settings, queue: Queue, bootstrap: Bootstrap, check: Check = lambda _: None) -> NoReturn:
+def serve(
+    settings: Settings,
+    queue: Queue,
+    bootstrap: Bootstrap,
+    check: Check = lambda _: None,
+    probes: Probes = lambda _: {},
+) -> NoReturn:
     """The same for a given queue. Raises PermanentError if a check fails."""
     telemetry.configure(queue.service, settings.log_level)
     check_queue(sqs_client(settings.receive_wait), settings.queue_url(queue), queue)
     check(settings)
     setup_logging.connect(lambda **_: None, weak=False)  # logging is ours: with a receiver Celery leaves it alone
     warnings.simplefilter("ignore", SecurityWarning)  # of running as root: it is about pickle, and we take only JSON
-    worker = application(settings, queue, bootstrap).Worker(
+    availability = Availability({**aws_probes.of_aws(settings.bucket, settings.queue_url(queue)), **probes(settings)})
+    worker = application(settings, queue, bootstrap, availability).Worker(
         pool=settings.pool,
         concurrency=settings.concurrency,
         max_tasks_per_child=settings.tasks_per_child,
@@ -110,7 +121,7 @@ def _bound_the_stop(seconds: int, **_: Any) -> None:
     timer.start()
 
 
-def application(settings: Settings, queue: Queue, bootstrap: Bootstrap) -> celery.Celery:
+def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availability: Availability) -> celery.Celery:
     """The Celery application with its one task, which delivers whatever arrives to the service's handler."""
     app = celery.Celery(queue.service, set_as_current=True)
     limits = {"soft_time_limit": queue.time_limit, "time_limit": queue.time_limit + HARD_LIMIT_MARGIN}
@@ -124,14 +135,17 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap) -> celer
             "receive_wait": settings.receive_wait,
             "liveness_file": settings.liveness_file,
             "longest_task": limits["time_limit"],
+            "availability": availability,
         },
     )
 
     @functools.cache
     def composed() -> tuple[Delivery, Handler]:
         redis_url = settings.redis_url.get_secret_value()
-        board, presence = TroubleBoard(redis_url), Presence(redis_url, queue.service)
-        delivery, handle = Delivery(sqs_client(settings.receive_wait), queue, board, presence), bootstrap(settings)
+        board, presence = TroubleBoard(redis_url), Presence(redis_url, queue.service, availability.outage)
+        sqs, own = sqs_client(settings.receive_wait), settings.pool == "prefork"
+        delivery = Delivery(sqs, queue, board, presence, availability, own_process=own)
+        handle = bootstrap(settings)
         presence.start()
         collect_seldom()
         return delivery, handle

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PermanentError
-from shared.events import Command, PageCommand, RunCommand, command, created_objects
+from shared.events import Command, PageCommand, RunCommand, command, created_objects, single_events
 from shared.objects import ObjectId
 
 CORPUS = Path(__file__).parent / "events"
@@ -53,7 +53,21 @@ EXPECTED = {
     ],
     "eventbridge-object-created-unversioned": [ObjectId(BUCKET, PAGE.key, None, *EVENTBRIDGE)],
     "eventbridge-object-deleted": [],
+    "eventbridge-tags-added": [],
+    "put-by-minio": [PAGE],
+    "accessed-by-minio": [],
+    "acl-put": [],
+    "intelligent-tiering": [],
+    "replication-failed": [],
+    "reduced-redundancy-lost": [],
     "eventbridge-object-expired": [],
+}
+
+# Events of which nobody decided what they mean for us: each is a dead letter that says what it is.
+UNKNOWN = {
+    "unknown-event-name": "eventName 'ObjectReimagined:Put'",
+    "empty-records": "no Records",
+    "eventbridge-cloudtrail": "detail-type 'AWS API Call via CloudTrail'",
 }
 
 RECORD = json.loads((CORPUS / "put-2.1.json").read_text())["Records"][0]
@@ -94,12 +108,37 @@ BAD_BODIES = {
 
 
 def test_every_file_of_the_corpus_is_expected_and_every_expected_file_is_there() -> None:
-    assert {path.stem for path in CORPUS.iterdir()} == set(EXPECTED)
+    assert {path.stem for path in CORPUS.iterdir()} == {*EXPECTED, *UNKNOWN}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_event_names_the_objects_that_were_created(name: str) -> None:
     assert created_objects((CORPUS / f"{name}.json").read_text(encoding="utf-8")) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_event_of_an_unknown_kind_is_refused_and_named(name: str) -> None:
+    with pytest.raises(PermanentError, match=f"^not an S3 event that smelt knows: {UNKNOWN[name]}$"):
+        created_objects((CORPUS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_an_event_of_several_records_is_one_for_each_with_everything_else_as_it_was() -> None:
+    body = json.loads((CORPUS / "two-records.json").read_text())
+    singles = [json.loads(single) for single in single_events(json.dumps({**body, "more": "kept"}))]
+    assert singles == [{**body, "more": "kept", "Records": [record]} for record in body["Records"]]
+    wrapped = json.dumps({"Type": "Notification", "Message": json.dumps(body)})
+    assert [json.loads(single)["Records"] for single in single_events(wrapped)] == [[one] for one in body["Records"]]
+
+
+@pytest.mark.parametrize("name", sorted({*EXPECTED, *UNKNOWN} - {"two-records", "created-and-removed-together"}))
+def test_an_event_of_one_record_is_left_as_it_is(name: str) -> None:
+    body = (CORPUS / f"{name}.json").read_text(encoding="utf-8")
+    assert single_events(body) == [body]
+
+
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_what_is_no_event_is_left_as_it_is(body: str) -> None:
+    assert single_events(body) == [body]
 
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import psycopg2
 
@@ -18,7 +19,7 @@ from shared.failpoint import POINTS
 from shared.topology import SILVER
 from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
-from tests.fault.worker import VISIBILITY
+from tests.fault.worker import SCALE, VISIBILITY
 
 During = Callable[[Rig, random.Random], AbstractContextManager[None]]
 Strike = Callable[[Rig, random.Random], object]
@@ -67,10 +68,14 @@ def unheard(rig: Rig, rng: random.Random, oracle: Oracle) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong (`during`), and how events are delivered (`deliver`)."""
+    """What goes wrong (`during`), and how events are delivered (`deliver`).
+
+    With `no_attempts` it says nothing of any message: none may use up more attempts than a queue in production allows.
+    """
 
     during: During
     deliver: Deliver = as_s3_does
+    no_attempts: bool = False
 
 
 @contextmanager
@@ -100,6 +105,46 @@ def proxied(which: str, mode: str, rig: Rig, rng: random.Random) -> Iterator[Non
     yield
     rig_tends(rig, rng.uniform(1, 3))
     proxy.set("pass")
+
+
+@contextmanager
+def away(which: str, mode: str, seconds: float, rig: Rig, _rng: random.Random) -> Iterator[None]:
+    """A part is away for long, from before the first put."""
+    proxy = getattr(rig, which)
+    proxy.set(mode)
+    if mode == "silent":
+        proxy.hush()
+    yield
+    rig_tends(rig, seconds)
+    proxy.set("pass")
+
+
+@contextmanager
+def falls_silent(rig: Rig, rng: random.Random) -> Iterator[None]:
+    """In the middle of the work the database's connections, open and new ones, are answered no more."""
+    yield
+    time.sleep(rng.uniform(0.1, 0.8))
+    rig.postgres.hush()
+    rig_tends(rig, rng.uniform(5, 15))
+    rig.postgres.set("pass")
+
+
+@contextmanager
+def locked(seconds: float, rig: Rig, _rng: random.Random) -> Iterator[None]:
+    """Something holds a lock on the ledger, as a migration might, for many times a loader's lock timeout."""
+    hold = f"begin; lock table ops.object in access exclusive mode; select pg_sleep({seconds}); rollback"
+    holder = Thread(target=rig.administer, args=(hold,))
+    holder.start()
+    yield
+    rig_tends(rig, seconds)
+    holder.join()
+
+
+@contextmanager
+def put_back_and_killed(rig: Rig, rng: random.Random) -> Iterator[None]:
+    """The database is away, and workers die between the copy that they put back and the original."""
+    with at_point("message.put_back", "kill", rig, rng), proxied("postgres", "cut", rig, rng):
+        yield
 
 
 @contextmanager
@@ -196,10 +241,14 @@ def clock(hours: str) -> dict[str, Fault]:
 
 TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'smelt-loader'"
 
+ON_THE_WAY = [name for name in POINTS if name != "message.put_back"]  # that one needs an outage
+HALF_AN_HOUR = 1_800 * SCALE  # s
+
 FAULTS: dict[str, Fault] = {
-    **{f"SIGKILL at {name}": Fault(partial(at_point, name, "kill")) for name in POINTS},
-    **{f"SIGTERM at {name}": Fault(partial(at_point, name, "term")) for name in POINTS},
-    **{f"failure at {name}": Fault(partial(at_point, name, "fail")) for name in POINTS},
+    **{f"SIGKILL at {name}": Fault(partial(at_point, name, "kill")) for name in ON_THE_WAY},
+    **{f"SIGTERM at {name}": Fault(partial(at_point, name, "term")) for name in ON_THE_WAY},
+    **{f"failure at {name}": Fault(partial(at_point, name, "fail")) for name in ON_THE_WAY},
+    "Postgres cut, SIGKILL at message.put_back": Fault(put_back_and_killed),
     **{
         f"extraction, SIGKILL at {name}": Fault(partial(at_point, name, "kill"), extraction)
         for name in ("message.received", "object.put", "message.deleted")
@@ -223,10 +272,19 @@ FAULTS: dict[str, Fault] = {
     "AWS cut": Fault(partial(proxied, "aws", "cut")),
     "AWS answers 503": Fault(partial(proxied, "aws", "503")),
     "AWS answers end early": Fault(partial(proxied, "aws", "early")),
+    **{
+        f"S3 answers {code}": Fault(partial(proxied, "aws", code), no_attempts=True)
+        for code in ("ExpiredToken", "RequestTimeout", "ThrottlingException", "SlowDown")
+    },
+    "S3 answers SlowDown for half an hour": Fault(partial(away, "aws", "SlowDown", HALF_AN_HOUR), no_attempts=True),
+    "Postgres cut for half an hour": Fault(partial(away, "postgres", "cut", HALF_AN_HOUR), no_attempts=True),
+    "Postgres silent for half an hour": Fault(partial(away, "postgres", "silent", HALF_AN_HOUR), no_attempts=True),
+    "Postgres falls silent": Fault(falls_silent, no_attempts=True),
+    "ledger locked": Fault(partial(locked, 15.0), no_attempts=True),
     "AWS slow": Fault(partial(proxied, "aws", "slow")),
     "AWS cut in mid-work": Fault(partial(now_and_then, cut_briefly, 3)),
     "AWS cut between commit and delete": Fault(cut_after_commit),
-    "Postgres cut": Fault(partial(proxied, "postgres", "cut")),
+    "Postgres cut": Fault(partial(proxied, "postgres", "cut"), no_attempts=True),
     "Postgres cut in mid-work": Fault(partial(now_and_then, lambda rig, _: rig.postgres.set("pass"), 4)),
     "Postgres killed": Fault(partial(now_and_then, lambda rig, rng: rig.restart("postgres", rng), 1)),
     "Postgres connections terminated": Fault(partial(now_and_then, lambda rig, _: rig.administer(TERMINATE), 5)),

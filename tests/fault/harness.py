@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from shared.topology import QUEUES
 from tests.fault.faults import FAULTS
@@ -26,15 +27,23 @@ class Tally:
     runs: int = 0
     obligations: int = 0
     losses: list[str] = field(default_factory=list)
+    drained: list[float] = field(default_factory=list)  # s from the end of the fault until everything was settled
+
+
+# Attempts that a message may have in production, on the queue that allows the fewest.
+FEWEST_ATTEMPTS = min(queue.max_receives for queue in QUEUES)
 
 
 def run(rig: Rig, seed: int, number: int, name: str) -> Oracle:
     """One workload under one fault, then quiet, then a fresh object; returns what is owed."""
+    logged = rig.logged()
     rng = random.Random(f"{seed}/{number}/{name}")
     fault = FAULTS[name]
     oracle = Oracle(seed, number)
     with fault.during(rig, rng):
         fault.deliver(rig, rng, oracle)
+    oracle.fault_ended = time.monotonic()
+    oracle.log_began = logged
     fresh = Oracle(seed + 1, number)  # same keys and postings: it must flow, and count, like any other
     upload = next(iter(fresh.uploads(objects=3)))
     rig.put(oracle, upload)
@@ -43,7 +52,11 @@ def run(rig: Rig, seed: int, number: int, name: str) -> Oracle:
 
 def check(rig: Rig, oracle: Oracle, name: str) -> list[str]:
     """What is not as it must be, after the faults have stopped."""
-    return rig.settled(oracle, versions=(VERSION, VERSION + 1) if "version" in name else (VERSION,))
+    wrong = rig.settled(oracle, versions=(VERSION, VERSION + 1) if "version" in name else (VERSION,))
+    most = rig.most_attempts(oracle.log_began)
+    if FAULTS[name].no_attempts and most > FEWEST_ATTEMPTS:
+        wrong.append(f"{most} attempts of a message, for an outage")
+    return wrong
 
 
 def main() -> int:
@@ -60,11 +73,16 @@ def main() -> int:
             name = names[(number - 1) % len(names)]
             oracle = run(rig, options.seed, number, name)
             losses = check(rig, oracle, name)
+            drained = time.monotonic() - oracle.fault_ended
             tally = tallies[name]
             tally.runs += 1
             tally.obligations += oracle.obligations
+            tally.drained.append(drained)
             tally.losses += [f"run {number}: {loss}" for loss in losses]
-            print(f"{number:5} {name}: {oracle.obligations} obligations, {len(losses)} losses", flush=True)
+            print(
+                f"{number:5} {name}: {oracle.obligations} obligations, {len(losses)} losses, {drained:.0f} s",
+                flush=True,
+            )
             for loss in losses:
                 print(f"      {loss}", flush=True)
     table = _table(tallies)
@@ -75,14 +93,22 @@ def main() -> int:
 
 
 def _table(tallies: dict[str, Tally]) -> str:
-    lines = ["| fault | runs | obligations | losses |", "|---|---:|---:|---:|"]
-    lines += [f"| {name} | {t.runs} | {t.obligations} | {len(t.losses)} |" for name, t in tallies.items()]
+    lines = ["| fault | runs | obligations | losses | drained, median | worst |", "|---|---:|---:|---:|---:|---:|"]
+    lines += [
+        f"| {name} | {t.runs} | {t.obligations} | {len(t.losses)} | {_drained(t.drained)} |"
+        for name, t in tallies.items()
+    ]
     runs, obligations, losses = (
         sum(t.runs for t in tallies.values()),
         sum(t.obligations for t in tallies.values()),
         sum(len(t.losses) for t in tallies.values()),
     )
-    return "\n".join([*lines, f"| **all** | **{runs}** | **{obligations}** | **{losses}** |"])
+    drained = [seconds for tally in tallies.values() for seconds in tally.drained]
+    return "\n".join([*lines, f"| **all** | **{runs}** | **{obligations}** | **{losses}** | {_drained(drained)} |"])
+
+
+def _drained(seconds: list[float]) -> str:
+    return f"{median(seconds):.0f} s | {max(seconds):.0f} s"
 
 
 def _document(options: argparse.Namespace, tallies: dict[str, Tally], table: str, seconds: float) -> str:

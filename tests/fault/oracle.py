@@ -48,6 +48,8 @@ class Oracle:
     number: int
     accepted: list[tuple[Upload, str]] = field(default_factory=list)  # in the order of their puts, with S3's version
     run_id: str = ""  # of an extraction that must complete, too
+    fault_ended: float = 0.0  # monotonic
+    log_began: int = 0  # bytes that the workers had logged before
 
     def uploads(self, objects: int = 10, postings: int = 12, *, ties: bool = True) -> Iterator[Upload]:
         """A workload: few keys, so that some are overwritten; few postings, so that all meet often.

@@ -19,9 +19,10 @@ from sqlalchemy import Engine
 
 from infra.embedded import process, stack
 from infra.embedded.options import Options
-from services.ops import audit, measure, runs
+from services.ops import audit, dead_letters, measure, runs
 from services.ops.connections import Connections, connect
 from shared.database.engine import connect as connect_database
+from shared.engine.message import dead_letter_url
 from shared.topology import BRONZE, QUEUES, Queue
 from tests.fault.oracle import VERSION, Oracle, Upload
 from tests.fault.proxy import Proxy
@@ -43,6 +44,7 @@ class Rig:
         self.odd: dict[tuple[str, int], tuple[str, dict[str, str]]] = {}  # {worker: (mutant, extra environment)}
         self.failpoints = home.parent / "failpoints.json"
         self.failpoints.write_text("{}")
+        self._log = home.parent / "workers.log"
 
     def __enter__(self) -> Self:
         self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=POSTINGS))
@@ -55,7 +57,7 @@ class Rig:
         self.ports = {part.name: part.port or 0 for part in stack.status(self.home)}
         self.aws, self.postgres = Proxy(self.ports["aws"]), Proxy(self.ports["postgres"])
         self._shorten_visibility()
-        self.tend()
+        self._start_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -159,9 +161,29 @@ class Rig:
 
     def receives_above(self, most: int) -> int:
         """How many deliveries there were, in all logs, of messages received more often than `most`."""
-        lines = (self.home.parent / "workers.log").read_text().splitlines()
-        settled = [json.loads(line) for line in lines if '"message.settled"' in line and line.startswith("{")]
-        return sum(line["receives"] > most for line in settled)
+        return sum(line["receives"] > most for line in self.settled_lines(0))
+
+    def most_attempts(self, since: int) -> int:
+        """How many attempts a message had at most, by what the workers logged `since` that many bytes."""
+        return max((line["attempts"] for line in self.settled_lines(since)), default=0)
+
+    def logged(self) -> int:
+        """Bytes of log by now."""
+        return self._log.stat().st_size
+
+    def settled_lines(self, since: int) -> list[dict[str, Any]]:
+        """What the workers logged of each delivery."""
+        lines = self._log.read_bytes()[since:].splitlines()
+        return [json.loads(line) for line in lines if b'"message.settled"' in line and line.startswith(b"{")]
+
+    def _start_all(self) -> None:
+        """The first fault must meet workers that are at work."""
+        deadline = time.monotonic() + PATIENCE
+        while {seen.note.service for seen in self.connections.roster.current()} != set(SERVICES):
+            self.tend()
+            if time.monotonic() > deadline:
+                raise TimeoutError(self._log.read_text()[-2_000:])
+            time.sleep(0.2)
 
     def _start(self, service: str, number: int) -> "subprocess.Popen[bytes]":
         mutant, extra = self.odd.get((service, number), (self.mutant, {}))
@@ -177,7 +199,7 @@ class Rig:
                     settings[name] if name == "AWS_ENDPOINT_URL" else value.replace(f":{port}/", f":{proxy}/")
                 )
                 value = settings[name]  # noqa: PLW2901 - both ports may be in it
-        with (self.home.parent / "workers.log").open("ab") as log:
+        with self._log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "tests.fault.worker", service, *([mutant] if mutant else [])],
                 env={**os.environ, **settings, **extra},
@@ -201,8 +223,11 @@ class Rig:
         return sum(counts.visible + counts.in_flight for counts in measure.waiting(self.connections).values())
 
     def _dead_letters(self) -> list[str]:
-        dead = sum(counts.total for counts in measure.buried(self.connections).values())
-        return [f"{dead} dead letters"] if dead else []
+        """All messages are good ones: a dead letter is a failure of this run, and not of the next."""
+        letters = dead_letters.look_if_any(self.connections)
+        for queue in QUEUES if letters else ():
+            self.connections.sqs.purge_queue(QueueUrl=dead_letter_url(self.connections.settings.queue_url(queue)))
+        return [f"dead letter: {letter.line}" for letter in letters]
 
     def _unfinished(self, run_id: str) -> list[str]:
         run = runs.find(self.connections, run_id) if run_id else None

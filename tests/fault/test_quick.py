@@ -23,6 +23,10 @@ QUICK = (
     "AWS answers end early",
     "Postgres killed",
     "Postgres read-only",
+    "Postgres cut, SIGKILL at message.put_back",
+    "Postgres falls silent",
+    "ledger locked",
+    "S3 answers ExpiredToken",
     "Valkey killed",
     "old and new version at once",
 )

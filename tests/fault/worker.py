@@ -17,6 +17,8 @@ from typing import Any
 from sqlalchemy import text
 
 from services.loader import ledger, upsert
+from services.loader import worker as loading
+from shared.database import deadline, engine
 from shared.engine import delivery
 from shared.engine.worker import serve
 from shared.errors import PermanentError
@@ -26,6 +28,7 @@ from shared.topology import queue_of
 VISIBILITY = 3  # s
 MOST_RECORDS = 5  # of a batch
 MAX_RECEIVES = 60  # a message may meet many faults; what is tested is that none of them loses it
+SCALE = VISIBILITY / 90  # by which our timings are shorter than in production
 
 
 def without_fence() -> None:
@@ -74,8 +77,18 @@ MUTANTS = {
 }
 
 
+def _shorten() -> None:
+    """Deadlines for a silent database, and waits for a locked one, in proportion to the visibility."""
+    deadline.PING = 1.0
+    engine.SILENCE = {**engine.SILENCE, "connect_timeout": 2}  # libpq's shortest
+    engine.PARAMETERS["lock_timeout"] = f"{30 * SCALE}s"
+    engine.LOCK_PAUSE *= SCALE
+    loading.LONGEST_TRANSACTION *= SCALE
+
+
 def main(service: str, mutant: str = "") -> None:
     """Serve until told to stop."""
+    _shorten()
     if mutant:
         MUTANTS[mutant]()
     consumed = queue_of(service)
@@ -85,7 +98,8 @@ def main(service: str, mutant: str = "") -> None:
         transforming.sliced = partial(transforming.sliced, most_records=MOST_RECORDS)
     queue = replace(consumed, visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
     try:
-        serve(load_settings(), queue, module.bootstrap, getattr(module, "check", lambda _: None))
+        more = (getattr(module, name) for name in ("check", "probes") if hasattr(module, name))
+        serve(load_settings(), queue, module.bootstrap, *more)
     except PermanentError as error:
         sys.exit(f"smelt: {error}")
 

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+from services.ops.dead_letters import dead_letter
 from shared.version import VERSION
 
 pytestmark = pytest.mark.integration
@@ -62,7 +63,7 @@ class Probe:
         return self.sqs.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=values)["MessageId"]
 
     def noted(self, what: str, message_id: str | None = None) -> list[list[str]]:
-        """The notes of a kind: (what, id, receives, pid, traceparent)."""
+        """The notes of a kind: (what, id, receives, pid, traceparent, attempts)."""
         lines = [line.split("\t") for line in self.notes.read_text().splitlines()]
         return [line for line in lines if line[0] == what and message_id in {None, line[1]}]
 
@@ -71,14 +72,22 @@ class Probe:
         found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
 
-    def dead(self) -> list[dict[str, Any]]:
-        """All dead letters; visible again at once."""
+    def receive_dead(self) -> list[Any]:
+        """All dead letters as SQS gives them; visible again at once."""
         answer = self.sqs.receive_message(
-            QueueUrl=f"{self.url}-dlq", MaxNumberOfMessages=10, VisibilityTimeout=0, MessageAttributeNames=["All"]
+            QueueUrl=f"{self.url}-dlq",
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
         )
+        return answer.get("Messages", [])
+
+    def dead(self) -> list[dict[str, Any]]:
+        """Bodies and attributes of all dead letters."""
         return [
             {"body": m["Body"], **{k: v["StringValue"] for k, v in m.get("MessageAttributes", {}).items()}}
-            for m in answer.get("Messages", [])
+            for m in self.receive_dead()
         ]
 
     def eventually(self, look: Callable[[], Any], seconds: float = 30) -> Any:
@@ -87,6 +96,15 @@ class Probe:
             assert time.monotonic() < deadline, f"it never came\n{self.log.read_text()[-3000:]}"
             time.sleep(0.05)
         return found
+
+    def set_database(self, *, away: bool) -> None:
+        """What the probing handler, and the probe of its worker, take for the state of the database."""
+        path = self.notes.with_name("away")
+        path.touch() if away else path.unlink()
+
+    def receives(self) -> int:
+        """How often messages were received, by the log: each delivery ends with a line."""
+        return self.log.read_text().count('"message.settled"')
 
     def kill(self) -> None:
         for process in self.processes:
@@ -191,6 +209,112 @@ def test_poison_is_buried_unchanged_and_the_worker_lives(probe: Probe) -> None:
     assert probe.eventually(lambda: probe.noted("end", probe.send("ok")) or probe.noted("end"))
 
 
+def test_a_wait_that_was_asked_for_does_not_count_as_an_attempt(probe: Probe) -> None:
+    probe.make_queue(max_receives=1)
+    probe.start(max_receives=1)
+    first = probe.send("wait 2", own="kept", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    probe.eventually(lambda: probe.noted("end"))
+    (start, again), (end,) = probe.noted("start"), probe.noted("end")
+    assert start[1] == first
+    assert (again[4], again[5]) == (start[4], "1"), "the copy goes on in the trace, and it is still the first attempt"
+    assert end[1] == again[1]
+    assert probe.dead() == []
+    probe.eventually(lambda: probe.counts() == (0, 0))
+
+
+def test_an_outage_costs_no_attempt_and_no_receive(probe: Probe) -> None:
+    probe.make_queue(max_receives=2)
+    probe.set_database(away=True)
+    probe.start(max_receives=2)
+    for _ in range(5):
+        probe.send("need-database")
+    probe.eventually(lambda: "still refused" in probe.log.read_text() or probe.notes.with_name("probed").exists())
+    received = probe.receives()
+    probes = probe.notes.with_name("probed")
+    asked = len(probes.read_text())
+    probe.eventually(lambda: len(probes.read_text()) >= asked + 2)
+    assert probe.receives() == received <= 2, "while it is away, nothing is received"
+    assert sum(probe.counts()) >= 4
+    probe.set_database(away=False)
+    probe.eventually(lambda: len(probe.noted("end")) == 5, 60)
+    assert probe.dead() == []
+    assert {line[5] for line in probe.noted("start")} == {"1"}
+    changes = [json.loads(line)["state"] for line in probe.log.read_text().splitlines() if "breaker.changed" in line]
+    assert changes == ["open", "half-open", "closed"]
+
+
+def test_work_that_met_the_outage_goes_on_after_the_worker_was_killed(prefork: Probe) -> None:
+    prefork.make_queue(max_receives=2)
+    prefork.set_database(away=True)
+    prefork.start(max_receives=2)
+    prefork.send("need-database")
+    prefork.eventually(lambda: "breaker.changed" in prefork.log.read_text())
+    prefork.kill()
+    prefork.set_database(away=False)
+    prefork.start(max_receives=2)
+    prefork.eventually(lambda: prefork.noted("end"))
+    assert prefork.dead() == []
+
+
+def event_of(*keys: str) -> str:
+    """An event with a record for each key."""
+    records = [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": k}}} for k in keys]
+    return json.dumps({"Records": records})
+
+
+def test_a_bad_record_costs_only_itself(probe: Probe) -> None:
+    probe.make_queue()
+    probe.start()
+    probe.send(event_of("permanent+gone", "ok+1", "permanent+gone+too", "ok+2"), own="kept")
+    letters: dict[str, dict[str, Any]] = {}
+
+    def both() -> bool:
+        letters.update({letter["error_message"]: letter for letter in probe.dead()})
+        return len(letters) == 2
+
+    probe.eventually(both)
+    assert len(probe.noted("end")) == 2
+    assert [json.loads(letters[told]["body"]) for told in ("gone", "gone too")] == [
+        json.loads(event_of("permanent+gone")), json.loads(event_of("permanent+gone+too")),
+    ]  # fmt: skip
+    assert {letter["own"] for letter in letters.values()} == {"kept"}
+    probe.eventually(lambda: probe.counts() == (0, 0))
+
+
+def test_a_record_that_fails_for_now_is_tried_again_alone(probe: Probe) -> None:
+    probe.make_queue()
+    probe.start()
+    probe.send(event_of("ok+1", "transient-once+later"))
+    probe.eventually(lambda: len(probe.noted("end")) == 2)
+    assert [line[5] for line in probe.noted("start")] == ["1", "1", "2"]
+    assert probe.dead() == []
+    probe.eventually(lambda: probe.counts() == (0, 0))
+
+
+def test_a_handler_that_never_returns_leaves_its_reason(prefork: Probe) -> None:
+    prefork.make_queue(max_receives=1)
+    prefork.start(time_limit=2, max_receives=1)
+    prefork.send("stuck")
+    letter = prefork.eventually(prefork.dead, 40)[0]
+    assert (letter["error_type"], letter["error_message"]) == (
+        "OverdueError", "not done after 2 s, and nothing stopped it",
+    )  # fmt: skip
+    message = prefork.send("ok")
+    prefork.eventually(lambda: prefork.noted("end", message))
+
+
+def test_attributes_that_are_no_texts_come_through_as_they_were(probe: Probe) -> None:
+    probe.make_queue()
+    probe.start()
+    given = {
+        "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        "count": {"DataType": "Number", "StringValue": "7"},
+    }
+    probe.sqs.send_message(QueueUrl=probe.url, MessageBody="permanent no", MessageAttributes=given)
+    (letter,) = probe.eventually(probe.receive_dead)
+    assert {name: letter["MessageAttributes"][name] for name in given} == given
+
+
 def test_a_task_longer_than_its_visibility_runs_once(probe: Probe) -> None:
     probe.make_queue(visibility=3)
     probe.start(visibility=3)
@@ -218,6 +342,22 @@ def test_what_kills_every_child_ends_in_the_dead_letter_queue_without_a_word(pre
     letter = prefork.eventually(prefork.dead, 60)[0]
     assert letter == {"body": "die"}, "no reason can be recorded"
     assert len(prefork.noted("start", message)) == 3
+
+
+def test_an_old_reason_does_not_pass_for_that_of_a_death_without_a_word(prefork: Probe) -> None:
+    prefork.make_queue()
+    prefork.start()
+    prefork.send("permanent no such thing")
+    first = prefork.eventually(prefork.dead)[0]
+    long_ago = str(int(first["dead_since"]) - 600_000)
+    prefork.sqs.purge_queue(QueueUrl=f"{prefork.url}-dlq")
+    reason = {name: value for name, value in first.items() if name != "body"} | {"dead_since": long_ago}
+    prefork.send("die", **reason)  # as AWS's console redrives it
+    raw: Any = prefork.eventually(prefork.receive_dead, 60)[0]
+    letter = dead_letter("smelt-bronze", raw)
+    assert (letter.error_type, letter.error_message) == (
+        "worker died", "died again without a reason; the first was PermanentError: no such thing",
+    )  # fmt: skip
 
 
 def test_a_killed_worker_gives_its_message_back_when_visibility_ends(prefork: Probe) -> None:
@@ -262,6 +402,9 @@ def test_told_to_stop_it_gives_back_what_takes_longer(prefork: Probe) -> None:
     prefork.processes[0].wait(30)
     prefork.eventually(lambda: prefork.counts() == (1, 0))
     assert prefork.noted("end", message) == []
+    prefork.start(SMELT_STOP_TIMEOUT="2")
+    prefork.eventually(lambda: len(prefork.noted("start")) == 2)
+    assert [line[5] for line in prefork.noted("start")] == ["1", "1"], "a stop is no attempt"
 
 
 def test_threads_and_processes_work_side_by_side(probe: Probe) -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from shared import objects
-from shared.errors import PermanentError, TransientError
+from shared.errors import PermanentError, TransientError, UnavailableError
 from shared.objects import ObjectId, SupersededError
+from tests.integration.aws_server import serving
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -65,6 +67,48 @@ def test_a_deleted_version_is_a_permanent_error(s3: "S3Client", bucket: str) -> 
     s3.delete_object(Bucket=bucket, Key=stored.key, **({"VersionId": stored.version_id} if stored.version_id else {}))
     with pytest.raises(PermanentError, match="no such object"):
         objects.get(s3, stored, LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "kind"),
+    [
+        (400, "ExpiredToken", "The provided token has expired.", UnavailableError),
+        (400, "RequestTimeout", "Your socket connection to the server was not read from.", UnavailableError),
+        (400, "ThrottlingException", "Rate exceeded", UnavailableError),
+        (400, "KMS.ThrottlingException", "You have exceeded the rate at which you may call KMS.", UnavailableError),
+        (503, "SlowDown", "Please reduce your request rate.", UnavailableError),
+        (403, "AccessDenied", "Access Denied", TransientError),
+        (400, "InvalidRequest", "The object was stored using a form of Server Side Encryption.", PermanentError),
+        (403, "InvalidObjectState", "The operation is not valid for the object's storage class", PermanentError),
+        (405, "MethodNotAllowed", "The specified method is not allowed against this resource.", PermanentError),
+        (400, "InvalidArgument", "Invalid version id specified", PermanentError),
+        (404, "NoSuchVersion", "The specified version does not exist.", PermanentError),
+    ],
+)
+def test_s3_s_code_and_not_its_status_says_whether_to_try_again(
+    status: int, code: str, message: str, kind: type[Exception]
+) -> None:
+    with serving() as server:
+        server.error = (status, code, message)
+        config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+        s3 = boto3.client("s3", endpoint_url=server.url, config=config, region_name="us-east-1",
+                          aws_access_key_id="a", aws_secret_access_key="s")  # noqa: S106  # fmt: skip
+        with pytest.raises(kind) as raised:
+            objects.get(s3, ObjectId("lake", "bronze/things/a.json", "v1"), LIMIT)
+        assert type(raised.value) is kind
+        assert f"{code}: {message}" in str(raised.value)
+
+
+@pytest.mark.usefixtures("newcomer")
+def test_role_credentials_are_fetched_anew_before_they_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/credentials")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3 = boto3.Session().client("s3", config=Config(s3={"addressing_style": "path"}))
+        for expected in (1, 2, 3):
+            assert objects.get(s3, ObjectId("lake", "k"), LIMIT).body == b"content"
+            assert server.issued >= expected
 
 
 def test_an_object_over_the_limit_is_not_read(s3: "S3Client", bucket: str) -> None:

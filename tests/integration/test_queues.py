@@ -8,21 +8,24 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
 import redis
 
-from services.ops import measure
+from services.ops import measure, readings
 from services.ops.connections import Connections
 from services.ops.flow import flows
+from services.ops.pulse import Beat
 from shared.engine.message import Message
 from shared.engine.presence import KEEP, KEY, Presence, Roster, Seen
 from shared.engine.trouble import Trouble
 from shared.topology import BRONZE, QUEUES, SILVER
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import body, bury
+from tests.integration.test_telemetry_gauges import scraped, value
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.integration
@@ -149,6 +152,27 @@ def test_a_worker_says_that_it_lives_what_it_does_and_when_it_leaves(connections
     worker.process.send_signal(signal.SIGTERM)
     worker.process.wait(30)
     assert connections.roster.current() == []
+
+
+def test_what_a_worker_waits_for_is_told_while_it_is_away(
+    connections: Connections, worker: Worker, tmp_path: Path, smelt: Smelt
+) -> None:
+    eventually(lambda: only(connections))
+    away = tmp_path / "away"  # of the database, for the probing handler
+    away.touch()
+    send(connections, "need-database")
+    waiting = eventually(lambda: (seen := only(connections)) and seen.note.outage and seen)
+    assert waiting.note.outage.part == "database"
+    first = measure.look(connections)
+    beat = Beat(datetime.now(UTC), first, first, tuple(flows(first, first, {})))
+    (reading,) = (one for one in readings.of_queues(beat) if (one.rule, one.subject) == ("outage", BRONZE.name))
+    assert (reading.value or 0) > 0
+    assert "refused" in reading.note
+    assert "database away for" in smelt("workers").stdout
+    assert value(scraped(connections), "smelt_workers_waiting", service="transformer", part="database") == 1
+    away.unlink()
+    eventually(lambda: (seen := only(connections)) and not seen.note.outage and seen.note.settled)
+    assert worker.process.poll() is None
 
 
 def test_what_is_tried_again_is_not_settled_and_what_is_buried_is(connections: Connections, worker: Worker) -> None:

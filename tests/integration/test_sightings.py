@@ -16,6 +16,7 @@ from services.transformer.uploads import bootstrap as transform_with
 from shared import objects, silver
 from shared.engine.message import Message
 from shared.events import created_event
+from shared.known_hashes import KEY
 from shared.objects import ObjectId
 from shared.settings import Settings, load_settings
 from tests.integration.test_loader import DATASET, MONDAY, counts, digest, posting, titles
@@ -106,9 +107,9 @@ def test_content_that_the_cache_promised_in_vain_is_asked_for_in_full(pipeline: 
 
 def test_a_wrong_hash_in_the_cache_never_keeps_a_change_out(pipeline: Pipeline, database: Engine) -> None:
     pipeline.upload("g.json", posting(1, "old"))
-    held = pipeline.redis.get(f"smelt:known:{DATASET}:1")
+    held = pipeline.redis.get(f"{KEY}{DATASET}:1")
     pipeline.upload("h.json", posting(1, "new"))
-    pipeline.redis.set(f"smelt:known:{DATASET}:1", held)  # as if the publication had been lost
+    pipeline.redis.set(f"{KEY}{DATASET}:1", held)  # as if the publication had been lost
     outcomes = pipeline.upload("i.json", posting(1, "old"))  # and the source went back
     assert outcomes == ["refined", "needed in full", "refined", "loaded"]
     assert titles(database) == {1: "old"}
@@ -116,11 +117,11 @@ def test_a_wrong_hash_in_the_cache_never_keeps_a_change_out(pipeline: Pipeline, 
 
 def test_a_sighting_older_than_what_is_held_is_stale_and_needs_nothing(pipeline: Pipeline, database: Engine) -> None:
     pipeline.upload("j.json", posting(1, "old"))
-    held = pipeline.redis.get(f"smelt:known:{DATASET}:1")
+    held = pipeline.redis.get(f"{KEY}{DATASET}:1")
     with database.begin() as connection:
         later = "update silver.job_last_seen set observed_at = observed_at + interval '1 day', content_hash = 'x'"
         connection.exec_driver_sql(later)
-    pipeline.redis.set(f"smelt:known:{DATASET}:1", held)
+    pipeline.redis.set(f"{KEY}{DATASET}:1", held)
     assert pipeline.upload("k.json", posting(1, "old")) == ["refined", "loaded"]
     assert counts(database)[-1] == (1, 0, 0, 0, 1)
 

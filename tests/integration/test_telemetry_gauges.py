@@ -103,10 +103,10 @@ def test_queues_that_do_not_answer_have_no_samples(connections: Connections) -> 
     with connections.database.begin() as connection:
         connection.execute(SEEN, {"dataset": "reference_table"})
     away = replace(connections, sqs=boto3.client("sqs", endpoint_url=NOBODY, config=config))
-    known = names(scraped(away)) - {"smelt_queue_oldest_seconds"}  # that is CloudWatch's, which does answer
+    known = names(scraped(away)) - {"smelt_queue_oldest_seconds", "smelt_workers_waiting"}  # not of SQS
     assert known == {"smelt_freshness_seconds"}
 
 
 def test_without_the_database_freshness_has_no_samples(connections: Connections) -> None:
     away = replace(connections, database=create_engine("postgresql+psycopg2://127.0.0.1:1/none"))
-    assert names(scraped(away)) == QUEUE_METRICS
+    assert names(scraped(away)) == QUEUE_METRICS | {"smelt_workers_waiting"}

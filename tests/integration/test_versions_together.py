@@ -11,6 +11,8 @@ from sqlalchemy import Engine, text
 
 from services.loader import worker as loading
 from shared import silver
+from shared.engine import retry
+from shared.engine.availability import Availability
 from shared.engine.delivery import Delivery, deliver
 from shared.engine.message import Message
 from shared.engine.presence import Presence
@@ -62,21 +64,19 @@ def titles(pipeline: Pipeline) -> int:
 def test_a_batch_of_a_newer_form_waits_on_its_queue_for_a_newer_loader(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retry, "LONGEST_WAIT", 1.0)  # s instead of five minutes
     connections = pipeline.connections
     handle = loading.bootstrap(connections.settings)
     presence = Presence(connections.settings.redis_url.get_secret_value(), "loader")
     written(pipeline, schema_version=2, of_tomorrow="?")
     message = received(pipeline)
-    deliver(Delivery(connections.sqs, SILVER, connections.trouble, presence), message, handle)
+    deliver(Delivery(connections.sqs, SILVER, connections.trouble, presence, Availability({})), message, handle)
     assert (letters.dead(connections, SILVER), titles(pipeline)) == (0, 0)
 
     class OfTomorrow(Header):
         schema_version: Literal[1, 2] = 2  # type: ignore[assignment]
 
     monkeypatch.setattr(silver, "Header", OfTomorrow)
-    connections.sqs.change_message_visibility(
-        QueueUrl=message.queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
-    )
     assert pipeline.work() == ["loaded"]
     assert titles(pipeline) == 2
 

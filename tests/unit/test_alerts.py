@@ -1,6 +1,7 @@
 """Rules, and what readings say of them."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from services.ops.flow import flows
 from services.ops.measure import Counts, Look
 from services.ops.pulse import Beat
 from shared.datasets import contract
+from shared.engine.availability import Outage
 from shared.engine.presence import Note, Seen, Work
 from shared.topology import QUEUES, SILVER
 
@@ -127,6 +129,26 @@ def progress(before: Look, after: Look, age: float | None = None) -> Reading:
     ages = {} if age is None else {SILVER.name: age}
     found = readings.of_queues(Beat(datetime.now(UTC), after, before, tuple(flows(before, after, ages))))
     return next(one for one in found if (one.rule, one.subject) == ("no-progress", SILVER.name))
+
+
+def outage(*workers: Seen) -> Reading:
+    seen = look(WAITING, *workers)
+    found = readings.of_queues(Beat(datetime.now(UTC), seen, seen, tuple(flows(seen, seen, {}))))
+    return next(one for one in found if (one.rule, one.subject) == ("outage", SILVER.name))
+
+
+def waiting(since: float) -> Seen:
+    """A loader that says at 5,000 s for what it waits."""
+    return Seen(replace(loader().note, outage=Outage("database", "refused", since)), ago=2.0)
+
+
+def test_an_outage_is_as_long_as_that_of_the_worker_that_waits_longest() -> None:
+    assert outage(loader()).value == 0
+    assert outage(loader(), waiting(4_990.0), waiting(4_800.0)) == Reading(
+        "outage", SILVER.name, 202.0, "database: refused"
+    )
+    assert state(outage(waiting(4_990.0))) == "ok"
+    assert state(outage(waiting(4_800.0))) == "critical"
 
 
 def test_a_queue_that_was_empty_at_either_look_makes_progress() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.ops import patch, replay
 from services.ops.dead_letters import DeadLetter
-from shared.engine import message as messages
+from shared.engine import dead_letter
 from shared.engine.message import Message
 from shared.errors import PermanentError
 from shared.topology import BRONZE, EXTRACT, SILVER, Queue
@@ -73,8 +73,12 @@ class FakeSqs:
 
     sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def send_message(self, **asked: Any) -> None:
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"ResponseMetadata": {"HTTPHeaders": {}}}
+
+    def send_message(self, **asked: Any) -> dict[str, str]:
         self.sent.append(asked)
+        return {"MessageId": "2"}
 
     def delete_message(self, **_: Any) -> None:
         """Nothing to see here."""
@@ -85,7 +89,7 @@ def test_the_count_and_the_trace_survive_the_next_burial_whatever_else_the_messa
     sent = {name: value["StringValue"] for name, value in replay.attributes(held, 2).items()}
     sqs = FakeSqs()
     message = Message("{}", "1", "receipt", "https://sqs.test/prod-bronze", 1, 0, 0, attributes=sent)
-    messages.bury(cast("Any", sqs), message, "transformer", PermanentError("again"))
+    dead_letter.bury(cast("Any", sqs), message, "transformer", PermanentError("again"))
     buried = sqs.sent[0]["MessageAttributes"]
     assert (buried["replays"]["StringValue"], buried["traceparent"]["StringValue"]) == ("2", sent["traceparent"])
     assert set(buried) - set(sent) <= set(replay.REASON)

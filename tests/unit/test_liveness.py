@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from shared.engine.availability import Availability
 from shared.engine.transport import STUCK_AFTER, Channel
 
 LONGEST_TASK = 10.0
@@ -19,7 +20,14 @@ def alive(tmp_path: Path) -> Path:
 @pytest.fixture
 def channel(alive: Path) -> Channel:
     """A channel as the worker composes it, with nothing behind it."""
-    options = {"sqs": None, "queue_url": "", "receive_wait": 1, "liveness_file": alive, "longest_task": LONGEST_TASK}
+    options = {
+        "sqs": None,
+        "queue_url": "",
+        "receive_wait": 1,
+        "liveness_file": alive,
+        "availability": Availability({}),
+        "longest_task": LONGEST_TASK,
+    }
     transport = SimpleNamespace(
         client=SimpleNamespace(transport_options=options), _used_channel_ids=[], channel_max=10, channels=[]
     )

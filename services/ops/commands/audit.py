@@ -56,8 +56,8 @@ def audit(
             say(f"{stuck.state}: {where}{f' ({plain(stuck.key)})' if stuck.key else ''}: {plain(stuck.reason)}")
         if missing.undecided:
             say(
-                f"undecided: {missing.undecided} objects or pages are not in the ledger; {missing.unseen} dead letters, "
-                "which may stand for them, are held by another process just now: try again in a minute"
+                f"undecided: {missing.undecided} objects or pages are not in the ledger; {missing.unseen} dead "
+                "letters, which may stand for them, are held by another process just now: try again in a minute"
             )
         elif not missing.sendable:
             say("nothing is missing")

@@ -21,7 +21,7 @@ from services.ops.commands.terminal import plain, printable, say, say_json
 from shared.errors import PermanentError
 
 COLOURS = {"ok": "green", "unknown": "yellow", "warning": "yellow", "critical": "red"}
-QUEUE_RULES = ("dead-letters", "oldest", "no-progress")
+QUEUE_RULES = ("dead-letters", "oldest", "no-progress", "outage")
 
 
 def rule_names() -> list[str]:

@@ -116,7 +116,11 @@ def _worker(seen: Seen, room: int) -> tuple[str, ...]:
 def _now(seen: Seen, room: int) -> str:
     if seen.ago > SILENT:
         return f"[yellow]silent for {words.duration(seen.ago)}[/yellow]"
-    return "\n".join(_work(seen, work, room) for work in seen.note.working) or "[dim]waits[/dim]"
+    working = [_work(seen, work, room) for work in seen.note.working]
+    if outage := seen.note.outage:
+        since = words.duration(seen.seconds_since(outage.since))
+        working.append(f"[red]{plain(outage.part)} away for {since}[/red]: {plain(outage.reason)}")
+    return "\n".join(working) or "[dim]waits[/dim]"
 
 
 def _work(seen: Seen, work: Work, room: int) -> str:

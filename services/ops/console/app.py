@@ -34,7 +34,7 @@ from services.ops.console.desk import Desk, Doing, Page
 from services.ops.console.doors import Door, TokenDoor, local
 from services.ops.console.guard import Guard, SecurityHeaders
 from services.ops.gauge import reason_of
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 
 LOOKS: dict[str, Page] = {
     "/": overview_pages.page,
@@ -61,7 +61,7 @@ DOES: dict[str, Doing] = {  # of operators only; the first three plan what `conf
     "/actions/{id}/confirm": action_pages.confirm,
     "/actions/{id}/stop": action_pages.stop,
 }
-AWAY = (BotoCoreError, ClientError, RedisError, DBAPIError, PoolTimeout)
+AWAY = (BotoCoreError, ClientError, TransientError, RedisError, DBAPIError, PoolTimeout)
 
 
 def application(desk: Desk, door: Door, names: list[str], *more: BaseRoute) -> Starlette:

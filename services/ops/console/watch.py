@@ -22,7 +22,8 @@ from services.ops.gauge import Gauge, Known, Unknown
 from services.ops.measure import Look
 from services.ops.pulse import Beat, Moment, pulse_of
 from services.ops.runs import Run
-from shared.database.engine import PARAMETERS, beginning_with
+from shared.database.deadline import bound_ping
+from shared.database.engine import PARAMETERS, SILENCE, beginning_with
 from shared.engine.presence import Seen
 
 if TYPE_CHECKING:
@@ -131,14 +132,18 @@ def impatient(connections: Connections) -> Connections:
     """The same deployment through clients that give up soon; the database is read only."""
     config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32)
     limits = {
+        **SILENCE,
         "application_name": "smelt-console",
-        "connect_timeout": "2",  # libpq's shortest
-        "tcp_user_timeout": "5000",  # ms; a server that vanished
+        "connect_timeout": 2,  # libpq's shortest
+        "tcp_user_timeout": 5_000,  # ms; a server that vanished
+        "keepalives_idle": 2,
+        "keepalives_interval": 1,
     }
     parameters = PARAMETERS | {"statement_timeout": "10s", "lock_timeout": "2s", "default_transaction_read_only": "on"}
-    url = connections.database.url.update_query_dict(limits)
+    url = connections.database.url
     # A connection each for what is measured (runs, rows, latencies, readings), and some for pages.
-    database = create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
+    database = create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=limits)
+    bound_ping(database)
     reading = beginning_with(parameters, database)
     return replace(connections, sqs=boto3.client("sqs", config=config), database=reading)
 
