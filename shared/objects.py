@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 MISSING = {"NoSuchKey", "404"}
+UNVERSIONED = "null"  # S3's version of what was stored before the bucket was versioned
 SUPERSEDED = "PreconditionFailed"  # the eTag is no longer this one
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
 LONG_KEYS = "long-keys"  # in place of a path longer than that
@@ -62,11 +63,13 @@ class ObjectId:
 
 @dataclass(frozen=True)
 class Content:
-    """What a GET brought: the bytes as stored, S3's time of storing them, and the object's own metadata."""
+    """What a GET brought: the bytes as stored, S3's time of storing them, the object's own metadata, its identity."""
 
     body: bytes
     last_modified: datetime
     metadata: dict[str, str]
+    version_id: str | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Stream:
     size: int
     last_modified: datetime
     metadata: dict[str, str]
+    version_id: str | None = None
+    etag: str | None = None
 
 
 def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
@@ -90,7 +95,16 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     if expected and sha256(body).hexdigest() != expected:
         message = f"{object_id.key}: the bytes received are not those that were stored"
         raise TransientError(message)
-    return Content(body, stream.last_modified, stream.metadata)
+    return Content(body, stream.last_modified, stream.metadata, stream.version_id, stream.etag)
+
+
+def identified(object_id: ObjectId, answer: Content | Stream) -> ObjectId:
+    """The object with the version and eTag that its GET answered, where its event did not name them.
+
+    Some S3-compatible stores leave the version out of their events, while listings have it.
+    """
+    version = answer.version_id if answer.version_id != UNVERSIONED else None
+    return replace(object_id, version_id=object_id.version_id or version, etag=object_id.etag or answer.etag)
 
 
 @contextmanager
@@ -110,7 +124,8 @@ def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
         metrics.BYTES.add(size, {"direction": "read", "layer": _layer(object_id.key)})
         failpoint("object.got")
         body = io.BufferedReader(_Body(answer["Body"], what), CHUNK)
-        yield Stream(body, size, answer["LastModified"], answer["Metadata"])
+        version, etag = answer.get("VersionId"), answer.get("ETag", "").strip('"')
+        yield Stream(body, size, answer["LastModified"], answer["Metadata"], version, etag or None)
 
 
 class _Body(io.RawIOBase):

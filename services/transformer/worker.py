@@ -64,7 +64,8 @@ class Transformer:
                 if objects.is_folder(bronze, stream.size):
                     return "ignored"
                 with telemetry.of_object("transformer", stream.metadata, began, key=bronze.key, bytes=stream.size):
-                    self._refine(bronze, stream, again=again and not in_full, in_full=in_full)
+                    identified = objects.identified(bronze, stream)
+                    self._refine(identified, stream, again=again and not in_full, in_full=in_full)
         except SupersededError:
             return "superseded"
         return "refined"
@@ -111,7 +112,9 @@ class Transformer:
         else:
             content = objects.get(self.s3, bronze, self.bounds.document)
             body = io.BufferedReader(io.BytesIO(content.body))
-            yield Stream(body, len(content.body), content.last_modified, content.metadata)
+            yield Stream(
+                body, len(content.body), content.last_modified, content.metadata, content.version_id, content.etag
+            )
 
 
 def compose(settings: Settings) -> Transformer:

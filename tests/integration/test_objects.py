@@ -57,6 +57,14 @@ def test_an_overwritten_object_is_read_as_it_was_or_said_to_be_superseded(s3: "S
     assert objects.get(s3, second, LIMIT).body == b"second"
 
 
+def test_an_object_whose_event_names_neither_version_nor_etag_is_identified_by_its_get(
+    s3: "S3Client", bucket: str
+) -> None:
+    stored = put(s3, bucket, b"content")
+    for named in (ObjectId(bucket, "a key"), ObjectId(bucket, "a key", etag=stored.etag), stored):
+        assert objects.identified(named, objects.get(s3, named, LIMIT)) == stored
+
+
 def test_a_missing_object_is_a_permanent_error(s3: "S3Client", bucket: str) -> None:
     with pytest.raises(PermanentError, match="no such object"):
         objects.get(s3, ObjectId(bucket, "never was"), LIMIT)

@@ -104,9 +104,9 @@ def test_a_page_that_the_transformer_would_not_read_is_refused() -> None:
         b"not JSON",
         stored()[:-20],
         stored()[:40] + b"\0" * 40 + stored()[80:],
-        gzip.compress(b'{"request": {"params": {}}, "response": {"status": 200}}'),
-        gzip.compress(b'{"request": {"params": {}}, "response": {"status": 200, "payload": \xef\xbb\xbf{}}}'),
-        gzip.compress(b" " * (LARGEST + 1)),
+        gzip.compress(b'{"request": {"params": {}}, "response": {"status": 200}}', mtime=0),
+        gzip.compress(b'{"request": {"params": {}}, "response": {"status": 200, "payload": \xef\xbb\xbf{}}}', mtime=0),
+        gzip.compress(b" " * (LARGEST + 1), mtime=0),
     ],
 )
 def test_what_is_no_envelope_is_refused_with_a_reason(body: bytes) -> None:
