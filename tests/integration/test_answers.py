@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
+from services.extractor import worker
 from shared.errors import PermanentError, TransientError
 from tests.integration.extraction import Extraction, extraction, message, simulator
 
@@ -99,6 +100,18 @@ def test_what_is_no_page_is_kept_aside_and_asked_for_again(search: Extraction, f
     complete, covered, announced = search.run()
     assert complete
     assert covered == announced > 0  # type: ignore[operator]
+
+
+def test_of_a_long_answer_that_is_no_page_only_the_beginning_is_kept(
+    search: Extraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LARGEST_REJECTED", 10)
+    search.plan(Keyword="analyst")
+    simulator(faults={"message200": 1})
+    (page,) = search.commands()
+    with pytest.raises(TransientError, match="not a page"):
+        search.fetch(page)
+    assert search.rejected(page) == b'{"Message"'
 
 
 @pytest.mark.parametrize("fault", ["null_list", "absent_list"])
