@@ -189,14 +189,15 @@ def exists(s3: "S3Client", bucket: str, key: str) -> bool:
 
 def newest(s3: "S3Client", bucket: str, key: str) -> ObjectId | None:
     """The object that the bucket holds under this key now, if any."""
-    try:
-        held = s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in MISSING:
-            return None
-        raise
-    version = held.get("VersionId")
-    return ObjectId(bucket, key, version if version != "null" else None, held["ETag"].strip('"'))
+    with classifying("bucket", key):
+        try:
+            head = s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if code_of(error) in MISSING:
+                return None
+            raise
+    version = head.get("VersionId")
+    return ObjectId(bucket, key, version if version != UNVERSIONED else None, head["ETag"].strip('"'))
 
 
 def keys(s3: "S3Client", bucket: str, prefix: str) -> frozenset[str]:
