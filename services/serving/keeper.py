@@ -14,6 +14,7 @@ from services.serving import snapshot
 from services.serving.refresh import refresh
 from services.serving.settings import ServingSettings, load_settings
 from shared import telemetry
+from shared.database.engine import beginning_with
 from shared.database.migrate import engine_of
 from shared.errors import PermanentError
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+PATIENT = {"statement_timeout": "900s"}  # as for migrations: a view over a hundred million rows takes minutes
 ERRORS = (SQLAlchemyError, BotoCoreError, ClientError, OSError)
 
 
 def keeper(settings: ServingSettings) -> Callable[[], bool]:
     """What brings gold up to date and stores it in the bucket, where there is a reason to; whether it did anything."""
-    owner = engine_of(settings.database_url.get_secret_value())
+    owner = beginning_with(PATIENT, engine_of(settings.database_url.get_secret_value()))
     s3: S3Client | None = boto3.client("s3") if settings.bucket else None
 
     def keep() -> bool:

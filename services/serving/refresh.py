@@ -35,7 +35,7 @@ NOTE = text("""
 def refresh(engine: Engine, *, always: bool = False) -> bool:
     """Bring gold up to date if a run or an upload has completed since; whether this call did so.
 
-    `engine` is the database's owner, without a statement timeout. Only one process does it at a time; the others leave
+    `engine` is the database's owner, without the readers' timeout. Only one process does it at a time; the others leave
     it to that one. Readers see the old rows until the new ones are committed, loaders wait for nothing.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -106,6 +106,14 @@ def _is_lost(driver: object, state: str | None) -> bool:
     )
 
 
+def _connection(url: SecretStr) -> DriverConnection:
+    """As an engine makes it of the address, without an engine: its first connection asks the server a lot."""
+    address = make_url(url.get_secret_value()).set(drivername="postgresql+psycopg2")
+    _, parameters = address.get_dialect()().create_connect_args(address)
+    connection: DriverConnection = psycopg2.connect(**{**parameters, "application_name": "smelt-probe", **SILENCE})
+    return connection
+
+
 def _summary(driver: object) -> str:
     lines = str(driver).strip().splitlines()
     return f"Postgres: {lines[0] if lines else type(driver).__name__}"
@@ -117,7 +125,7 @@ def probe(url: SecretStr) -> None:
     It needs no pool: the main process of a worker asks, and its children must not share a connection.
     """
     try:
-        connection = psycopg2.connect(url.get_secret_value(), application_name="smelt-probe", **SILENCE)
+        connection = _connection(url)
         try:
             with deadline(connection, SETTING_UP), connection.cursor() as cursor:
                 cursor.execute("show transaction_read_only")

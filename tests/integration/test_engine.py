@@ -16,6 +16,7 @@ import pytest
 
 from services.ops.dead_letters import dead_letter
 from shared.version import VERSION
+from tests.integration.aws_server import serving
 
 pytestmark = pytest.mark.integration
 
@@ -260,6 +261,19 @@ def event_of(*keys: str) -> str:
     """An event with a record for each key."""
     records = [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": k}}} for k in keys]
     return json.dumps({"Records": records})
+
+
+def test_a_worker_renews_role_credentials_that_expire(probe: Probe) -> None:
+    probe.make_queue()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        probe.environment.pop(name, None)
+    with serving() as server:
+        probe.start(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{server.url}/credentials")
+        for expected in (1, 2, 3):
+            before = server.issued
+            probe.send("ok")
+            probe.eventually(lambda expected=expected: len(probe.noted("end")) == expected)
+            probe.eventually(lambda before=before: server.issued > before)  # to delete the message, at the latest
 
 
 def test_a_bad_record_costs_only_itself(probe: Probe) -> None:

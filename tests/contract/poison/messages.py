@@ -91,10 +91,10 @@ def _rubbish() -> Iterator[Case]:
 EVENTS: dict[str, tuple[str, Ending | str]] = {
     "S3's test event": ('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}', Ignored()),
     "an event of a deletion": (_event("x").replace("ObjectCreated:Put", "ObjectRemoved:Delete"), Ignored()),
-    "an event without records": ('{"Records": []}', "no Records"),
+    "an event without records": ('{"Records": []}', "that smelt knows: no Records"),
     "an event of a kind to come": (
         _event("y").replace("ObjectCreated:Put", "ObjectFrozen:Solid"),
-        "ObjectFrozen:Solid",
+        "that smelt knows: eventName",
     ),
     "records that are null": ('{"Records": null}', NO_EVENT),
     "records in an object": ('{"Records": {"0": {}}}', NO_EVENT),

@@ -15,8 +15,11 @@ locals {
   consume = {
     for service in keys(var.queues) : service => [
       {
-        sid       = "TakeMessages"
-        actions   = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        sid = "TakeMessagesAndPutThemBack"
+        actions = [
+          "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+          "sqs:SendMessage",
+        ]
         resources = [local.queue[service]]
       },
       {
@@ -48,7 +51,6 @@ locals {
 
   rights = {
     extractor = concat(local.consume["extractor"], [
-      { sid = "SendPages", actions = ["sqs:SendMessage"], resources = [local.queue["extractor"]] },
       {
         sid       = "WaitForThoseDownstream"
         actions   = ["sqs:GetQueueAttributes"]
