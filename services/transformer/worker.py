@@ -14,7 +14,8 @@ import structlog
 from services.transformer import batch_rules, formats
 from services.transformer.batches import Slice, sliced
 from services.transformer.bounds import Bounds
-from services.transformer.expand import expanded
+from services.transformer.content import Content
+from services.transformer.expand import expanded, verified
 from services.transformer.gate import Problems
 from services.transformer.origin import Origin, origin_of
 from services.transformer.rejects import rejected
@@ -72,7 +73,7 @@ class Transformer:
 
     def _refine(self, bronze: ObjectId, stream: Stream, *, again: bool, in_full: bool) -> None:
         dataset = objects.dataset_of(bronze.key)
-        content = formats.read(expanded(stream.body, self.bounds.expanded), contract.raw(dataset), self.bounds)
+        content = self._content(dataset, bronze, stream)
         origin = origin_of(dataset, bronze, content, stream.last_modified)
         stem = objects.silver_stem(bronze, origin.transform_version)
         look_up = partial(self.known.look_up, dataset) if self.known and not in_full else nothing_known
@@ -82,6 +83,15 @@ class Transformer:
             key = objects.silver_key(bronze, origin.transform_version, part.number)
             if key not in done:
                 self._batch(origin, part, key, look_up)
+
+    def _content(self, dataset: str, bronze: ObjectId, stream: Stream) -> Content:
+        """What it is, its key says."""
+        raw, most = contract.raw(dataset), self.bounds.expanded
+        if objects.is_upload(bronze.key):
+            return formats.read_upload(verified(stream.body, most), raw, self.bounds)
+        if objects.is_replay(bronze.key):
+            return formats.read_replay(expanded(stream.body, most), self.bounds)
+        return formats.read_page(expanded(stream.body, most), raw, self.bounds)
 
     def _batch(self, origin: Origin, part: Slice, key: str, look_up: LookUp) -> None:
         """Quarantine first: silver's counts promise that it is there."""

@@ -1,0 +1,36 @@
+"""The natural key of a record that was rejected, as the database would have it: later records close its entry by it."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from services.transformer.fingerprint import LONGEST_KEY
+from shared.datasets import contract
+from shared.datasets.raw_model import RawModel, aliases
+
+
+def stored_key(record: object, dataset: str) -> str | None:
+    """The parts separated by tabs; None where they are not all there, or of another type than the dataset's."""
+    texts = list(_texts(record, dataset)) if isinstance(record, dict) else []
+    if not texts or not all(text and text.isprintable() for text in texts):
+        return None
+    return "\t".join(texts)[:LONGEST_KEY]
+
+
+def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
+    for name, kind in _key_types(dataset).items():
+        try:
+            value = kind.validate_python(record.get(name))
+        except ValidationError:
+            value = None
+        yield "" if value is None else str(value).strip()
+
+
+@cache
+def _key_types(dataset: str) -> dict[str, TypeAdapter[Any]]:
+    raw = contract.raw(dataset)
+    fields = {alias: field for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
+    kinds = {name: Annotated[fields[name].annotation, *fields[name].metadata] for name in raw.KEY}  # type: ignore[valid-type]
+    return {name: TypeAdapter(kind, config=RawModel.model_config) for name, kind in kinds.items()}
