@@ -9,6 +9,9 @@ from services.transformer.unstorable import NotFinite, marked
 from shared import lenient_json
 from shared.datasets import contract, raw_model
 
+LONG = b"0" * 16  # digits and a point: a float keeps 15 digits, whatever they are
+DIGITS = bytes.maketrans(b"123456789.", b"0" * 10)
+
 
 class Number(float):
     """A number whose text a float would change. As text, and so as an amount of money, it is as it was written."""
@@ -44,16 +47,21 @@ def parsed(encoded: bytes) -> Any:
         return marked(lenient_json.flawed(encoded.decode(errors="surrogatepass"), number))
 
 
-def exact_fields(dataset: str) -> frozenset[str]:
-    """Paths of the fields that we keep, and not as floats."""
-    of_model = raw_model.fields(contract.raw(dataset).Record)
-    return frozenset(
-        path
-        for places, field in of_model
-        if not _holds(field.annotation, float)
+def has_long(encoded: bytes) -> bool:
+    """Whether there may be a number of more digits than every float has."""
+    return LONG in encoded.translate(DIGITS)
+
+
+def exact_fields(dataset: str) -> dict[str, bool]:
+    """{path of a field that we keep, and not as a float: whether it is a text, in which every digit counts}."""
+    kinds = ((places, field.annotation) for places, field in raw_model.fields(contract.raw(dataset).Record))
+    return {
+        path: _holds(kind, str)
+        for places, kind in kinds
+        if not _holds(kind, float)
         for place in places
         for path in (place, f"{place}[]")
-    )
+    }
 
 
 def _holds(annotation: Any, kind: type) -> bool:

@@ -31,7 +31,9 @@ def rejected(origin: Origin, part: Slice, problems: Problems, bounds: Bounds) ->
             natural_key=stored_key(numbers.parsed(encoded), origin.dataset) if is_record else None,
             observed_at=origin.observed_at,
             problems=found,
-            raw=quarantine.raw_text(encoded.decode(errors="surrogatepass") if is_record else _as_text(encoded), bounds.record),
+            raw=quarantine.raw_text(
+                encoded.decode(errors="surrogatepass") if is_record else _as_text(encoded), bounds.record
+            ),
         )
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from services.transformer.numbers import Number
@@ -41,7 +42,7 @@ Form = tuple[str, tuple[str, ...], tuple[type, ...]]  # path of an object, the n
 class _Seen:
     times: int
     below: list[tuple[str, str]]  # (field, its path) of what must be looked into
-    inexact: bool  # whether a float is where none may be
+    floats: frozenset[bool]  # of fields that are none: whether these are texts
     spellings: list[tuple[str, str]]  # pairs of names of one field
 
 
@@ -52,19 +53,19 @@ class TooDeepError(Exception):
 class Observer:
     """Counts the shapes of objects.
 
-    `known` is {path of a field: its documented values}; `exact` are paths of fields whose numbers no float may change,
-    and `inexact` says whether a record with such a float has been seen; `spellings` are the names of one field, as
-    paths.
+    `known` is {path of a field: its documented values}. `exact` is {path of a field in which no float may change a number:
+    whether it is a text}, and of those `texts` and `amounts` say whether floats have been seen. `spellings` are the
+    names of one field, as paths.
     """
 
     def __init__(
         self,
         known: Mapping[str, Iterable[str]],
-        exact: Collection[str] = (),
+        exact: Mapping[str, bool] = MappingProxyType({}),
         spellings: Iterable[Sequence[str]] = (),
     ) -> None:
-        self.inexact = False
-        self._exact, self._spellings = frozenset(exact), _by_object(spellings)
+        self.texts = self.amounts = False
+        self._exact, self._spellings = exact, _by_object(spellings)
         self._known = frozenset(known)
         self._known_of: defaultdict[str, set[str]] = defaultdict(set)  # {path of an object: its fields of known values}
         for place in known:
@@ -84,8 +85,8 @@ class Observer:
             if seen is None:
                 seen = self._forms[form] = self._new(form)
             seen.times += 1
-            if seen.inexact:
-                self.inexact = True
+            if seen.floats:
+                self._note(seen.floats)
             for first, other in seen.spellings:
                 self._compare(value, path, first, other)
             for name, place in seen.below:
@@ -96,20 +97,25 @@ class Observer:
                 if known or type(item) in NESTED:
                     self.see(item, levels - 1, path)
                 elif type(item) is float and path in self._exact:
-                    self.inexact = True
+                    self._note({self._exact[path]})
         elif value is not None and path in self._known:
             self._values[path, str(value)] += 1
 
     def _new(self, form: Form) -> _Seen:
         path, names, types = form
         floats = (name for name, kind in zip(names, types, strict=True) if kind is float)
-        inexact = any(_place(path, name, float) in self._exact for name in floats)
+        places = (_place(path, name, float) for name in floats)
         pairs = [
             (spelled[0], other)
             for spelled in ([name for name in several if name in names] for several in self._spellings.get(path, ()))
             for other in spelled[1:]
         ]
-        return _Seen(0, list(self._below(form)), inexact, pairs)
+        exact = frozenset(self._exact[place] for place in places if place in self._exact)
+        return _Seen(0, list(self._below(form)), exact, pairs)
+
+    def _note(self, floats: Collection[bool]) -> None:
+        self.texts = self.texts or True in floats
+        self.amounts = self.amounts or False in floats
 
     def _compare(self, value: Mapping[str, Any], path: str, first: str, other: str) -> None:
         """Of two spellings the first with a value counts: that both have one, and not the same, is worth knowing."""

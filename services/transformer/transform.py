@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
 import polars as pl
@@ -90,20 +90,19 @@ def transform(  # noqa: PLR0913 - of which two have defaults
 def _outcomes(
     dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: Bounds, observer: Observer
 ) -> Iterator[tuple[int, Row | Sighting | tuple[Problem, ...]]]:
-    """Once a record needs exact numbers, so do most that follow: they are parsed exactly at the first go."""
     record_type, normalise = contract.raw(dataset).Record, contract.normalise(dataset).normalise
     for index, (encoded, (key, seen_hash), known) in records:
         if seen_hash == known:
             yield index, Sighting(index, key, seen_hash)
             continue
-        was_exact = observer.inexact
-        record = parse(encoded, bounds, exact=was_exact)
+        exact = observer.texts  # once a record needs exact numbers, so do most that follow
+        record = parse(encoded, bounds, exact=exact)
         if isinstance(record, Unreadable):
             yield index, (record.problem,)
             continue
         try:
             observer.see(record, bounds.nesting)
-            if observer.inexact and not was_exact:
+            if not exact and (observer.texts or (observer.amounts and numbers.has_long(cast("bytes", encoded)))):
                 record = parse(encoded, bounds, exact=True)
             row = normalise(record_type.model_validate(record))
         except TooDeepError:
@@ -125,7 +124,7 @@ def _looked_up(dataset: str, records: Sequence[Encoded], look_up: LookUp) -> Ite
 
 
 @cache
-def _layout(dataset: str) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
+def _layout(dataset: str) -> tuple[dict[str, bool], tuple[tuple[str, ...], ...]]:
     """Paths of fields whose numbers must be exact, and of those that are spelled in several ways."""
     several = (tuple(places) for places, _ in raw_model.fields(contract.raw(dataset).Record) if len(places) > 1)
     return numbers.exact_fields(dataset), tuple(several)

@@ -40,9 +40,10 @@ def _models(annotation: Any, *, in_list: bool = False) -> Iterator[tuple[type[Ba
 
 def _chooser(several: list[list[str]]) -> Callable[[Any], Any]:
     """Leaves one spelling of each field, the first with a value, where a record has more than one of them."""
+    others = [name for names in several for name in names[1:]]
 
     def choose(record: Any) -> Any:
-        if not isinstance(record, dict):
+        if not isinstance(record, dict) or not any(map(record.__contains__, others)):
             return record
         for names in several:
             present = [name for name in names if name in record]
@@ -55,8 +56,7 @@ def _chooser(several: list[list[str]]) -> Callable[[Any], Any]:
 
 
 class RawModel(BaseModel):
-    """Numbers where texts belong are texts; unknown fields are left alone; of several spellings of a field, the first
-    that has a value counts.
+    """Numbers where texts belong are texts; unknown fields are left alone; the first spelling with a value counts.
 
     What Postgres cannot hold is marked before (`services.transformer.unstorable`). White space round texts goes, and
     blank ones become null, in a silver frame: by validators, here, it would cost more than all the rest of validation.

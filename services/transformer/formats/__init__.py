@@ -7,25 +7,36 @@ from typing import Any
 
 from services.transformer.bounds import Bounds
 from services.transformer.content import Content
+from services.transformer.expand import expanded, verified
 from services.transformer.formats import csv_rows, document, json_lines, parquet
 from services.transformer.formats.foreign import refuse_foreign
 from services.transformer.formats.prefixed import prefixed
 from services.transformer.formats.text_encoding import as_utf8
+from shared import objects
 from shared.datasets.contract import Raw
 from shared.errors import PermanentError
 
+ENVELOPE = 1 << 20  # bytes of a page that are ours, beside the document that its source sent
 LOOK = 1 << 16  # bytes read at a time
 BRACKETS = (b"{", b"[")
 
 
+def read(key: str, stored: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
+    """The content of an object with this key. Raises PermanentError for what is not what it must be."""
+    if objects.is_upload(key):
+        return read_upload(verified(stored, bounds.expanded), raw, bounds)
+    stream = expanded(stored, bounds.expanded)
+    return read_replay(stream, bounds) if objects.is_replay(key) else read_page(stream, raw, bounds)
+
+
 def read_page(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
-    """A page of a run, in the extractor's envelope. Raises PermanentError, as do all of these."""
-    return document.read_page(_whole(stream, bounds.document), raw)
+    """A page of a run, in the extractor's envelope."""
+    return document.read_page(_whole(stream, bounds.document + ENVELOPE), raw)
 
 
 def read_replay(stream: "io.BufferedReader[Any]", bounds: Bounds) -> Content:
     """Records that come back out of quarantine."""
-    return document.read_replay(_whole(stream, bounds.document))
+    return document.read_replay(_whole(stream, bounds.document + ENVELOPE))
 
 
 def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
@@ -54,7 +65,7 @@ def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds
     second = _next_line(text, bounds)
     if second.strip() and json_lines.is_object(first) and not document.has_list(first, raw):
         return json_lines.read(prefixed(first + second, text), bounds, blank)
-    begin, ended = _beginning(prefixed(first + second, text), bounds.document)
+    begin, ended = _beginning(prefixed(first + second, text), bounds.document) if second else (first, True)
     try:
         if ended:
             return document.read_upload(begin, raw)
@@ -68,10 +79,10 @@ def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds
 
 def _next_line(text: "io.BufferedReader[Any]", bounds: Bounds) -> bytes:
     """The next line with something in it, after the line ends before it, of which there may be megabytes."""
-    before = 0
+    before = b""
     while (line := text.readline(bounds.record + 1)) and not line.strip():
-        before += line.count(b"\n")
-    return b"\n" * min(before, LOOK) + line
+        before += line if len(before) < LOOK else b""
+    return before + line
 
 
 def _skip_space(stream: "io.BufferedReader[Any]") -> tuple[int, bytes]:
@@ -92,6 +103,9 @@ def _whole(stream: "io.BufferedReader[Any]", limit: int) -> bytes:
     content, ended = _beginning(stream, limit)
     if not ended:
         message = f"a JSON document of more than {limit} bytes"
+        raise PermanentError(message)
+    if not content.strip():
+        message = "the object is empty"
         raise PermanentError(message)
     return content
 

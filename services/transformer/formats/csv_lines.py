@@ -11,18 +11,19 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from contextlib import suppress
+from itertools import accumulate, chain
+from typing import Any, NamedTuple
 
 from services.transformer.formats.json_lines import lines
 
+PATIENCE = 2  # times the limit of a record
 NEVER_CLOSED = "unexpected end of data"  # as csv says it
+MISSING = "too few values, perhaps because of a quote that is missing"
 MAY_BE_TEXT = "may be inside of a quoted field, after what is wrong in line {}"
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of the file as it stands there; `whole` unless it is longer than a record may be."""
 
     number: int
@@ -35,8 +36,7 @@ class Line:
         return self.raw.decode(errors="surrogateescape")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """The lines of one record with its values, or with what is wrong.
 
     After a row that is `broken`, nobody knows whether a quoted field is open; one that is `endless` opens a field that
@@ -59,6 +59,21 @@ class Row:
     def raw(self) -> bytes:
         """The lines as they stand in the file."""
         return b"".join(line.raw for line in self.lines)
+
+    @property
+    def text(self) -> str:
+        """The same, with marks for bytes that are not UTF-8."""
+        return "".join(line.text for line in self.lines)
+
+
+class _Doubts:
+    """How many values the row must have, in which a field would end that may be open: after rows that are broken, from
+    the value on that ends; after rows that are only too short, in all.
+    """
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+        self.short: set[int] = set()
 
 
 class Lines:
@@ -91,11 +106,13 @@ class Reader:
         end = rf"(?={re.escape(delimiter)}|\r?\n|\r?\Z)"
         self._quoted = re.compile(rf'(?:^|(?<={re.escape(delimiter)}))"(?:[^"]|"")*+"{end}', re.MULTILINE)
         self._closing = re.compile(f'"{end}')
+        mark = re.escape(delimiter)
+        self._field = re.compile(f'(?:"(?:[^"]|"")*+"|[^"{mark}][^{mark}]*+|){mark}')
 
     def __iter__(self) -> Iterator[Row]:
         while row := self._next():
             if row.endless:
-                yield from _refused([row])
+                yield from _refused([row], row)
             elif row.broken or len(row.values) < self._width:
                 yield from self._resumed(row)
             else:
@@ -115,52 +132,99 @@ class Reader:
         return Row([line], text.split(self._delimiter))
 
     def _quoting(self, first: Line) -> Row:
+        if first.whole:
+            with suppress(csv.Error):
+                return Row([first], next(csv.reader((first.text,), delimiter=self._delimiter, strict=True)))
+        return self._over_lines(first)
+
+    def _over_lines(self, first: Line) -> Row:
         taken: list[Line] = []
         try:
             values = next(csv.reader(self._texts(first, taken), delimiter=self._delimiter, strict=True))
         except csv.Error as error:
             if str(error) == NEVER_CLOSED:
                 return Row(taken, problem="a quoted field that opens here is never closed", endless=True)
-            self._source.put_back(taken[1:])
-            return Row(taken[:1], problem=f"{error} (seen in line {taken[-1].number})", broken=True)
-        return Row(taken, values)
+            inside = self._inside(taken)
+            self._source.put_back(taken[inside:])
+            return Row(taken[:inside], problem=f"{error} (seen in line {taken[-1].number})", broken=True)
+        size = sum(len(line.raw) for line in taken)
+        return Row(taken, values) if size <= self._limit else Row(taken, problem=f"more than {self._limit} bytes")
+
+    def _inside(self, taken: Sequence[Line]) -> int:
+        """How many of the lines may be text of the field that the first one opens: not the one that breaks it, and none
+        beyond the limit.
+        """
+        sizes = accumulate(len(line.raw) for line in taken)
+        return max(1, min(len(taken) - 1, sum(size <= self._limit for size in sizes)))
 
     def _texts(self, first: Line, taken: list[Line]) -> Iterator[str]:
-        """The texts of as many lines as are asked for. Raises csv.Error beyond the limit of a record."""
+        """The texts of as many lines as are asked for. Raises csv.Error far beyond the limit of a record: where one that is
+        too long ends, is worth knowing.
+        """
         size = 0
         for line in chain((first,), self._source):
             taken.append(line)
             size += len(line.raw)
-            if not line.whole or size > self._limit + len(line.raw) * (len(taken) == 1):
-                message = f"more than {self._limit} bytes"
+            if not line.whole or size > PATIENCE * self._limit:
+                message = f"more than {self._limit} bytes, or a quote that is never closed"
                 raise csv.Error(message)
             yield line.text
 
     def _resumed(self, doubtful: Row) -> Iterator[Row]:
         """A row after which a field may be open, and those after it as soon as they are known to be rows."""
-        kept, size = [doubtful], len(doubtful.raw)
-        while size <= self._limit and (row := self._next()):
+        kept, size, doubts = list[Row](), 0, _Doubts()
+        row: Row | None = doubtful
+        while row:
             kept.append(row)
             size += len(row.raw)
-            if self._closes(row, doubtful):
-                yield from _refused(kept)
+            ends = row.endless or self._ends(row, doubts)
+            if ends or (doubts.open and self._is_text(row)):
+                yield from _refused(kept, doubtful)
+                kept, size = [], 0
+            if ends and not row.broken:
                 return
-        yield from kept
+            doubts = _Doubts() if ends else doubts
+            self._doubt(row, doubts)
+            row = self._next() if size <= self._limit else None
+        for row in kept:
+            yield from _refused([row], row) if row.broken else [row]
 
-    def _closes(self, row: Row, doubtful: Row) -> bool:
-        """Whether a field that `doubtful` has left open could end in this row. Of two rows that are only too short, the
-        parts must add up.
-        """
-        if row.endless:
+    def _doubt(self, row: Row, doubts: "_Doubts") -> None:
+        if row.broken:
+            doubts.open.add(self._width - self._fields_before(row.lines[0].text))
+        elif len(row.values) < self._width:
+            doubts.short.add(self._width - len(row.values) + 1)
+
+    def _ends(self, row: Row, doubts: "_Doubts") -> bool:
+        """Whether a field that is open could end in this row, so that its parts together are a row that fits."""
+        if b'"' not in row.raw:
+            return False
+        if len(row.values) in doubts.short and self._is_text(row):
             return True
-        text = self._quoted.sub("", "".join(line.text for line in row.lines))
-        fits = doubtful.broken or len(doubtful.values) + len(row.values) == self._width + 1
-        return fits and self._closing.search(text) is not None
+        text = row.text
+        return any(self._count(text[quote.end() :]) in doubts.open for quote in self._closing.finditer(text))
+
+    def _is_text(self, row: Row) -> bool:
+        """Whether the row has a quote as at the end of a field that does not begin in it."""
+        return b'"' in row.raw and self._closing.search(self._quoted.sub("", row.text)) is not None
+
+    def _fields_before(self, text: str) -> int:
+        """How many fields are complete before the one that is left open."""
+        fields, end = 0, 0
+        while match := self._field.match(text, end):
+            fields, end = fields + 1, match.end()
+        return fields
+
+    def _count(self, text: str) -> int:
+        """How many values there are in the rest of a row, the one that ends where it begins among them."""
+        try:
+            return len(next(csv.reader((text,), delimiter=self._delimiter, strict=True), [])) or 1
+        except csv.Error:
+            return 0
 
 
-def _refused(rows: Sequence[Row]) -> Iterator[Row]:
+def _refused(rows: Sequence[Row], doubtful: Row) -> Iterator[Row]:
     """Each line by itself: none of them may become a record."""
-    first, *others = (line for row in rows for line in row.lines)
-    yield Row([first], problem=rows[0].problem or "too few values, perhaps because of a quote that is missing")
-    for line in others:
-        yield Row([line], problem=MAY_BE_TEXT.format(first.number))
+    begin = doubtful.lines[0]
+    for line in (line for row in rows for line in row.lines):
+        yield Row([line], problem=doubtful.problem or MISSING if line == begin else MAY_BE_TEXT.format(begin.number))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ import orjson
 from services.transformer.bounds import Bounds
 from services.transformer.content import Content, Encoded, Unreadable
 from services.transformer.formats.csv_header import Header, read_header
-from services.transformer.formats.csv_lines import Lines, Reader, Row
+from services.transformer.formats.csv_lines import PATIENCE, Lines, Reader, Row
 from shared.datasets.contract import Raw
 from shared.quarantine import Problem
 
@@ -20,24 +20,24 @@ def read(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds, before: int
 
     Raises PermanentError where no header names what every record must have.
     """
-    csv.field_size_limit(bounds.record)
+    csv.field_size_limit(PATIENCE * bounds.record)
     source = Lines(stream, bounds.record, before)
     header = read_header(source, raw)
     return Content(_records(Reader(source, header.delimiter, len(header.fields), bounds.record), header))
 
 
-def _records(rows: Iterator[Row] | Reader, header: Header) -> Iterator[Encoded]:
+def _records(rows: Iterable[Row], header: Header) -> Iterator[Encoded]:
+    fields, width = header.fields, len(header.fields)
     for row in rows:
+        if row.problem or len(row.values) != width:
+            yield _rejected(row, row.problem or f"{len(row.values)} values for {width} columns")
+            continue
         try:
-            problem = _problem(row, len(header.fields))
-            record = b"" if problem else orjson.dumps(dict(zip(header.fields, row.values, strict=True)))
-        except (UnicodeEncodeError, orjson.JSONEncodeError):  # bytes that are not UTF-8 were let through as marks
-            problem = "not UTF-8"
-        yield _rejected(row, problem) if problem else record
-
-
-def _problem(row: Row, width: int) -> str:
-    return row.problem or (f"{len(row.values)} values for {width} columns" if len(row.values) != width else "")
+            record = orjson.dumps(dict(zip(fields, row.values, strict=True)))
+        except orjson.JSONEncodeError:  # bytes that are not UTF-8 were let through, marked
+            yield _rejected(row, "not UTF-8")
+        else:
+            yield record
 
 
 def _rejected(row: Row, problem: str) -> Unreadable:

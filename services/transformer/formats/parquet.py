@@ -5,8 +5,10 @@ Only columns of fields that we keep are read. Others are null in every record, s
 
 import io
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -14,7 +16,8 @@ import orjson
 import polars as pl
 
 from services.transformer.content import Content, Encoded, Unreadable
-from services.transformer.formats import parquet_schema
+from services.transformer.formats import parquet_check, parquet_schema
+from services.transformer.formats.parquet_check import SLICE
 from services.transformer.formats.parquet_values import NOTHING, Convert, converter, plain
 from shared.datasets.contract import Raw
 from shared.datasets.raw_model import aliases
@@ -22,8 +25,6 @@ from shared.errors import PermanentError
 from shared.quarantine import Problem
 
 MAGIC = b"PAR1"
-SLICE = 5_000  # rows; with row groups larger than that a group is held in memory as a whole
-DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,34 @@ def read(stream: "io.BufferedReader[Any]", raw: Raw) -> Content:
 
 
 def _content(copy: "IO[bytes]", raw: Raw) -> Content:
+    declared = {alias for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
+    _refuse_damaged(copy.name, declared)
     try:
         nodes = parquet_schema.columns(copy)
-        schema = pl.scan_parquet(copy.name).collect_schema()
-        rows = pl.scan_parquet(copy.name).select(pl.len()).collect().item()
-    except DAMAGE as error:
-        message = f"damaged Parquet: {error}"
+    except ValueError as error:
+        message = f"damaged Parquet: its footer, at the end: {error}"
         raise PermanentError(message) from error
-    layout = _layout(schema, nodes, raw)
-    _try(copy.name, layout)
-    return Content(_records(copy, rows, layout))
+    file = pl.scan_parquet(copy.name)
+    layout = _layout(file.collect_schema(), nodes, raw.KEY, declared)
+    return Content(_records(copy, file.select(pl.len()).collect().item(), layout))
 
 
-def _layout(schema: pl.Schema, nodes: Mapping[str, parquet_schema.Node], raw: Raw) -> _Layout:
-    if missing := [name for name in raw.KEY if name not in schema]:
+def _refuse_damaged(path: str, columns: Iterable[str]) -> None:
+    """Nothing of a damaged file is loaded (ADR 29), and what it does to its reader is not done to this process."""
+    check = [sys.executable, "-P", parquet_check.__file__, path, *columns]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)  # noqa: S603 - names of our own fields
+    problem = f"its reader ended with {done.returncode} at some byte" if done.returncode else done.stdout.strip()
+    if problem:
+        message = f"damaged Parquet: {problem}"
+        raise PermanentError(message)
+
+
+def _layout(
+    schema: pl.Schema, nodes: Mapping[str, parquet_schema.Node], key: Sequence[str], declared: Collection[str]
+) -> _Layout:
+    if missing := [name for name in key if name not in schema]:
         message = f"Parquet that lacks the columns {', '.join(missing)}; it has {', '.join(schema)[:200]}"
         raise PermanentError(message)
-    declared = {alias for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
     kept = {name: kind for name, kind in schema.items() if name in declared}
     for name in kept:
         if nodes.get(name, NOTHING).kind == "interval":
@@ -78,25 +90,11 @@ def _layout(schema: pl.Schema, nodes: Mapping[str, parquet_schema.Node], raw: Ra
     )
 
 
-def _try(path: str, layout: _Layout) -> None:
-    """Read a row of each column, so that one of a type that polars cannot read is named."""
-    for name, kind in layout.types.items():
-        try:
-            pl.scan_parquet(path).select(pl.col(name)).head(1).collect().cast({name: kind})
-        except DAMAGE as error:
-            message = f"Parquet column {name} cannot be read: {error}"
-            raise PermanentError(message) from error
-
-
 def _records(copy: "IO[bytes]", rows: int, layout: _Layout) -> Iterator[Encoded]:
     with copy:
         for start in range(0, rows, SLICE):
-            try:
-                slices = pl.scan_parquet(copy.name).select(list(layout.types)).slice(start, SLICE)
-                frame = slices.collect().cast(dict(layout.types))
-            except DAMAGE as error:
-                message = f"damaged Parquet, in rows {start + 1} to {min(start + SLICE, rows)}: {error}"
-                raise PermanentError(message) from error
+            rows_read = pl.scan_parquet(copy.name).select(list(layout.types)).slice(start, SLICE).collect()
+            frame = rows_read.cast(dict(layout.types))
             for number, row in enumerate(frame.iter_rows(named=True), start=start + 1):
                 yield _record(row, number, layout)
 

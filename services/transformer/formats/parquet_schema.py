@@ -34,7 +34,7 @@ def columns(file: IO[bytes]) -> Mapping[str, Node]:
     try:
         elements = iter(_struct(BytesIO(file.read(length)))[SCHEMA])
         return _node(elements).children
-    except (KeyError, IndexError, StopIteration, RecursionError, TypeError) as error:
+    except (LookupError, StopIteration, RecursionError, TypeError, AttributeError, OverflowError) as error:
         message = f"its footer cannot be read: {error!r}"
         raise ValueError(message) from error
 

@@ -36,7 +36,10 @@ PATHS: dict[str, tuple[str, Ending]] = {
     "a dataset that is a module": ("bronze/contract/uploads/x.json", DeadLetter("no dataset 'contract'")),
     "a dataset that is a path of modules": ("bronze/usajobs_search.raw/uploads/x.json", DeadLetter("no dataset")),
     "a dataset with SQL": ("bronze/x'; drop schema ops; --/uploads/x.json", DeadLetter("no dataset")),
-    "outside of uploads": ("bronze/usajobs_search/elsewhere/x.json", GOOD),
+    "outside of uploads": (
+        "bronze/usajobs_search/elsewhere/x.json",
+        DeadLetter("not the envelope of a page or a replay", BRONZE),
+    ),
 }
 
 CASES = (
