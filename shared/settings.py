@@ -11,7 +11,6 @@ from shared.addresses import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 from shared.topology import Queue
 
-
 # Names of files among uploads that are not meant to be loaded; those that end with / are names of folders. Case does
 # not matter.
 IGNORED_FILES = (

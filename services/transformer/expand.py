@@ -54,8 +54,9 @@ class _Expanded(io.RawIOBase):
 
 
 def verified(stream: "io.BufferedReader[Any]", limit: int) -> "io.BufferedReader[Any]":
-    """As `expanded`, but what is compressed is read to its end once before: raises PermanentError at once for damage
-    anywhere in it, so that nothing of a damaged file is loaded, whatever its format.
+    """As `expanded`, but what is compressed is read to its end once before.
+
+    Raises PermanentError at once for damage anywhere, so that nothing of a damaged file is loaded, whatever its format.
     """
     if not stream.peek(4).startswith(tuple(COMPRESSIONS)):
         return expanded(stream, limit)

@@ -1,7 +1,7 @@
 """JSON's numbers with their own digits, for fields that are no floats: as a float, 0.10 is 0.1 and 1e3 is 1000.0."""
 
 import math
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import msgspec
 
@@ -19,7 +19,8 @@ class Number(float):
     __slots__ = ("_text",)
     _text: str
 
-    def __new__(cls, text: str) -> "Number":
+    def __new__(cls, text: str) -> Self:
+        """The number that is written so."""
         number = super().__new__(cls, text)
         number._text = text
         return number

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from services.transformer import numbers
 from services.transformer.batches import Slice
 from services.transformer.bounds import Bounds
-from services.transformer.content import LOOKED_AT, Encoded, Unreadable
-from services.transformer.stored_key import stored_key
+from services.transformer.content import LOOKED_AT, Unreadable
 from services.transformer.gate import Problems
 from services.transformer.origin import Origin
+from services.transformer.stored_key import stored_key
 from shared import quarantine
 from shared.quarantine import Rejected
 
@@ -21,23 +21,25 @@ def rejected(origin: Origin, part: Slice, problems: Problems, bounds: Bounds) ->
     """One entry for each record with problems, in the order of the object."""
     for index, found in sorted(problems.items()):
         encoded = part.records[index - part.first]
-        is_record = not isinstance(encoded, Unreadable) and found[0].rule not in BEGINNING_ONLY
+        if isinstance(encoded, Unreadable):
+            key, text = None, _as_text(encoded.text)
+        elif found[0].rule in BEGINNING_ONLY:
+            key, text = None, _as_text(encoded[:LOOKED_AT])
+        else:
+            key, text = stored_key(numbers.parsed(encoded), origin.dataset), encoded.decode(errors="surrogatepass")
         yield Rejected(
             dataset=origin.dataset,
             source=origin.bronze,
             transform_version=origin.transform_version,
             run_id=origin.ingest.run_id if origin.ingest else None,
             record_index=index,
-            natural_key=stored_key(numbers.parsed(encoded), origin.dataset) if is_record else None,
+            natural_key=key,
             observed_at=origin.observed_at,
             problems=found,
-            raw=quarantine.raw_text(
-                encoded.decode(errors="surrogatepass") if is_record else _as_text(encoded), bounds.record
-            ),
+            raw=quarantine.raw_text(text, bounds.record),
         )
 
 
-def _as_text(encoded: Encoded) -> str:
-    """What is no record as a JSON text, in full or as it begins."""
-    text = encoded.text if isinstance(encoded, Unreadable) else encoded[:LOOKED_AT]
+def _as_text(text: bytes) -> str:
+    """What is no record, as a JSON text."""
     return json.dumps(text.decode(errors="backslashreplace"))

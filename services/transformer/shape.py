@@ -53,9 +53,9 @@ class TooDeepError(Exception):
 class Observer:
     """Counts the shapes of objects.
 
-    `known` is {path of a field: its documented values}. `exact` is {path of a field in which no float may change a number:
-    whether it is a text}, and of those `texts` and `amounts` say whether floats have been seen. `spellings` are the
-    names of one field, as paths.
+    `known` is {path of a field: its documented values}; `spellings` are the names of one field, as paths. `exact` is
+    {path of a field whose numbers no float may change: whether it is a text}; `texts` and `amounts` say whether floats
+    have been seen in such texts, and in others.
     """
 
     def __init__(
@@ -92,14 +92,17 @@ class Observer:
             for name, place in seen.below:
                 self.see(value[name], levels - 1, place)
         elif kind is list:
-            known = path in self._known
-            for item in value:
-                if known or type(item) in NESTED:
-                    self.see(item, levels - 1, path)
-                elif type(item) is float and path in self._exact:
-                    self._note({self._exact[path]})
+            self._see_items(value, levels - 1, path)
         elif value is not None and path in self._known:
             self._values[path, str(value)] += 1
+
+    def _see_items(self, items: list[Any], levels: int, path: str) -> None:
+        known = path in self._known
+        for item in items:
+            if known or type(item) in NESTED:
+                self.see(item, levels, path)
+            elif type(item) is float and path in self._exact:
+                self._note({self._exact[path]})
 
     def _new(self, form: Form) -> _Seen:
         path, names, types = form

@@ -32,5 +32,5 @@ def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
 def _key_types(dataset: str) -> dict[str, TypeAdapter[Any]]:
     raw = contract.raw(dataset)
     fields = {alias: field for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
-    kinds = {name: Annotated[fields[name].annotation, *fields[name].metadata] for name in raw.KEY}  # type: ignore[valid-type]
+    kinds: dict[str, Any] = {name: Annotated[fields[name].annotation, *fields[name].metadata] for name in raw.KEY}
     return {name: TypeAdapter(kind, config=RawModel.model_config) for name, kind in kinds.items()}

@@ -60,7 +60,7 @@ def test_nothing_of_the_request_s_headers_is_kept() -> None:
 def test_the_transformer_reads_what_the_extractor_writes() -> None:
     body = b'{"SearchResult": {"SearchResultItems": [{"MatchedObjectId": "1"}]}}'
     page = envelope(COMMAND, REQUEST, Answer(200, ANSWER.headers, body), RECEIVED)
-    content = document.read(gzip.decompress(page), contract.raw("usajobs_search"))
+    content = document.read_page(gzip.decompress(page), contract.raw("usajobs_search"))
     assert list(content.records) == [b'{"MatchedObjectId": "1"}']
     assert (content.date, content.ingest["page"]) == ("Wed, 03 Sep 2025 12:00:00 GMT", 3)
 

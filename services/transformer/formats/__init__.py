@@ -1,5 +1,6 @@
-"""What a bronze object holds. Its key says who made it (ADR 29): a page and a replay are ours, and are JSON documents of
-ours; a file that somebody uploaded is what its content says, and nothing in it is taken for ours.
+"""What a bronze object holds. Its key says who made it (ADR 29).
+
+Pages and replays are ours, and are documents of ours. A file that somebody uploaded is what its content says.
 """
 
 import io
@@ -63,18 +64,25 @@ def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> C
 def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds, blank: int) -> Content:
     """Lines if the first of several is a record; else a document, unless most lines are records after all."""
     second = _next_line(text, bounds)
-    if second.strip() and json_lines.is_object(first) and not document.has_list(first, raw):
+    if not second.strip():
+        return _document(first, raw, bounds, whole=True)
+    documents = first.endswith(b"\n") and document.has_list(first, raw)
+    if not documents and json_lines.is_object(first):
         return json_lines.read(prefixed(first + second, text), bounds, blank)
-    begin, ended = _beginning(prefixed(first + second, text), bounds.document) if second else (first, True)
+    begin, ended = _beginning(prefixed(first + second, text), bounds.document)
     try:
-        if ended:
-            return document.read_upload(begin, raw)
-        message = f"a JSON document of more than {bounds.document} bytes; JSON lines may be longer"
-        raise PermanentError(message)
+        return _document(begin, raw, bounds, whole=ended)
     except PermanentError:
-        if json_lines.mostly(begin):
+        if json_lines.mostly(begin) and not documents:
             return json_lines.read(prefixed(begin, text), bounds, blank)
         raise
+
+
+def _document(content: bytes, raw: Raw, bounds: Bounds, *, whole: bool) -> Content:
+    if not whole:
+        message = f"a JSON document of more than {bounds.document} bytes; JSON lines may be longer"
+        raise PermanentError(message)
+    return document.read_upload(content, raw)
 
 
 def _next_line(text: "io.BufferedReader[Any]", bounds: Bounds) -> bytes:
@@ -111,8 +119,9 @@ def _whole(stream: "io.BufferedReader[Any]", limit: int) -> bytes:
 
 
 def _beginning(stream: "io.BufferedReader[Any]", limit: int) -> tuple[bytes, bool]:
-    """All of it, and True; or more than `limit` bytes of it. Grown as it is read: room for all that may come is memory
-    that the system has to clear, page after page.
+    """All of it, and True; or more than `limit` bytes of it, and False.
+
+    Grown as it is read: room for all that may come is memory that the system has to clear, page after page.
     """
     content = io.BytesIO()
     while content.tell() <= limit and (chunk := stream.read(LOOK)):

@@ -67,8 +67,9 @@ class Row(NamedTuple):
 
 
 class _Doubts:
-    """How many values the row must have, in which a field would end that may be open: after rows that are broken, from
-    the value on that ends; after rows that are only too short, in all.
+    """How many values a row must have, if a field that may be open ends in it.
+
+    `open` counts from the value that ends, after rows that are broken; `short` all, after rows that are only too short.
     """
 
     def __init__(self) -> None:
@@ -151,15 +152,14 @@ class Reader:
         return Row(taken, values) if size <= self._limit else Row(taken, problem=f"more than {self._limit} bytes")
 
     def _inside(self, taken: Sequence[Line]) -> int:
-        """How many of the lines may be text of the field that the first one opens: not the one that breaks it, and none
-        beyond the limit.
-        """
+        """How many of the lines may be text of the field that the first opens: not the one that breaks it."""
         sizes = accumulate(len(line.raw) for line in taken)
         return max(1, min(len(taken) - 1, sum(size <= self._limit for size in sizes)))
 
     def _texts(self, first: Line, taken: list[Line]) -> Iterator[str]:
-        """The texts of as many lines as are asked for. Raises csv.Error far beyond the limit of a record: where one that is
-        too long ends, is worth knowing.
+        """The texts of as many lines as are asked for. Raises csv.Error far beyond the limit of a record.
+
+        Where a record ends that is a little too long is worth knowing.
         """
         size = 0
         for line in chain((first,), self._source):

@@ -46,34 +46,29 @@ def read_replay(content: bytes) -> Content:
 
 
 def read_upload(content: bytes, raw: Raw) -> Content:
-    """The records of a document that anybody may have made: its list, or its only record. Raises PermanentError."""
+    """The records of a document that anybody may have made. Raises PermanentError.
+
+    Its list; or it is a record itself; or it is a page of ours that somebody puts back, whose list is further down.
+    """
+    document = _parsed(content, _upload_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
     try:
-        return _listed(content, raw)
+        records, announced = _list(document, raw)
     except PermanentError:
         if _is_record(content, raw):
             return Content(iter((content.strip(),)))
-        raise
+        response = _field(document, "response")
+        records, announced = _list(_field(response, "payload"), raw)
+        return Content(map(bytes, records), date=_date(response), announced=announced)
+    return Content(map(bytes, records), announced=announced)
 
 
 def has_list(content: bytes, raw: Raw) -> bool:
     """Whether this is a document with a list of records, rather than a record."""
     try:
-        _listed(content, raw)
+        read_upload(content, raw)
     except PermanentError:
         return False
-    return True
-
-
-def _listed(content: bytes, raw: Raw) -> Content:
-    """A page of ours that somebody puts back by hand has its list further down: taken where there is no other."""
-    document = _parsed(content, _upload_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
-    response = _field(document, "response")
-    payload = _field(response, "payload")
-    if not isinstance(document, list) and _dig(document, raw.RECORDS) is UNSET and payload is not UNSET:
-        records, announced = _list(payload, raw)
-        return Content(map(bytes, records), date=_date(response), announced=announced)
-    records, announced = _list(document, raw)
-    return Content(map(bytes, records), announced=announced)
+    return not _is_record(content, raw)
 
 
 def _is_record(content: bytes, raw: Raw) -> bool:

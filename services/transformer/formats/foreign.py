@@ -23,7 +23,7 @@ FORMATS: dict[str, re.Pattern[bytes]] = {
         "a Snappy file": rb"\xff\x06\x00\x00sNaPpY",
         "a rar file": rb"Rar!\x1a\x07",
         "a zlib stream": rb"x[\x01\x9c\xda]",
-        "an encrypted Parquet file": rb"PARE",
+        "an encrypted Parquet file": rb"PARE[^A-Za-z]",
         "an Avro file": rb"Obj\x01",
         "an ORC file": rb"ORC[^ -~]",
         "an Arrow or Feather file": rb"ARROW1|FEA1",

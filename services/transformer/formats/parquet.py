@@ -31,9 +31,9 @@ MAGIC = b"PAR1"
 class _Layout:
     """The columns to read with the types to read them as, how to make JSON of them, and those not to read."""
 
-    types: Mapping[str, pl.DataType]
+    types: pl.Schema
     converters: Mapping[str, Convert]
-    unread: Mapping[str, None]
+    unread: dict[str, Any]
 
 
 def read(stream: "io.BufferedReader[Any]", raw: Raw) -> Content:
@@ -84,7 +84,7 @@ def _layout(
             raise PermanentError(message)
     converters = {name: converter(kind, nodes.get(name, NOTHING)) for name, kind in kept.items()}
     return _Layout(
-        types={name: plain(kind) for name, kind in kept.items()},
+        types=pl.Schema({name: plain(kind) for name, kind in kept.items()}),
         converters={name: convert for name, convert in converters.items() if convert},
         unread=dict.fromkeys(name for name in schema if name not in kept),
     )
@@ -94,7 +94,7 @@ def _records(copy: "IO[bytes]", rows: int, layout: _Layout) -> Iterator[Encoded]
     with copy:
         for start in range(0, rows, SLICE):
             rows_read = pl.scan_parquet(copy.name).select(list(layout.types)).slice(start, SLICE).collect()
-            frame = rows_read.cast(dict(layout.types))
+            frame = rows_read.cast(layout.types)
             for number, row in enumerate(frame.iter_rows(named=True), start=start + 1):
                 yield _record(row, number, layout)
 

@@ -3,7 +3,7 @@
 https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift, in Thrift's compact protocol
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO, Any
@@ -11,7 +11,7 @@ from typing import IO, Any
 TRAILER = 8  # bytes: the length of the footer, and PAR1
 SCHEMA, NAME, CHILDREN, CONVERTED, LOGICAL = 2, 4, 5, 6, 10  # numbers of fields: FileMetaData's, SchemaElement's
 LOGICAL_UUID, CONVERTED_INTERVAL = 14, 21
-STOP, TRUE, FALSE, BYTE, INTEGERS, DOUBLE, BINARY, LISTS, MAP, STRUCT = 0, 1, 2, 3, (4, 5, 6), 7, 8, (9, 10), 11, 12
+STOP, TRUE, FALSE = 0, 1, 2  # types of the compact protocol; the others are in READERS
 
 
 @dataclass(frozen=True)
@@ -63,22 +63,7 @@ def _struct(data: BytesIO) -> dict[int, Any]:
 
 
 def _value(data: BytesIO, kind: int) -> Any:
-    if kind in (TRUE, FALSE):
-        return kind == TRUE
-    if kind == BYTE:
-        return data.read(1)[0]
-    if kind in INTEGERS:
-        return _integer(data)
-    if kind == DOUBLE:
-        return data.read(8)
-    if kind == BINARY:
-        return data.read(_varint(data))
-    if kind in LISTS:
-        return _list(data)
-    if kind == STRUCT:
-        return _struct(data)
-    message = f"a field of type {kind}"
-    raise TypeError(message)
+    return READERS[kind](data)
 
 
 def _list(data: BytesIO) -> list[Any]:
@@ -101,3 +86,18 @@ def _varint(data: BytesIO) -> int:
         if byte < 128:  # noqa: PLR2004 - the last one
             return value
         shift += 7
+
+
+READERS: Mapping[int, Callable[[BytesIO], Any]] = {
+    TRUE: lambda _: True,
+    FALSE: lambda _: False,
+    3: lambda data: data.read(1)[0],
+    4: _integer,
+    5: _integer,
+    6: _integer,
+    7: lambda data: data.read(8),  # a double
+    8: lambda data: data.read(_varint(data)),  # a text
+    9: _list,
+    10: _list,  # a set
+    12: _struct,
+}

@@ -15,7 +15,7 @@ MARKS = {  # the longer marks first: that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 # {which of the first four bytes are zero: encoding}, of text without a mark that begins with two characters of ASCII
-ZEROS = {
+ZEROS: dict[tuple[bool, ...], str] = {
     (False, True, True, True): "utf-32-le",
     (True, True, True, False): "utf-32-be",
     (False, True, False, True): "utf-16-le",
@@ -58,4 +58,4 @@ def _encoding(head: bytes) -> str | None:
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding
-    return ZEROS.get(tuple(byte == 0 for byte in head))  # type: ignore[call-overload, no-any-return]
+    return ZEROS.get(tuple(byte == 0 for byte in head))
