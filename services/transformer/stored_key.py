@@ -5,6 +5,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from services.transformer.fingerprint import LONGEST_KEY
 from shared.datasets import contract
@@ -32,5 +33,8 @@ def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
 def _key_types(dataset: str) -> dict[str, TypeAdapter[Any]]:
     raw = contract.raw(dataset)
     fields = {alias: field for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
-    kinds: dict[str, Any] = {name: Annotated[fields[name].annotation, *fields[name].metadata] for name in raw.KEY}
-    return {name: TypeAdapter(kind, config=RawModel.model_config) for name, kind in kinds.items()}
+    return {name: TypeAdapter(_kind(fields[name]), config=RawModel.model_config) for name in raw.KEY}
+
+
+def _kind(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation

@@ -210,7 +210,10 @@ def test_any_json_is_read_or_refused(value: object) -> None:
 
 @pytest.mark.parametrize(
     "flaw",
-    [b'{"id": "a\tb"}', b'{"id": "a\nb"}', b'{"id": "\\q"}', b'{"id": "\\u12"}', b'{"id": tru}', b"{'id': 1}", b'{"id" 2}'],
+    [
+        b'{"id": "a\tb"}', b'{"id": "a\nb"}', b'{"id": "\\q"}', b'{"id": "\\u12"}', b'{"id": tru}', b"{'id': 1}",
+        b'{"id" 2}',
+    ],
     ids=["a raw tab", "a raw line end", "a bad escape", "half an escape", "half a word", "single quotes", "no colon"],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["upload", "page", "replay"])

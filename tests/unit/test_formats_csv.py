@@ -1,4 +1,4 @@
-"""CSV as it really comes: headers of every kind, and quotes that are out of place. No line is lost, no row is invented."""
+"""CSV as it really comes: headers of every kind, and quotes that are out of place."""
 
 import json
 import re
@@ -53,9 +53,9 @@ ONE, TWO = ("1", "one"), ("2", "two")
         "id,name,\n1,one,\n2,two,\n",
     ],
     ids=[
-        "semicolons", "tabs", "bars", "a line for Excel", "the same in quotes", "capitals", "blanks", "invisible characters",
-        "two byte order marks", "titles above", "empty lines above", "quotes", "another order", "a column without a name first",
-        "a column without a name last",
+        "semicolons", "tabs", "bars", "a line for Excel", "the same in quotes", "capitals", "blanks",
+        "invisible characters", "two byte order marks", "titles above", "empty lines above", "quotes", "another order",
+        "a column without a name first", "a column without a name last",
     ],
 )  # fmt: skip
 def test_a_header_is_recognised_by_the_columns_of_the_key(body: str) -> None:
@@ -145,8 +145,8 @@ def test_lines_are_counted_from_the_beginning_of_the_file() -> None:
             ["line 2", ("3", "three"), "line 4", ("5", "five")],
             id="in mid-value twice",
         ),
-        pytest.param(['2,5" screen', "3,three"], [("2", '5" screen'), ("3", "three")], id="not at the beginning of a value"),
-        pytest.param(["2", "3,three,3", "4,four"], ["line 2", "line 3", ("4", "four")], id="too few values, and too many"),
+        pytest.param(['2,5" screen', "3,three"], [("2", '5" screen'), ("3", "three")], id="inside of a value"),
+        pytest.param(["2", "3,three,3", "4,four"], ["line 2", "line 3", ("4", "four")], id="too few, and too many"),
         pytest.param(['2,"a', 'b"', "3,three"], [("2", "a\nb"), ("3", "three")], id="a value of two lines"),
         pytest.param(["2,a\rb", "3,three"], ["line 2", ("3", "three")], id="a carriage return inside"),
     ],

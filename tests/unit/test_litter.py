@@ -46,7 +46,7 @@ def test_everything_else_is_not(path: str) -> None:
 
 
 def test_the_patterns_are_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in WORKER.items():
+    for name, value in {**WORKER, "SMELT_REDIS_URL": "redis://cache.test"}.items():
         monkeypatch.setenv(name, value)
     assert load_settings().ignored_files == IGNORED_FILES
     monkeypatch.setenv("SMELT_IGNORED_FILES", "*.bak, old/")

@@ -38,6 +38,10 @@ def _always(content: bytes) -> Callable[[int], bytes]:
     return lambda _: content
 
 
+def _none(more: bytes) -> bytes:
+    return b'{"SearchResult": {"SearchResultCount": 0, %s}}' % more
+
+
 def _zeros(open_stream: Callable[..., Any], mib: int) -> bytes:
     buffer = io.BytesIO()
     with open_stream(buffer, "wb") as stream:
@@ -150,4 +154,60 @@ STRANGE_BUT_GOOD = (
     Case("a file whose name ends like a folder's", good, GOOD, key=f"{UPLOADS}poison/page.json/"),
 )
 
-CASES = (*NOT_JSON_AT_ALL, *PACKED, *WRONG_SHAPE, *STRANGE_BUT_GOOD)
+OF_OTHER_TOOLS = tuple(
+    Case(f"left by a tool, {name}", good, Ignored(), key=f"{UPLOADS}poison/{name}")
+    for name in (
+        "_temporary/0/task/part-0.json",
+        "out/_SUCCESS",
+        ".part-0.json.crc",
+        "out_$folder$",
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+        "~$codes.json",
+        "codes.json.part",
+        "codes.json.tmp",
+        "._codes.json",
+    )
+)
+
+BESIDE_THE_LIST = tuple(
+    Case(
+        f"a document with {name} beside its list",
+        lambda first, name=name, value=value: written({name: value} | response(posting(first + POISON))),  # type: ignore[misc]
+        GOOD,
+    )
+    for name, value in (
+        ("response", {"payload": None}),
+        ("records", []),
+        ("replay", {"indexes": [1]}),
+        ("ingest", {"run_id": "x"}),
+    )
+)
+
+NOT_QUITE_JSON = (
+    Case("one JSON line", lambda first: written(posting(first + POISON)) + b"\n", GOOD),
+    Case(
+        "a first JSON line cut short",
+        lambda first: (
+            written(posting(first))[:-30] + b"\n" + b"\n".join(written(posting(first + n)) for n in NEIGHBOURS)
+        ),
+        Quarantined({0: "json"}),
+        neighbours=NEIGHBOURS,
+    ),
+    *(
+        Case(
+            f"a document with {what} in one record",
+            lambda first, bad=bad: written(  # type: ignore[misc]
+                response(posting(first + 1), posting(first + POISON, "<bad>"), posting(first + 2))
+            ).replace(b"<bad>", bad),
+            Quarantined({1: "json"}),
+            neighbours=NEIGHBOURS,
+        )
+        for what, bad in (("a raw tab", b"a\tb"), ("a raw line end", b"a\nb"), ("a bad escape", b"a\\qb"))
+    ),
+    Case("items that are null where there are none", _always(_none(b'"SearchResultItems": null')), Lands()),
+    Case("items that are absent where there are none", _always(_none(b'"SearchResultCountAll": 0')), Lands()),
+)
+
+CASES = (*OF_OTHER_TOOLS, *BESIDE_THE_LIST, *NOT_QUITE_JSON, *NOT_JSON_AT_ALL, *PACKED, *WRONG_SHAPE, *STRANGE_BUT_GOOD)

@@ -132,6 +132,28 @@ TABLES = (
     _csv("a CSV row that is too long in quotes", _table(b'5,"' + HALF + b"\r\n" + HALF + b'",N\r\n'), ["csv"]),
     _csv("CSV rows without their keys", _table(",a,N\r\n", "x,a,N\r\n", "0,a,N\r\n"), ["int_", "int_", "greater"]),
     _csv("CSV rows with NUL", _table("5,a\x00b,N\r\n"), ["csv|string_with_nul"]),
+    _csv("CSV with tabs", lambda first: _table()(first).replace(b",", b"\t"), []),
+    _csv("CSV in UTF-16", lambda first: _table()(first).decode().encode("utf-16"), []),
+    _csv("CSV with a line for Excel and titles", lambda first: b"sep=,\r\nAll of May,,\r\n" + _table()(first), []),
+    _csv(
+        "CSV with a record inside of a field whose quotes are not doubled",
+        _table('5,"he said "hi" and\r\n', _flat(6, "phantom"), 'end",N\r\n'),
+        ["csv"] * 3,
+    ),
+    Case(
+        "CSV with a quote that nothing closes",
+        lambda first: _table()(first) + b'5,"open,N\r\n' + _flat(6, "phantom").encode(),
+        Quarantined({2: "csv", 3: "csv"}),
+        neighbours=NEIGHBOURS,
+        key=f"{FLAT_UPLOADS}poison/CSV with a quote that nothing closes",
+    ),
+    _csv("CSV that is not UTF-8 inside of a field", _table(b'5,"a\r\n\xff\r\n', _flat(6), 'end",N\r\n'), ["csv"]),
+    refused(
+        "CSV with a column twice",
+        "more than one column positionTitle: 'usajobsControlNumber,positionTitle,positionTitle'",
+        _table(header="usajobsControlNumber,positionTitle,positionTitle\r\n"),
+        key=f"{FLAT_UPLOADS}poison/CSV with a column twice",
+    ),
     refused(
         "CSV without the key",
         "lacks the columns usajobsControlNumber",
