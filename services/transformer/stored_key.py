@@ -13,7 +13,7 @@ from shared.datasets.raw_model import RawModel, aliases
 
 
 def stored_key(record: object, dataset: str) -> str | None:
-    """The parts separated by tabs; None where they are not all there, or of another type than the dataset's."""
+    """The parts separated by tabs; None where they are not all there. One of a wrong type is as it was sent."""
     texts = list(_texts(record, dataset)) if isinstance(record, dict) else []
     if not texts or not all(text and text.isprintable() for text in texts):
         return None
@@ -22,10 +22,11 @@ def stored_key(record: object, dataset: str) -> str | None:
 
 def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
     for name, kind in _key_types(dataset).items():
+        value = record.get(name)
         try:
-            value = kind.validate_python(record.get(name))
-        except ValidationError:
-            value = None
+            value = kind.validate_python(value)
+        except ValidationError:  # then no row ever has it, but whoever looks for the record knows it by it
+            value = value if isinstance(value, (str, int)) else None
         yield "" if value is None else str(value).strip()
 
 

@@ -277,8 +277,8 @@ def test_white_space_round_any_value_does_not_count(fields: dict[str, str], blan
     [
         (SEARCH, {"MatchedObjectId": " 007 "}, "7"),
         (SEARCH, {"MatchedObjectId": 7}, "7"),
-        (SEARCH, {"MatchedObjectId": "seven"}, None),
-        (SEARCH, {"MatchedObjectId": 2**64}, None),
+        (SEARCH, {"MatchedObjectId": "seven"}, "seven"),
+        (SEARCH, {"MatchedObjectId": 2**64}, str(2**64)),
         ("usajobs_codes", {"id": " BhBad "}, "bhbad"),
         (REFERENCE, {"list": " a ", "code": "007"}, "a\t007"),
         (REFERENCE, {"list": "a", "code": 7}, "a\t7"),
