@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from services.ops import dead_letters, versions
 from services.ops.connections import Connections
 from services.ops.versions import Stored
-from shared import objects
+from shared import litter, objects
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN, whole_objects
 from shared.datasets import contract
 from shared.errors import PermanentError
@@ -39,7 +39,7 @@ class Missing:
 def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
 
-    Left out is what a dead letter stands for: it is not lost, it waits for an operator. With `since` also what is
+    Left out is what a dead letter stands for: it is not lost, it waits for an operator; and what is not to be loaded. With `since` also what is
     older: objects stored and runs planned before; the bucket is listed whole all the same.
     """
     s3, bucket = connections.s3, connections.settings.bucket
@@ -58,7 +58,9 @@ def audit(connections: Connections, since: timedelta | None = None) -> Missing:
         objects=tuple(
             stored
             for stored in missing
-            if (stored.key, stored.version) not in dead_objects and _silver_stem(stored) not in dead_stems
+            if not litter.is_ignored(stored.key, connections.settings.ignored_files)
+            and (stored.key, stored.version) not in dead_objects
+            and _silver_stem(stored) not in dead_stems
         ),
         pages=tuple(page for page in pages if page.model_dump_json() not in dead),
     )

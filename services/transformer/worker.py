@@ -15,7 +15,6 @@ from services.transformer import batch_rules, formats
 from services.transformer.batches import Slice, sliced
 from services.transformer.bounds import Bounds
 from services.transformer.gate import Problems
-from services.transformer.litter import litter
 from services.transformer.origin import Origin, origin_of
 from services.transformer.rejects import rejected
 from services.transformer.transform import LookUp, nothing_known, transform
@@ -27,6 +26,7 @@ from shared.engine.message import Message, pass_on
 from shared.events import IN_FULL, created_objects
 from shared.failpoint import failpoint
 from shared.known_hashes import KnownHashes
+from shared.litter import litter
 from shared.objects import ObjectId, Stream, SupersededError
 from shared.settings import IGNORED_FILES, Settings
 

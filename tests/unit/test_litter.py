@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.transformer.litter import litter
+from shared.litter import litter
 from shared.settings import IGNORED_FILES, Settings, load_settings
 from tests.unit.environment import WORKER
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from shared import objects
+
 
 def litter(key: str, patterns: Sequence[str]) -> str | None:
     """The pattern that a key's name, or for one with a slash at its end the name of a folder above it, matches."""
@@ -12,3 +14,8 @@ def litter(key: str, patterns: Sequence[str]) -> str | None:
         if any(fnmatchcase(one, pattern.rstrip("/").lower()) for one in names):
             return pattern
     return None
+
+
+def is_ignored(key: str, patterns: Sequence[str]) -> bool:
+    """Whether an object is an upload that is not to be loaded."""
+    return objects.is_upload(key) and litter(key, patterns) is not None
