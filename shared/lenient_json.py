@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -22,10 +23,10 @@ def loads(content: bytes) -> Any:
         return flawed(content)
 
 
-def flawed(content: bytes) -> Any:
+def flawed(content: bytes | str, parse_float: Callable[[str], object] = float) -> Any:
     """Parse what is not strictly JSON. Raises as `loads`."""
     try:
-        return json.loads(content, parse_int=_whole)
+        return json.loads(content, parse_int=_whole, parse_float=parse_float)
     except RecursionError as error:
         message = "nested too deep"
         raise ValueError(message) from error

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,6 +16,7 @@ from shared.fields import Count, RunId, Word
 from shared.objects import ObjectId
 from shared.versioned import refuse_newer
 
+NOT_ASCII = re.compile("[^\x00-\x7f]")
 LARGEST = 1 << 30  # bytes of a quarantine object, expanded
 
 
@@ -76,10 +78,7 @@ def _entry(line: bytes) -> Rejected:
         raise
 
 
-def raw_text(record: object, limit: int) -> str:
-    """A record as JSON text in ASCII: lone surrogates and U+0000 survive as escapes. Of a larger one, where to look."""
-    try:
-        text = json.dumps(record, separators=(",", ":"))
-    except RecursionError:
-        return json.dumps("nested too deep to be kept here: see the source object")
+def raw_text(text: str, limit: int) -> str:
+    """A record's own JSON text, in ASCII: its numbers keep their digits. Of a larger one, where to look."""
+    text = NOT_ASCII.sub(lambda character: json.dumps(character[0])[1:-1], text)
     return text if len(text) <= limit else json.dumps(f"{len(text)} bytes, too large to be kept: see the source object")

@@ -1,15 +1,33 @@
 """Settings that every service reads from its environment (prefix `SMELT_`); AWS settings are boto3's own (`AWS_…`)."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared import secret_files
 from shared.addresses import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 from shared.topology import Queue
+
+# Names of files among uploads that are not meant to be loaded; those that end with / are names of folders. Case does
+# not matter.
+IGNORED_FILES = (
+    # Spark and Hadoop: what is not committed yet, or is about the files rather than in them
+    *("_temporary/", "_delta_log/", "_spark_metadata/", ".hive-staging*/", ".spark-staging*/", "*._COPYING_"),
+    *("_SUCCESS", "_committed_*", "_started_*", "_metadata", "_common_metadata", "*.crc", "*_$folder$"),
+    # Desktops
+    *(".DS_Store", "._*", "__MACOSX/", ".Trashes/", ".fseventsd/", ".Spotlight-V100/"),
+    *("Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN/", "~$*", ".~lock.*#", ".nfs*"),
+    # Transfers and editors that are not done
+    *("*.part", "*.partial", "*.filepart", "*.crdownload", "*.download", "*.tmp", "*.temp", "*.swp"),
+)
+Patterns = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(lambda value: [part.strip() for part in value.split(",")] if isinstance(value, str) else value),
+]
 
 
 class Settings(BaseSettings):
@@ -40,9 +58,10 @@ class Settings(BaseSettings):
     # rows are not), of a record; levels of nesting in a record.
     largest_object: int = Field(default=5_120, ge=1)  # the most that S3 takes in one request
     largest_expanded: int = Field(default=8_192, ge=1)  # about three minutes of a worker
-    largest_document: int = Field(default=128, ge=1)  # the largest real page seen has 70
+    largest_document: int = Field(default=128, ge=1)  # the largest real page seen has 70; no larger one is stored
     largest_record: int = Field(default=16, ge=1)  # the largest real posting seen has 0.24
     deepest_nesting: int = Field(default=64, ge=1, le=200)  # a posting has seven; orjson writes up to 254
+    ignored_files: Patterns = IGNORED_FILES  # in the environment: separated by commas
     # Keep each record's raw JSON in Postgres too (`silver.raw`). Bronze has it in any case, and loading takes longer.
     keep_raw: bool = False
     liveness_file: Path | None = None

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from shared.datasets.contract import BatchLimits
-from shared.datasets.raw_model import aliases
+from shared.datasets.raw_model import fields
 from shared.silver import Shape, Warned
 
 COMMON = 0.5  # share of records in which a field must have been, to be missed when it is in none
@@ -26,14 +25,10 @@ class Drift:
     records: int
 
 
-def declared(model: type[BaseModel], path: str = "") -> Iterator[str]:
+def declared(model: type[BaseModel]) -> Iterator[str]:
     """Paths of all fields of a raw model, by all the names that they may have."""
-    for name, field in model.model_fields.items():
-        for alias in aliases(name, field):
-            place = f"{path}.{alias}" if path else alias
-            yield place
-            for inner, is_list in _models(field.annotation):
-                yield from declared(inner, f"{place}[]" if is_list else place)
+    for places, _ in fields(model):
+        yield from places
 
 
 def shares(shape: Shape) -> Shares:
@@ -103,12 +98,3 @@ def _objects_at(shape: Shape, path: str) -> int:
 
 def _parent(path: str) -> str:
     return path.rpartition(".")[0]
-
-
-def _models(annotation: Any, *, in_list: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation, in_list
-    else:
-        is_list = in_list or getattr(annotation, "__origin__", None) is list
-        for inner in get_args(annotation):
-            yield from _models(inner, in_list=is_list)

@@ -17,7 +17,7 @@ from services.ops.dead_letter_index import DeadLetterIndex
 from services.ops.hold import HIDDEN
 from services.ops.stored_pages import MissingPage
 from services.ops.versions import Stored
-from shared import objects
+from shared import litter, objects
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN, whole_objects
 from shared.events import PageCommand, created_event
 from shared.objects import ObjectId
@@ -69,8 +69,8 @@ def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
 
     What a dead letter stands for is not lost, it waits for an operator: of incomplete runs it is named with its reason,
-    all else is left out. With `since` also what is older: objects stored and runs planned before; the bucket is listed
-    whole all the same.
+    all else is left out, and so are files that are not to be loaded. With `since` also what is older: objects stored
+    and runs planned before; the bucket is listed whole all the same.
     """
     s3, bucket = connections.s3, connections.settings.bucket
     begin = EVER if since is None else datetime.now(UTC) - since
@@ -86,7 +86,12 @@ def audit(connections: Connections, since: timedelta | None = None) -> Missing:
         ]
     unreadable = {page.stored for _, pages in found for page in pages if page.stored and page.unreadable}
     identities = {(stored.key, stored.version) for stored in unreadable}
-    objects_missing = tuple(one for one in missing if not dead.has(one) and (one.key, one.version) not in identities)
+    ignored = connections.settings.ignored_files
+    objects_missing = tuple(
+        one
+        for one in missing
+        if not dead.has(one) and (one.key, one.version) not in identities and not litter.is_ignored(one.key, ignored)
+    )
     never_fetched = tuple(command for run, pages in found for command in _never_fetched(run, pages, dead))
     stuck = tuple(page for run, pages in found for page in _stuck(run, pages, dead))
     if survey.unseen:

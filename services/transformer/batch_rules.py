@@ -14,7 +14,11 @@ def refuse_failed(problems: Problems, records: int, limits: BatchLimits) -> None
         return
     rules = Counter(found[0].rule for found in problems.values())
     (rule, times), *_ = rules.most_common(1)
-    message = f"{len(problems)} of {records} records failed, most often {rule} ({times}): the batch is refused"
+    index, (first, *_) = next((index, found) for index, found in sorted(problems.items()) if found[0].rule == rule)
+    message = (
+        f"{len(problems)} of {records} records failed, most often {rule} ({times}): the batch is refused; the first of"
+        f" them is record {index}: {first.message}"
+    )
     raise PermanentError(message)
 
 

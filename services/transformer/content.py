@@ -11,7 +11,7 @@ LOOKED_AT = 1_000  # bytes of what is no record
 
 @dataclass(frozen=True)
 class Unreadable:
-    """In place of a record that cannot even be parsed: why, and how it begins."""
+    """In place of a record that cannot even be parsed: why, and its text, or how that begins."""
 
     problem: Problem
     text: bytes

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 CHUNK = 1 << 18  # bytes read at a time
+IN_MEMORY = 1 << 24  # bytes of a compressed file
 # Told by their first bytes, never by the object's name.
 COMPRESSIONS: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream),  # type: ignore[no-untyped-call]
+    b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream, mode="rb"),  # type: ignore[no-untyped-call]
     b"\x28\xb5\x2f\xfd": zstd.ZstdFile,
 }
 
@@ -40,7 +43,7 @@ class _Expanded(io.RawIOBase):
         try:
             chunk = self._stream.read(len(view))
         except (gzip.BadGzipFile, EOFError, isal_zlib.error, zstd.ZstdError) as error:  # type: ignore[misc]  # its stub has no type
-            message = f"damaged compression: {error}"
+            message = f"damaged compression: {error} (after at least {self._read} bytes)"
             raise PermanentError(message) from error
         self._read += len(chunk)
         if self._read > self._limit:
@@ -48,6 +51,29 @@ class _Expanded(io.RawIOBase):
             raise PermanentError(message)
         view[: len(chunk)] = chunk
         return len(chunk)
+
+
+def verified(stream: "io.BufferedReader[Any]", limit: int) -> "io.BufferedReader[Any]":
+    """As `expanded`, but what is compressed is read to its end once before.
+
+    Raises PermanentError at once for damage anywhere, so that nothing of a damaged file is loaded, whatever its format.
+    """
+    if not stream.peek(4).startswith(tuple(COMPRESSIONS)):
+        return expanded(stream, limit)
+    copy = io.BufferedReader(_spooled(stream))
+    content = expanded(copy, limit)
+    while content.read(CHUNK):
+        pass
+    copy.seek(0)
+    return expanded(copy, limit)
+
+
+def _spooled(stream: "io.BufferedReader[Any]") -> Any:
+    """A copy that can be read again: in memory, or if it is large on disk, and gone when it is closed."""
+    copy = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, prefix="smelt-")  # noqa: SIM115 - its reader closes it
+    shutil.copyfileobj(stream, copy, CHUNK)
+    copy.seek(0)
+    return copy
 
 
 def expanded(stream: "io.BufferedReader[Any]", limit: int) -> "io.BufferedReader[Any]":

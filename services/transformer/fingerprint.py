@@ -36,7 +36,7 @@ def fingerprint(text: bytes, raw: Raw, version: int) -> tuple[str, bytes]:
 
 
 def natural_key(record: object, fields: Sequence[str]) -> str | None:
-    """A raw record's natural key as the loader writes it, as far as it can be told of a record that was rejected."""
+    """A raw record's natural key, which is the stored one wherever that is spelled as the source spells it."""
     values = [record.get(name) for name in fields] if isinstance(record, dict) else []
     texts = [str(value).strip() for value in values if isinstance(value, (str, int))]
     if not texts or len(texts) < len(fields) or not all(text and text.isprintable() for text in texts):

@@ -1,16 +1,17 @@
 """The quarantine entries of a batch."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 
+from services.transformer import numbers
 from services.transformer.batches import Slice
 from services.transformer.bounds import Bounds
-from services.transformer.content import LOOKED_AT, Encoded, Unreadable
-from services.transformer.fingerprint import natural_key
+from services.transformer.content import LOOKED_AT, Unreadable
 from services.transformer.gate import Problems
 from services.transformer.origin import Origin
-from shared import lenient_json, quarantine
-from shared.datasets import contract
-from shared.quarantine import Problem, Rejected
+from services.transformer.stored_key import stored_key
+from shared import quarantine
+from shared.quarantine import Rejected
 
 # Rules of what cannot be parsed, or not be written again.
 BEGINNING_ONLY = frozenset(("record_size", "json", "nesting"))
@@ -18,25 +19,27 @@ BEGINNING_ONLY = frozenset(("record_size", "json", "nesting"))
 
 def rejected(origin: Origin, part: Slice, problems: Problems, bounds: Bounds) -> Iterator[Rejected]:
     """One entry for each record with problems, in the order of the object."""
-    fields = contract.raw(origin.dataset).KEY
     for index, found in sorted(problems.items()):
-        record = _looked_at(part.records[index - part.first], found)
+        encoded = part.records[index - part.first]
+        if isinstance(encoded, Unreadable):
+            key, text = None, _as_text(encoded.text)
+        elif found[0].rule in BEGINNING_ONLY:
+            key, text = None, _as_text(encoded[:LOOKED_AT])
+        else:
+            key, text = stored_key(numbers.parsed(encoded), origin.dataset), encoded.decode(errors="surrogatepass")
         yield Rejected(
             dataset=origin.dataset,
             source=origin.bronze,
             transform_version=origin.transform_version,
             run_id=origin.ingest.run_id if origin.ingest else None,
             record_index=index,
-            natural_key=natural_key(record, fields),
+            natural_key=key,
             observed_at=origin.observed_at,
             problems=found,
-            raw=quarantine.raw_text(record, bounds.record),
+            raw=quarantine.raw_text(text, bounds.record),
         )
 
 
-def _looked_at(encoded: Encoded, problems: Sequence[Problem]) -> object:
-    """The record, or how it begins if that is all that can be kept."""
-    text = encoded.text if isinstance(encoded, Unreadable) else encoded
-    if isinstance(encoded, Unreadable) or problems[0].rule in BEGINNING_ONLY:
-        return text[:LOOKED_AT].decode(errors="backslashreplace")
-    return lenient_json.loads(text)
+def _as_text(text: bytes) -> str:
+    """What is no record, as a JSON text."""
+    return json.dumps(text.decode(errors="backslashreplace"))

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, cast
 
 import orjson
 import polars as pl
 from pydantic import ValidationError
 
-from services.transformer import gate
+from services.transformer import gate, numbers
 from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable, unreadable
 from services.transformer.fingerprint import fingerprint
@@ -16,7 +17,7 @@ from services.transformer.gate import Problems
 from services.transformer.shape import Observer, TooDeepError
 from services.transformer.unstorable import NUL, Unstorable, marked
 from shared import lenient_json, silver
-from shared.datasets import contract
+from shared.datasets import contract, raw_model
 from shared.datasets.contract import Row
 from shared.failpoint import failpoint
 from shared.quarantine import Problem
@@ -64,7 +65,7 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
     a bare sighting: a row of nothing but its key and hash. With `keep_raw` other rows carry their JSON text.
     """
-    tables, observer = contract.tables(dataset), Observer(contract.raw(dataset).KNOWN_VALUES)
+    tables, observer = contract.tables(dataset), _observer(dataset)
     rows: list[Row] = []
     sightings: list[Sighting] = []
     problems: Problems = {}
@@ -94,12 +95,15 @@ def _outcomes(
         if seen_hash == known:
             yield index, Sighting(index, key, seen_hash)
             continue
-        record = parse(encoded, bounds)
+        exact = observer.texts  # once a record needs exact numbers, so do most that follow
+        record = parse(encoded, bounds, exact=exact)
         if isinstance(record, Unreadable):
             yield index, (record.problem,)
             continue
         try:
             observer.see(record, bounds.nesting)
+            if not exact and (observer.texts or (observer.amounts and numbers.has_long(cast("bytes", encoded)))):
+                record = parse(encoded, bounds, exact=True)
             row = normalise(record_type.model_validate(record))
         except TooDeepError:
             yield index, (Problem(rule="nesting", field="", message=TOO_DEEP),)
@@ -119,14 +123,25 @@ def _looked_up(dataset: str, records: Sequence[Encoded], look_up: LookUp) -> Ite
         yield from zip(some, prints, look_up([key for key, _ in prints]), strict=True)
 
 
-def parse(encoded: Encoded, bounds: Bounds) -> object:
+@cache
+def _layout(dataset: str) -> tuple[dict[str, bool], tuple[tuple[str, ...], ...]]:
+    """Paths of fields whose numbers must be exact, and of those that are spelled in several ways."""
+    several = (tuple(places) for places, _ in raw_model.fields(contract.raw(dataset).Record) if len(places) > 1)
+    return numbers.exact_fields(dataset), tuple(several)
+
+
+def _observer(dataset: str) -> Observer:
+    return Observer(contract.raw(dataset).KNOWN_VALUES, *_layout(dataset))
+
+
+def parse(encoded: Encoded, bounds: Bounds, *, exact: bool = False) -> object:
     """A record as an object, with marks for what Postgres cannot hold; Unreadable for what is none."""
     if isinstance(encoded, Unreadable):
         return encoded
     if len(encoded) > bounds.record:
         return unreadable("record_size", f"larger than {bounds.record} bytes", encoded)
     try:
-        return _parsed(encoded)
+        return _parsed_exactly(encoded) if exact else _parsed(encoded)
     except ValueError as error:
         return unreadable("json", f"not JSON: {error}", encoded)
     except RecursionError:
@@ -137,7 +152,12 @@ def _parsed(encoded: bytes) -> object:
     try:
         record = orjson.loads(encoded)
     except orjson.JSONDecodeError:
-        return marked(lenient_json.flawed(encoded))
+        return marked(lenient_json.flawed(encoded.decode(errors="surrogatepass")))
+    return marked(record) if NUL in encoded else record
+
+
+def _parsed_exactly(encoded: bytes) -> object:
+    record = numbers.parsed(encoded)
     return marked(record) if NUL in encoded else record
 
 

@@ -14,7 +14,6 @@ import structlog
 from services.transformer import batch_rules, formats
 from services.transformer.batches import Slice, sliced
 from services.transformer.bounds import Bounds
-from services.transformer.expand import expanded
 from services.transformer.gate import Problems
 from services.transformer.origin import Origin, origin_of
 from services.transformer.rejects import rejected
@@ -27,8 +26,9 @@ from shared.engine.message import Message
 from shared.events import IN_FULL, created_objects
 from shared.failpoint import failpoint
 from shared.known_hashes import KnownHashes
+from shared.litter import litter
 from shared.objects import ObjectId, Stream, SupersededError
-from shared.settings import Settings
+from shared.settings import IGNORED_FILES, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,6 +45,7 @@ class Transformer:
     bounds: Bounds
     known: KnownHashes | None = None  # without it every record is looked at in full
     keep_raw: bool = False
+    ignored_files: tuple[str, ...] = IGNORED_FILES
 
     def handle(self, message: Message) -> str:
         """Refine every object that the event names."""
@@ -58,6 +59,9 @@ class Transformer:
         `in_full` no record is left out because it is known.
         """
         objects.refuse_strangers(bronze, self.bucket)
+        if objects.is_upload(bronze.key) and (pattern := litter(bronze.key, self.ignored_files)):
+            log.info("upload.ignored", key=bronze.key, pattern=pattern)
+            return "ignored"
         began = time.time_ns()
         try:
             with self._opened(bronze) as stream:
@@ -72,7 +76,7 @@ class Transformer:
 
     def _refine(self, bronze: ObjectId, stream: Stream, *, again: bool, in_full: bool) -> None:
         dataset = objects.dataset_of(bronze.key)
-        content = formats.read(expanded(stream.body, self.bounds.expanded), contract.raw(dataset), self.bounds)
+        content = formats.read(bronze.key, stream.body, contract.raw(dataset), self.bounds)
         origin = origin_of(dataset, bronze, content, stream.last_modified)
         stem = objects.silver_stem(bronze, origin.transform_version)
         look_up = partial(self.known.look_up, dataset) if self.known and not in_full else nothing_known
@@ -110,7 +114,7 @@ class Transformer:
             with objects.opened(self.s3, bronze, self.bounds.stored) as stream:
                 yield stream
         else:
-            content = objects.get(self.s3, bronze, self.bounds.document)
+            content = objects.get(self.s3, bronze, self.bounds.document + formats.ENVELOPE)
             body = io.BufferedReader(io.BytesIO(content.body))
             yield Stream(
                 body, len(content.body), content.last_modified, content.metadata, content.version_id, content.etag
@@ -120,7 +124,8 @@ class Transformer:
 def compose(settings: Settings) -> Transformer:
     """The transformer on S3, with Redis for what is known."""
     known = KnownHashes(settings.redis_url.get_secret_value())
-    return Transformer(boto3.client("s3"), settings.bucket, Bounds.of(settings), known, settings.keep_raw)
+    s3, bounds = boto3.client("s3"), Bounds.of(settings)
+    return Transformer(s3, settings.bucket, bounds, known, settings.keep_raw, settings.ignored_files)
 
 
 def bootstrap(settings: Settings) -> Handler:

@@ -141,6 +141,9 @@ class Raw(Protocol):
     Record: "type[BaseModel]"
     RECORDS: tuple[str, ...]  # where a JSON document has its list of records: names of nested fields
     COUNT: tuple[str, ...]  # ... and the number of records it says it has; empty where it does not say
+    TOTAL: tuple[
+        str, ...
+    ]  # ... and that of all pages of the query; where one of them is 0, the list may be null or absent
     KEY: tuple[str, ...]  # the fields of a record that are its natural key, in the order of the root's primary key
     KNOWN_VALUES: Mapping[str, frozenset[str]]  # {path of a field: its documented values}; others are drift
     IGNORED: frozenset[str]  # paths of fields that are known and deliberately not kept

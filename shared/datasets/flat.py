@@ -4,6 +4,7 @@ from shared.datasets.contract import BatchLimits
 
 RECORDS: tuple[str, ...] = ()
 COUNT: tuple[str, ...] = ()
+TOTAL: tuple[str, ...] = ()
 KNOWN_VALUES: dict[str, frozenset[str]] = {}
 IGNORED: frozenset[str] = frozenset()
 VOLATILE: frozenset[str] = frozenset()

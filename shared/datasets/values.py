@@ -17,7 +17,8 @@ GROUPED = re.compile(r"\s*-?\$?\s*-?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{
 
 
 def _absent_if_blank(value: Any) -> Any:
-    return None if isinstance(value, str) and not value.strip() else value
+    """White space round a value never counts; nothing else makes none."""
+    return value.strip() or None if isinstance(value, str) else value
 
 
 def _number(kind: Literal["int_type", "float_type", "decimal_type"]) -> BeforeValidator:
@@ -43,9 +44,10 @@ def _amount(value: Any) -> Any:
 
 def _iso(value: Any) -> Any:
     """Dates as ISO text: pydantic would take 20250101 for seconds since 1970."""
-    if value is not None and not (isinstance(value, str) and (not value.strip() or "-" in value[1:])):
+    value = _absent_if_blank(value)
+    if value is not None and not (isinstance(value, str) and "-" in value[1:]):
         raise PydanticCustomError("datetime_type", "is not an ISO 8601 date")
-    return _absent_if_blank(value)
+    return value
 
 
 def _without_zone(value: datetime | None) -> datetime | None:

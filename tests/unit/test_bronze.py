@@ -65,7 +65,7 @@ def test_nothing_of_the_request_s_headers_is_kept() -> None:
 
 def test_the_transformer_reads_what_the_extractor_writes() -> None:
     page = stored(text=b'{"SearchResult": {"SearchResultItems": [{"MatchedObjectId": "1"}]}}')
-    content = document.read(gzip.decompress(page), contract.raw("usajobs_search"))
+    content = document.read_page(gzip.decompress(page), contract.raw("usajobs_search"))
     assert list(content.records) == [b'{"MatchedObjectId": "1"}']
     assert (content.date, content.ingest["page"]) == ("Wed, 03 Sep 2025 12:00:00 GMT", 3)
 

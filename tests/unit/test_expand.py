@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.expand import CHUNK, expanded, zstd
+from services.transformer.expand import CHUNK, expanded, verified, zstd
 from shared.errors import PermanentError
 
 LIMIT = 10_000
@@ -70,6 +70,24 @@ def test_what_only_nearly_begins_like_a_compression_is_plain(body: bytes) -> Non
 def test_damage_is_told_as_damage(body: bytes) -> None:
     with pytest.raises(PermanentError, match=r"^damaged compression: "):
         expand(body)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd_frame], ids=["gzip", "zstd"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda body: body[:-20], lambda body: body + b"garbage", lambda body: body[:-4] + bytes(4)],
+    ids=["cut short", "something behind it", "a wrong checksum"],
+)
+def test_damage_at_the_end_of_a_file_is_known_before_its_beginning_is_read(pack: Any, damage: Any) -> None:
+    lines = b"".join(b"%d,line %d\n" % (n, n * n) for n in range(200_000))
+    with pytest.raises(PermanentError, match=r"^damaged compression: .* \(after at least \d+ bytes\)"):
+        verified(io.BufferedReader(io.BytesIO(damage(pack(lines)))), 1 << 30)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd_frame], ids=["plain", "gzip", "zstd"])
+def test_what_is_whole_is_read_from_its_beginning(pack: Any) -> None:
+    content = bytes(n % 251 for n in range(3_000_000))
+    assert verified(io.BufferedReader(io.BytesIO(pack(content))), 1 << 30).read() == content
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd_frame], ids=["plain", "gzip", "zstd"])

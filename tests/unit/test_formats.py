@@ -1,7 +1,11 @@
 """JSON documents: bare, in our envelope, strict and not quite, and how the formats are told apart."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
+import zlib
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,23 +16,49 @@ from hypothesis import strategies as st
 
 from services.transformer import formats
 from services.transformer.bounds import Bounds
-from services.transformer.content import Content
-from services.transformer.expand import expanded
+from services.transformer.content import Content, Unreadable
+from services.transformer.expand import verified
 from services.transformer.formats import document
+from services.transformer.formats.cutting import cut
 from services.transformer.transform import parse
 from shared.datasets.contract import Raw
+from shared.datasets.raw_model import RawModel
+from shared.datasets.values import Text
 from shared.errors import PermanentError
 
 BOUNDS = Bounds(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1_000, nesting=64)
-THINGS = cast("Raw", SimpleNamespace(RECORDS=("data", "items"), COUNT=("data", "count"), KEY=("id",)))
-LIST = cast("Raw", SimpleNamespace(RECORDS=(), COUNT=(), KEY=("id",)))
+
+
+class Thing(RawModel):
+    """What the tests' files hold."""
+
+    id: Text
+    name: Text = None
+
+
+THINGS = cast(
+    "Raw",
+    SimpleNamespace(
+        Record=Thing, RECORDS=("data", "items"), COUNT=("data", "count"), TOTAL=("data", "total"), KEY=("id",)
+    ),
+)
+LIST = cast("Raw", SimpleNamespace(Record=Thing, RECORDS=(), COUNT=(), TOTAL=(), KEY=("id",)))
 PLACE = r"a list of records at data\.items"
 
 
 def read(body: bytes | str, raw: Raw = THINGS, bounds: Bounds = BOUNDS) -> Content:
-    """The content of an object with these bytes."""
-    content = body if isinstance(body, bytes) else body.encode()
-    return formats.read(expanded(io.BufferedReader(io.BytesIO(content)), bounds.expanded), raw, bounds)
+    """The content of an upload with these bytes."""
+    return formats.read_upload(verified(stream(body), bounds.expanded), raw, bounds)
+
+
+def read_page(body: bytes | str, raw: Raw = THINGS) -> Content:
+    """The content of a page of a run with these bytes."""
+    return formats.read_page(stream(body), raw, BOUNDS)
+
+
+def stream(body: bytes | str) -> "io.BufferedReader[Any]":
+    """The bytes as S3 gives them."""
+    return io.BufferedReader(io.BytesIO(body if isinstance(body, bytes) else body.encode()))
 
 
 def records(body: bytes | str, raw: Raw = THINGS) -> list[object]:
@@ -89,10 +119,9 @@ def test_space_and_a_byte_order_mark_do_not_matter(body: str) -> None:
         pytest.param(json.dumps(payload(1)) + " and more", "not a JSON document", id="something behind it"),
         pytest.param(json.dumps(payload(1)) * 2, "not a JSON document", id="two in a line"),
         pytest.param("{'data': 1}", "not a JSON document", id="single quotes"),
-        pytest.param('{"a":' * 5_000 + "1" + "}" * 5_000, "nested too deep", id="objects nested too deep"),
-        pytest.param("[" * 200_000 + "]" * 200_000, "nested too deep", id="lists nested too deep"),
+        pytest.param('{"a":' * 5_000 + "1" + "}" * 5_000, PLACE, id="objects nested too deep"),
+        pytest.param("[" * 200_000, "not a JSON document", id="lists nested too deep that never end"),
         pytest.param("{}", PLACE, id="an empty object"),
-        pytest.param("[]", PLACE, id="a list"),
         pytest.param('{"data": null}', PLACE, id="null on the way"),
         pytest.param('{"data": [{"items": []}]}', PLACE, id="a list on the way"),
         pytest.param('{"data": {"items": {"0": {}}}}', PLACE, id="an object for the list"),
@@ -164,9 +193,11 @@ def test_a_document_cut_strictly_and_leniently_gives_the_same_records(
 ) -> None:
     inner = payload(*items)
     body = json.dumps({"response": {"payload": inner}} if wrapped else inner, ensure_ascii=escaped).encode()
-    strictly = document.read(body, THINGS).records
-    leniently = document._read_leniently(body, THINGS).records
-    assert [parse(record, BOUNDS) for record in strictly] == [parse(record, BOUNDS) for record in leniently]
+    layout = document._upload_layout(THINGS.RECORDS, THINGS.COUNT, THINGS.TOTAL)
+    leniently = cut(body, layout.wanted)
+    payload_of = leniently["response"]["payload"] if wrapped else leniently
+    assert payload_of["data"]["items"] == list(document.read_upload(body, THINGS).records)
+    assert [parse(record, BOUNDS) for record in payload_of["data"]["items"]] == items
 
 
 @given(JSON_VALUES)
@@ -177,29 +208,120 @@ def test_any_json_is_read_or_refused(value: object) -> None:
         records(body)
 
 
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        b'{"id": "a\tb"}', b'{"id": "a\nb"}', b'{"id": "\\q"}', b'{"id": "\\u12"}', b'{"id": tru}', b"{'id': 1}",
+        b'{"id" 2}',
+    ],
+    ids=["a raw tab", "a raw line end", "a bad escape", "half an escape", "half a word", "single quotes", "no colon"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["upload", "page", "replay"])
+def test_what_is_no_json_costs_only_the_record_it_is_in(flaw: bytes, kind: str) -> None:
+    items = b'[{"id": 1}, %s, {"id": 3}]' % flaw
+    content = {
+        "upload": lambda: read(b'{"data": {"items": %s, "count": 3}}' % items),
+        "page": lambda: read_page(b'{"request": {}, "response": {"payload": {"data": {"items": %s}}}}' % items),
+        "replay": lambda: formats.read_replay(stream(b'{"replay": {}, "records": %s}' % items), BOUNDS),
+    }[kind]()
+    assert [isinstance(parse(record, BOUNDS), Unreadable) for record in content.records] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"data": {"items": [1, 2', "it ends where a comma|it ends where ] should be at byte 24"),
+        ('{"data": {"items": [1, 2]}} x', "more follows the document at byte 28"),
+        ('{"data": {"items": [1 2]}}', r"no \] at byte 22"),
+        ('{"data": {"items": [{"a": [}, 2]}}', "no another bracket|at byte 27"),
+        ('{"data" {"items": []}}', "no : at byte 8"),
+    ],
+)
+def test_where_a_document_itself_is_broken_the_byte_is_named(body: str, reason: str) -> None:
+    with pytest.raises(PermanentError, match=reason):
+        read(body)
+
+
+# Nothing, and how it is said
+
+
+@pytest.mark.parametrize("items", [{"items": None}, {}])
+@pytest.mark.parametrize("zero", [{"count": 0}, {"total": 0}, {"count": 0, "total": 70}])
+def test_a_list_that_is_null_or_absent_is_empty_where_the_number_of_records_is_zero(
+    items: dict[str, Any], zero: dict[str, int]
+) -> None:
+    body = {"data": {**items, **zero}}
+    assert list(read(json.dumps(body)).records) == []
+    assert list(read_page(json.dumps({"response": {"payload": body}})).records) == []
+
+
+@pytest.mark.parametrize("other", [{}, {"count": 1}, {"count": None}, {"count": "0"}])
+def test_else_it_is_a_mistake(other: dict[str, Any]) -> None:
+    with pytest.raises(PermanentError, match=PLACE):
+        read(json.dumps({"data": {"items": None, **other}}))
+
+
+# What means something only in what is ours
+
+
+@pytest.mark.parametrize("name", ["response", "records", "replay", "ingest", "request", "payload"])
+@pytest.mark.parametrize(
+    "other",
+    [0, "x", None, [], {}, [{"id": 9}], {"payload": None}, {"payload": [9]}, {"payload": {"data": {"items": [9]}}}],
+)
+def test_names_of_ours_beside_the_list_of_an_upload_mean_nothing(name: str, other: object) -> None:
+    body = {name: other, **payload({"id": 1}, count=1)}
+    content = read(json.dumps(body))
+    assert list(content.records) == [b'{"id": 1}']
+    assert (content.date, content.ingest, content.replay, content.announced) == (None, {}, {}, 1)
+    assert records(json.dumps([{"id": 1, name: other}])) == [{"id": 1, name: other}]
+    assert records(json.dumps({"id": 1, name: other})) == [{"id": 1, name: other}]
+
+
+def test_a_page_that_somebody_uploads_again_is_read_and_says_nothing_of_a_run() -> None:
+    content = read(enveloped())
+    assert (list(content.records), content.date, content.ingest) == ([b"1", b"2"], "today", {})
+
+
+def test_what_lies_where_pages_lie_is_a_page() -> None:
+    for body in (json.dumps(payload(1)), "[]", '{"response": null}'):
+        with pytest.raises(PermanentError, match="not the envelope of a page or a replay"):
+            read_page(body)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", " "])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_how_an_answer_ends_does_not_matter(end: str, indent: int | None) -> None:
+    answer = json.dumps(payload({"id": 1}, {"id": 2}), indent=indent)
+    body = f'{{"request": {{}}, "response": {{"status": 200, "payload": {answer}{end}}}, "ingest": {{"page": 1}}}}'
+    content = read_page(body)
+    assert [json.loads(record) for record in content.records] == [{"id": 1}, {"id": 2}]
+    assert content.ingest == {"page": 1}
+
+
 # Envelopes
 
 
 def test_an_envelope_gives_its_records_date_and_page() -> None:
-    found = read(enveloped())
+    found = read_page(enveloped())
     assert (found.date, found.ingest, found.replay) == ("today", {"page": 1}, {})
     assert list(found.records) == [b"1", b"2"]
 
 
 @pytest.mark.parametrize("name", ["date", "Date", "DATE"])
 def test_the_date_header_is_found_in_any_case(name: str) -> None:
-    assert read(enveloped(headers={"etag": "x", name: "today"})).date == "today"
+    assert read_page(enveloped(headers={"etag": "x", name: "today"})).date == "today"
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"etag": "x"}, ["date"], "date", {"date": 5}, {"date": ["today"]}])
 def test_an_envelope_without_a_date_has_none(headers: object) -> None:
-    assert read(enveloped(headers=headers)).date is None
+    assert read_page(enveloped(headers=headers)).date is None
 
 
 @pytest.mark.parametrize("ingest", [None, [], "page", 5])
 def test_an_ingest_that_is_no_object_is_none(ingest: object) -> None:
     body = json.dumps({"response": {"payload": payload(1)}, "ingest": ingest})
-    assert read(body).ingest == {}
+    assert read_page(body).ingest == {}
 
 
 def test_a_bare_document_has_neither_date_nor_page() -> None:
@@ -208,7 +330,7 @@ def test_a_bare_document_has_neither_date_nor_page() -> None:
 
 
 def test_a_replay_gives_its_records_and_what_it_repeats() -> None:
-    found = read(json.dumps({"replay": {"indexes": [4]}, "records": [{"id": 1}]}))
+    found = formats.read_replay(stream(json.dumps({"replay": {"indexes": [4]}, "records": [{"id": 1}]})), BOUNDS)
     assert (list(found.records), found.replay) == ([b'{"id": 1}'], {"indexes": [4]})
 
 
@@ -221,12 +343,74 @@ def test_a_replay_gives_its_records_and_what_it_repeats() -> None:
         pytest.param('{"id": 1}\n{"id": 2}', [{"id": 1}, {"id": 2}], id="two objects in two lines"),
         pytest.param(json.dumps(payload(1), indent=2), [1], id="a document in many lines"),
         pytest.param(json.dumps(payload(1)) + "\n\n", [1], id="a document in one line"),
+        pytest.param('{"id": 1}\n', [{"id": 1}], id="one object in one line"),
+        pytest.param('{"id": 1}', [{"id": 1}], id="one object"),
+        pytest.param('{\n "id": 1\n}\n', [{"id": 1}], id="one object in several lines"),
+        pytest.param('[{"id": 1}, {"id": 2}]', [{"id": 1}, {"id": 2}], id="a list where the API nests it"),
+        pytest.param('[\n {"id": 1},\n {"id": 2}\n]\n', [{"id": 1}, {"id": 2}], id="a list, a record a line"),
+        pytest.param('\n\n{"id": 1}\n\n\n{"id": 2}\n', [{"id": 1}, {"id": 2}], id="lines with empty ones"),
+        pytest.param('{"id": 1, "na\n{"id": 2}\n{"id": 3}\n', ["json", {"id": 2}, {"id": 3}], id="a bad first line"),
+        pytest.param('null\n{"id": 2}\n{"id": 3}\n', [None, {"id": 2}, {"id": 3}], id="a first line that is null"),
+        pytest.param('hello\n{"id": 2}\n', ["json", {"id": 2}], id="a first line that is a word"),
+        pytest.param('[{"id": 1\n{"id": 2}\n', ["json", {"id": 2}], id="a first line that opens a list"),
+        pytest.param(
+            '{"id": 1\n}\n{"id": 2}\n{"id": 3}\n',
+            ["json", "json", {"id": 2}, {"id": 3}],
+            id="a first record in two lines",
+        ),
         pytest.param("id,name\n1,one\n", [{"id": "1", "name": "one"}], id="a header and a row"),
         pytest.param("\ufeff\r\nid\r\n1", [{"id": "1"}], id="a byte order mark, an empty line, a header and a row"),
     ],
 )
 def test_a_format_is_told_by_how_it_begins(body: str, expected: list[object]) -> None:
-    assert records(body) == expected
+    found = [parse(record, BOUNDS) for record in read(body).records]
+    assert [one.problem.rule if isinstance(one, Unreadable) else one for one in found] == expected
+
+
+def test_documents_one_after_another_are_refused_with_the_place_of_the_second() -> None:
+    line = json.dumps(payload(1)) + "\n"
+    for body in (line * 2, json.dumps(payload(1), indent=1) * 2):
+        with pytest.raises(PermanentError, match=rf"more follows the document at byte {len(body) // 2}"):
+            read(body)
+
+
+@pytest.mark.parametrize("first", ['{"id": "%s"}', '{"id": "%s'])
+def test_the_first_line_may_be_longer_than_a_record_may_be(first: str) -> None:
+    found = outcomes_of((first % ("x" * 300_000)) + '\n{"id": 2}\n{"id": 3}\n')
+    assert found == ["record_size", {"id": 2}, {"id": 3}]
+
+
+def outcomes_of(body: str) -> list[object]:
+    """Of each record its value, or the rule by which it is none."""
+    found = [parse(record, BOUNDS) for record in read(body).records]
+    return [one.problem.rule if isinstance(one, Unreadable) else one for one in found]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml", "an Excel workbook"),
+        (b"PK\x03\x04" + bytes(26) + b"a.csv", "a zip file"),
+        (bz2.compress(b"id\n1\n"), "a bzip2 file"),
+        (lzma.compress(b"id\n1\n"), "an xz file"),
+        (zlib.compress(b"id\n1\n"), "a zlib stream"),
+        (zlib.compress(b"id\n1\n", 9), "a zlib stream"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(20), "a 7z file"),
+        (b"PARE" + bytes(20), "an encrypted Parquet file"),
+        (b"Obj\x01" + bytes(20), "an Avro file"),
+        (b"ORC\n" + bytes(20), "an ORC file"),
+        (gzip.compress(gzip.compress(b"id\n1\n")), "a gzip file in a compressed file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_smelt_does_not_read_is_called_by_its_name(body: bytes, what: str) -> None:
+    with pytest.raises(PermanentError, match=f"^this is {what}.*; smelt reads CSV, JSON, JSON lines and Parquet"):
+        read(body)
+
+
+@pytest.mark.parametrize("header", ["ORC,id", "BZh,id", "Obj,id", "PARENT,id", "x\u0424,id", "xylophone,id"])
+def test_a_header_is_not_taken_for_another_format(header: str) -> None:
+    assert records(f"{header}\n1,2\n".encode()) == [{header.partition(",")[0]: "1", "id": "2"}]
 
 
 @pytest.mark.parametrize("body", [b"Dear Sir or Madam,", b"\x00\x01\x02", b"<html>", b"null", b"42"])
@@ -247,7 +431,7 @@ def test_an_answer_that_says_it_has_nothing_has_no_records() -> None:
     body = json.dumps(
         {"response": {"status": 204, "headers": {"date": "today"}, "payload": None}, "ingest": {"page": 1}}
     )
-    content = read(body)
+    content = read_page(body)
     assert list(content.records) == []
     assert (content.date, content.ingest) == ("today", {"page": 1})
 

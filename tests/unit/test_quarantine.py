@@ -32,7 +32,7 @@ def rejected(record: object, index: int = 0) -> Rejected:
         natural_key="é 1" if index else None,
         observed_at=datetime(2025, 9, 3, 12, tzinfo=UTC),
         problems=(Problem(rule="r1", field="a.b", message="bäd\n“thing”"), Problem(rule="r2", field="", message="")),
-        raw=raw_text(record, 1_000_000),
+        raw=raw_text(json.dumps(record, ensure_ascii=False), 1_000_000),
     )
 
 

@@ -3,18 +3,21 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.loader import drift
 from services.transformer.batches import Slice, sliced
 from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable, unreadable
 from services.transformer.fingerprint import natural_key
 from services.transformer.origin import Origin
 from services.transformer.rejects import rejected
+from services.transformer.stored_key import stored_key
 from services.transformer.transform import Batch, parse, transform
 from shared.datasets import contract
 from shared.datasets.usajobs_search import raw as search
@@ -172,6 +175,128 @@ def test_what_is_not_a_record_of_ours_is_told_by_a_rule(text: bytes, rule: str) 
     assert isinstance(found, Unreadable)
     assert found.problem.rule == rule
     assert found.text == text[:1_000]
+
+
+REFERENCE = "reference_table"
+
+
+def column(dataset: str, name: str, *records: bytes) -> list[Any]:
+    """What a column holds, of records that are all good."""
+    outcome = batch(dataset, *records)
+    assert outcome.problems == {}
+    return outcome.frame[name].to_list()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "123456789012345678901234567890",
+        "123456789012345678901234567891",
+        "18446744073709551616",
+        "9007199254740993",
+        "-9223372036854775809",
+        "1e3",
+        "1E3",
+        "0.10",
+        "0.1",
+        "0.1000000000000000055",
+        "1.0",
+    ],
+)
+def test_a_number_where_a_text_belongs_keeps_its_digits(code: str) -> None:
+    plain = b'{"list": "x", "code": 1}'
+    number = b'{"list": "x", "code": %s}' % code.encode()
+    assert column(REFERENCE, "code", plain, number, plain) == ["1", code, "1"]
+
+
+def test_the_digits_of_a_number_that_is_rejected_are_kept_too() -> None:
+    (part,) = sliced([b'{"list": "x", "code": 123456789012345678901234567890, "label": 0.10, "valid_from": "soon"}'])
+    origin = replace(ORIGIN, dataset=REFERENCE)
+    (entry,) = rejected(origin, part, batch(REFERENCE, *part.records).problems, BOUNDS)
+    assert '"code": 123456789012345678901234567890, "label": 0.10' in entry.raw
+    assert entry.natural_key == "x\t123456789012345678901234567890"
+
+
+@pytest.mark.parametrize(
+    ("salary", "kept"),
+    [("40371.0", "40371.00"), ("40371.10", "40371.10"), ("1e3", "1000.00"), ("12345678901.25", "12345678901.25")],
+)
+def test_an_amount_is_what_was_written(salary: str, kept: str) -> None:
+    record = b'{"usajobsControlNumber": 1, "positionTitle": "x", "minimumSalary": %s}' % salary.encode()
+    assert column(HISTORIC, "minimum_salary", record) == [Decimal(kept)]
+
+
+@pytest.mark.parametrize("salary", ["0.1000000000000000055", "40371.00000000000001", "123456789012345678901234567890"])
+def test_an_amount_that_a_float_would_change_is_rejected(salary: str) -> None:
+    record = b'{"usajobsControlNumber": 1, "positionTitle": "x", "minimumSalary": %s}' % salary.encode()
+    assert batch(HISTORIC, record).problems[0][0].rule.startswith("decimal_")
+
+
+def historic(**fields: object) -> bytes:
+    """A posting of the Historic API with these fields."""
+    return json.dumps({"usajobsControlNumber": 1, "positionTitle": "x", **fields}).encode()
+
+
+@pytest.mark.parametrize("empty", [None, [], "", " "])
+@pytest.mark.parametrize("order", [("hiringPaths", "HiringPaths"), ("HiringPaths", "hiringPaths")])
+def test_the_first_spelling_of_a_field_that_has_a_value_counts(empty: object, order: tuple[str, str]) -> None:
+    full, other = order
+    record = historic(**{full: [{"hiringPath": "public"}], other: empty})
+    assert column(HISTORIC, "historic_joa_hiring_path", record) == [[{"ordinal": 1, "hiring_path": "public"}]]
+
+
+def test_two_spellings_with_different_values_are_drift() -> None:
+    both = historic(hiringPaths=[{"hiringPath": "public"}], HiringPaths=[{"hiringPath": "fed"}])
+    same = historic(hiringPaths=[{"hiringPath": "public"}], HiringPaths=[{"hiringPath": "public"}])
+    outcome = batch(HISTORIC, both, same, both)
+    assert outcome.problems == {}
+    assert outcome.shape["HiringPaths"]["=differs from hiringPaths"] == 2
+    found = drift.drifts(outcome.shape, {}, drift.declared(contract.raw(HISTORIC).Record), {})
+    assert ("new_value", "HiringPaths", 2) in {(one.kind, one.path, one.records) for one in found}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"positionOpenDate": "2024-01-15"},
+        {"agencyLevel": "2"},
+        {"minimumSalary": "1.50"},
+        {"supervisoryStatus": "Y"},
+        {"positionTitle": "y"},
+    ],
+)
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\n"])
+def test_white_space_round_any_value_does_not_count(fields: dict[str, str], blank: str) -> None:
+    padded = {name: f"{blank}{value}{blank}" for name, value in fields.items()}
+    one, other = (batch(HISTORIC, historic(**some)).frame.drop("content_hash") for some in (fields, padded))
+    assert one.rows() == other.rows() != []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "record", "key"),
+    [
+        (SEARCH, {"MatchedObjectId": " 007 "}, "7"),
+        (SEARCH, {"MatchedObjectId": 7}, "7"),
+        (SEARCH, {"MatchedObjectId": "seven"}, "seven"),
+        (SEARCH, {"MatchedObjectId": 2**64}, str(2**64)),
+        ("usajobs_codes", {"id": " BhBad "}, "bhbad"),
+        (REFERENCE, {"list": " a ", "code": "007"}, "a\t007"),
+        (REFERENCE, {"list": "a", "code": 7}, "a\t7"),
+        (REFERENCE, {"list": "a", "code": " "}, None),
+        (REFERENCE, {"list": "a"}, None),
+        (REFERENCE, {"list": "a", "code": ["b"]}, None),
+        (REFERENCE, {"list": "a\tb", "code": "c"}, None),
+        (REFERENCE, [], None),
+    ],
+)
+def test_the_key_of_a_rejected_record_is_the_stored_one(dataset: str, record: object, key: str | None) -> None:
+    assert stored_key(record, dataset) == key
+
+
+def test_a_record_s_key_is_stored_as_it_is_rejected() -> None:
+    spelled = b'{"id": " BhBad ", "ValidValue": [{"Code": "A"}]}'
+    assert column("usajobs_codes", "list_name", spelled) == [stored_key(json.loads(spelled), "usajobs_codes")]
+    assert column(SEARCH, "control_number", *encoded(posting(" 007 "))) == [7]
 
 
 @pytest.mark.parametrize(

@@ -2,67 +2,44 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
 from services.transformer.bounds import Bounds
-from services.transformer.content import Content, Encoded, unreadable
-from services.transformer.formats.json_lines import lines
+from services.transformer.content import Content, Encoded, Unreadable
+from services.transformer.formats.csv_header import Header, read_header
+from services.transformer.formats.csv_lines import PATIENCE, Lines, Reader, Row
 from shared.datasets.contract import Raw
-from shared.errors import PermanentError
+from shared.quarantine import Problem
 
 
-class _Lines:
-    """The stream's lines as text. Like csv.reader, it goes on after it has raised csv.Error for a line."""
+def read(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds, before: int = 0) -> Content:
+    """Records as they are read; `before` lines of the file have been read.
 
-    def __init__(self, stream: "io.BufferedReader[Any]", limit: int) -> None:
-        self._lines, self._limit = lines(stream, limit), limit
+    Raises PermanentError where no header names what every record must have.
+    """
+    csv.field_size_limit(PATIENCE * bounds.record)
+    source = Lines(stream, bounds.record, before)
+    header = read_header(source, raw)
+    return Content(_records(Reader(source, header.delimiter, len(header.fields), bounds.record), header))
 
-    def __iter__(self) -> "_Lines":
-        return self
 
-    def __next__(self) -> str:
-        line, whole = next(self._lines)
-        if not whole:
-            message = f"a line of more than {self._limit} bytes"
-            raise csv.Error(message)
+def _records(rows: Iterable[Row], header: Header) -> Iterator[Encoded]:
+    fields, width = header.fields, len(header.fields)
+    for row in rows:
+        if row.problem or len(row.values) != width:
+            yield _rejected(row, row.problem or f"{len(row.values)} values for {width} columns")
+            continue
         try:
-            return line.decode()
-        except UnicodeDecodeError as error:
-            message = f"not UTF-8: {error}"
-            raise csv.Error(message) from error
+            record = orjson.dumps(dict(zip(fields, row.values, strict=True)))
+        except orjson.JSONEncodeError:  # bytes that are not UTF-8 were let through, marked
+            yield _rejected(row, "not UTF-8")
+        else:
+            yield record
 
 
-def read(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
-    """Records as they are read. Raises PermanentError where the header does not name what every record must have."""
-    csv.field_size_limit(bounds.record)
-    reader = csv.reader(_Lines(stream, bounds.record), strict=True)
-    try:
-        header = next(reader)
-    except (csv.Error, StopIteration) as error:
-        header, why = [], f" ({error})"
-    else:
-        why = ""
-    if missing := [name for name in raw.KEY if name not in header]:
-        message = f"neither JSON nor Parquet, and as CSV it lacks the columns {', '.join(missing)}{why}"
-        raise PermanentError(message)
-    return Content(_records(reader, header))
-
-
-def _records(reader: Iterator[list[str]], header: list[str]) -> Iterator[Encoded]:
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield unreadable("csv", str(error), b"")
-            continue
-        if not row:
-            continue
-        if len(row) != len(header):
-            yield unreadable("csv", f"{len(row)} values for {len(header)} columns", ",".join(row).encode())
-            continue
-        yield orjson.dumps(dict(zip(header, row, strict=True)))
+def _rejected(row: Row, problem: str) -> Unreadable:
+    """With all its lines as they stand in the file: whoever mends them needs no more."""
+    return Unreadable(Problem(rule="csv", field="", message=f"{row.place}: {problem}"), row.raw.rstrip(b"\r\n"))

@@ -1,11 +1,11 @@
-"""One JSON document with a list of records somewhere inside; a page in our envelope, or as its source sent it.
+"""One JSON document with a list of records somewhere inside.
 
 The records are cut out as text in one pass and parsed one by one later, so that a page of 70 MB does not become a
 gigabyte of objects.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.transformer.content import Content
-from shared import lenient_json
+from services.transformer.formats.cutting import CutError, Records, Value, Wanted, cut
 from shared.datasets.contract import Raw
 from shared.errors import PermanentError
 
@@ -21,83 +21,167 @@ Path = tuple[str, ...]
 NO_CONTENT = 204  # HTTP's status of an answer that has no records, and says so
 
 
-def read(content: bytes, raw: Raw) -> Content:
-    """The records of a document. Raises PermanentError for what is not JSON, or has no list where they belong."""
-    try:
-        strict = _type(raw.RECORDS, raw.COUNT, msgspec.Raw)
-        return _content(msgspec.json.decode(content, type=strict), raw, bytes)
-    except (msgspec.DecodeError, RecursionError):
-        return _read_leniently(content, raw)
+def read_page(content: bytes, raw: Raw) -> Content:
+    """The records of a page as the extractor stores it. Raises PermanentError for what is none, or has no list."""
+    page = _parsed(content, _page_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
+    response = _field(page, "response")
+    payload = _field(response, "payload")
+    if isinstance(page, list) or response is UNSET or response is None:
+        message = "not the envelope of a page or a replay: it has no response"
+        raise PermanentError(message)
+    if payload is None and _field(response, "status") == NO_CONTENT:
+        return Content(iter(()), date=_date(response), ingest=_object(page, "ingest"))
+    records, announced = _list(payload, raw)
+    return Content(map(bytes, records), date=_date(response), ingest=_object(page, "ingest"), announced=announced)
 
 
-def _read_leniently(content: bytes, raw: Raw) -> Content:
-    """Of what has a flaw somewhere (NaN, half of a surrogate pair): most likely in one record among good ones."""
+def read_replay(content: bytes) -> Content:
+    """The records that `smelt replay` takes out of quarantine. Raises PermanentError for what is no such object."""
+    replay = _parsed(content, _replay_layout(), "records")
+    records = _field(replay, "records")
+    if not isinstance(records, list):
+        message = "not the envelope of a page or a replay: it has not a list of records at records"
+        raise PermanentError(message)
+    return Content(map(bytes, records), replay=_object(replay, "replay"))
+
+
+def read_upload(content: bytes, raw: Raw) -> Content:
+    """The records of a document that anybody may have made. Raises PermanentError.
+
+    Its list; or it is a record itself; or it is a page of ours that somebody puts back, whose list is further down.
+    """
+    document = _parsed(content, _upload_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
     try:
-        parsed = msgspec.convert(lenient_json.loads(content), _type(raw.RECORDS, raw.COUNT, Any))
-    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        place = ".".join(raw.RECORDS) or "its top"
+        records, announced = _list(document, raw)
+    except PermanentError:
+        if _is_record(content, raw):
+            return Content(iter((content.strip(),)))
+        response = _field(document, "response")
+        records, announced = _list(_field(response, "payload"), raw)
+        return Content(map(bytes, records), date=_date(response), announced=announced)
+    return Content(map(bytes, records), announced=announced)
+
+
+def has_list(content: bytes, raw: Raw) -> bool:
+    """Whether this is a document with a list of records, rather than a record."""
+    try:
+        read_upload(content, raw)
+    except PermanentError:
+        return False
+    return not _is_record(content, raw)
+
+
+def _is_record(content: bytes, raw: Raw) -> bool:
+    """Whether the natural key of a record is at its top."""
+    try:
+        fields = cut(content, dict.fromkeys(raw.KEY, Value))
+    except ValueError:
+        return False
+    return isinstance(fields, dict) and fields.keys() == set(raw.KEY)
+
+
+def _parsed(content: bytes, layout: "_Layout", place: str) -> Any:
+    """The wanted parts: quickly where all of it is JSON as expected, or cut with the patience of `cutting`."""
+    try:
+        return msgspec.json.decode(content, type=layout.type)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        pass
+    try:
+        return cut(content, layout.wanted)
+    except CutError as error:
         message = f"not a JSON document with a list of records at {place}: {error}"
         raise PermanentError(message) from error
-    return _content(parsed, raw, lambda record: json.dumps(record).encode())
 
 
-def _content(document: Any, raw: Raw, text: Callable[[Any], bytes]) -> Content:
+def _list(document: Any, raw: Raw) -> tuple[list[bytes], int | None]:
+    """The records, and their number as the document announces it."""
     if isinstance(document, list):
-        return Content(map(text, document))
-    if document.replay is not UNSET and document.records is not UNSET:
-        return Content(map(text, document.records), replay=_object(document.replay))
-    response = document.response
-    bare = document if raw.RECORDS else UNSET
-    payload = bare if response is UNSET else response.payload
-    if payload is None and response.status == NO_CONTENT:
-        return Content(iter(()), date=_date(_object(response.headers)), ingest=_object(document.ingest))
-    found, announced = _dig(payload, raw.RECORDS), _dig(payload, raw.COUNT) if raw.COUNT else None
-    if found is UNSET or payload is None:
-        message = f"a JSON document without a list of records at {'.'.join(raw.RECORDS) or 'its top'}"
-        raise PermanentError(message)
-    return Content(
-        map(text, found),
-        date=None if response is UNSET else _date(_object(response.headers)),
-        ingest={} if response is UNSET else _object(document.ingest),
-        announced=announced if isinstance(announced, int) and 0 <= announced < 2**31 else None,
-    )
+        return document, None
+    records, count, total = (_dig(document, path) for path in (raw.RECORDS, raw.COUNT, raw.TOTAL))
+    announced = count if type(count) is int and 0 <= count < 2**31 else None
+    if isinstance(records, list) and raw.RECORDS:
+        return records, announced
+    if records in (None, UNSET) and 0 in (count, total):  # how some sources say that they have nothing
+        return [], announced
+    message = f"a JSON document without a list of records at {_place(raw)}"
+    raise PermanentError(message)
 
 
-def _date(headers: Mapping[str, Any]) -> str | None:
+def _place(raw: Raw) -> str:
+    return ".".join(raw.RECORDS) or "its top"
+
+
+def _date(response: Any) -> str | None:
     """Header names are compared without case."""
+    headers = _object(response, "headers")
     return next((value for name, value in headers.items() if name.lower() == "date" and isinstance(value, str)), None)
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _object(node: Any, name: str) -> dict[str, Any]:
+    value = _field(node, name)
     return value if isinstance(value, dict) else {}
 
 
 def _dig(node: Any, path: Path) -> Any:
+    if not path:
+        return UNSET
     for name in path:
-        node = getattr(node, name, UNSET)
+        node = _field(node, name)
     return node
 
 
+def _field(node: Any, name: str) -> Any:
+    return node.get(name, UNSET) if isinstance(node, dict) else getattr(node, name, UNSET)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What is wanted of a document, and the type that msgspec decodes it into."""
+
+    wanted: Wanted
+    type: Any
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> "_Layout":
+        return cls(wanted, list[msgspec.Raw] | _struct(wanted))
+
+
 @cache
-def _type(records: Path, count: Path, record: Any) -> Any:
-    """What msgspec decodes a document into: nested objects with the fields we want, whatever else there is."""
-    if not records:
-        payload, fields = list[record], {}
-    else:
-        fields = _nested({records: list[record], **({count: Any} if count else {})})
-        payload = _struct(fields)
-    response = _struct({"payload": payload | None, "headers": Any, "status": Any})
-    top = _struct({**fields, "response": response, "ingest": Any, "replay": Any, "records": list[record]})
-    return top if records else list[record] | top
+def _page_layout(records: Path, count: Path, total: Path) -> _Layout:
+    return _Layout.of(_envelope(_answer(records, count, total)))
+
+
+@cache
+def _upload_layout(records: Path, count: Path, total: Path) -> _Layout:
+    answer = _answer(records, count, total)
+    return _Layout.of(_envelope(answer) | answer)
+
+
+@cache
+def _replay_layout() -> _Layout:
+    return _Layout.of({"replay": Value, "records": Records})
+
+
+def _answer(records: Path, count: Path, total: Path) -> dict[str, Any]:
+    return _nested({path: kind for path, kind in ((total, Value), (count, Value), (records, Records)) if path})
+
+
+def _envelope(answer: dict[str, Any]) -> dict[str, Any]:
+    return {"response": {"payload": answer or Records, "headers": Value, "status": Value}, "ingest": Value}
 
 
 def _nested(leaves: Mapping[Path, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name in {path[0] for path in leaves}:
         below = {path[1:]: kind for path, kind in leaves.items() if path[0] == name}
-        fields[name] = below[()] if () in below else _struct(_nested(below))
+        fields[name] = below[()] if () in below else _nested(below)
     return fields
 
 
-def _struct(fields: Mapping[str, Any]) -> Any:
-    return msgspec.defstruct("Object", [(name, kind | UnsetType, UNSET) for name, kind in fields.items()])
+def _struct(wanted: Any) -> Any:
+    if wanted is Records:
+        return list[msgspec.Raw] | None
+    if wanted is Value:
+        return Any
+    fields = [(name, _struct(below) | UnsetType, UNSET) for name, below in wanted.items()]
+    return msgspec.defstruct("Object", fields) | None

@@ -6,25 +6,39 @@ from typing import Any
 
 from services.transformer.bounds import Bounds
 from services.transformer.content import Content, Encoded, unreadable
+from shared import lenient_json
 
 SKIP = 1 << 20  # bytes of a line too long that are passed over at a time
+SAMPLE = 1_000  # lines
 
 
-def looks_like(head: bytes) -> bool:
-    """Whether the first line is a whole object with more to come; a document's first line is open, or its only one."""
-    first, newline, rest = head.partition(b"\n")
-    return bool(newline and rest.strip()) and first.strip().startswith(b"{") and first.strip().endswith(b"}")
+def is_object(line: bytes) -> bool:
+    """Whether a line is a whole JSON object by itself."""
+    if not line.strip().startswith(b"{"):
+        return False
+    try:
+        lenient_json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
-def read(stream: "io.BufferedReader[Any]", bounds: Bounds) -> Content:
-    """Records as they are read."""
-    return Content(_records(stream, bounds.record))
+def mostly(text: bytes) -> bool:
+    """Whether at least half of the first lines are objects: then the others are damaged, and the file is JSON lines."""
+    lines = [line for line in io.BytesIO(text[: SAMPLE * SKIP]) if line.strip()][:SAMPLE]
+    objects = sum(map(is_object, lines))
+    return bool(objects) and len(lines) > 1 and 2 * objects >= len(lines)
 
 
-def _records(stream: "io.BufferedReader[Any]", limit: int) -> Iterator[Encoded]:
-    for line, whole in lines(stream, limit):
+def read(stream: "io.BufferedReader[Any]", bounds: Bounds, before: int = 0) -> Content:
+    """Records as they are read; `before` lines of the file have been read."""
+    return Content(_records(stream, bounds.record, before + 1))
+
+
+def _records(stream: "io.BufferedReader[Any]", limit: int, first: int) -> Iterator[Encoded]:
+    for number, (line, whole) in enumerate(lines(stream, limit), start=first):
         if not whole:
-            yield unreadable("record_size", f"a line of more than {limit} bytes", line)
+            yield unreadable("record_size", f"line {number} has more than {limit} bytes", line)
         elif line.strip():
             yield line.strip()
 

@@ -1,6 +1,6 @@
 """A row of a reference table; other columns than these are counted as drift and not kept."""
 
-from shared.datasets.flat import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, VOLATILE  # noqa: F401
+from shared.datasets.flat import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, TOTAL, VOLATILE  # noqa: F401
 from shared.datasets.raw_model import RawModel
 from shared.datasets.values import Day, Text
 

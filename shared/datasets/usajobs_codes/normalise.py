@@ -10,6 +10,6 @@ VERSION = 1
 def normalise(record: Record) -> Row:
     """Rows of both tables."""
     return {
-        "list_name": record.list_name.lower(),
+        "list_name": record.list_name,
         "code": numbered(record.codes),
     }

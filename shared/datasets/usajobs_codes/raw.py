@@ -11,6 +11,7 @@ from shared.datasets.values import Flag, Items, Moment, Text
 
 RECORDS = ("CodeList",)
 COUNT: tuple[str, ...] = ()
+TOTAL: tuple[str, ...] = ()
 KEY = ("id",)
 KNOWN_VALUES: dict[str, frozenset[str]] = {}
 IGNORED: frozenset[str] = frozenset()
@@ -34,9 +35,9 @@ class Code(_Model):
 
 
 class Record(_Model):
-    """A list. Its name differs from the one in the address at most by capitals."""
+    """A list. Its name differs from the one in the address at most by capitals, and is kept without them."""
 
-    list_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
-        alias="id"
+    list_name: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=200)] = (
+        Field(alias="id")
     )
     codes: Items[Code] = Field(alias="ValidValue")

@@ -8,7 +8,8 @@ from shared.datasets.raw_model import RawModel
 from shared.datasets.values import Day, Flag, Items, Key, Money, Text, Whole
 
 RECORDS = ("data",)
-COUNT: tuple[str, ...] = ()  # `paging.metadata.totalCount` counts all pages of the query, not the records of this one
+COUNT: tuple[str, ...] = ()
+TOTAL = ("paging", "metadata", "totalCount")
 KEY = ("usajobsControlNumber",)
 IGNORED: frozenset[str] = frozenset()
 VOLATILE: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ from shared.datasets.values import (
 
 RECORDS = ("SearchResult", "SearchResultItems")
 COUNT = ("SearchResult", "SearchResultCount")
+TOTAL = ("SearchResult", "SearchResultCountAll")
 KEY = ("MatchedObjectId",)
 RATE_INTERVALS = frozenset(("BW", "FB", "PA", "PD", "PH", "PM", "PW", "ST", "SY", "WC"))
 KNOWN_VALUES = {

@@ -88,7 +88,7 @@ CASES = (
     Case(
         "a page of a run without an envelope",
         good,
-        GOOD,
+        DeadLetter("not the envelope of a page or a replay", BRONZE),
         key=f"bronze/usajobs_search/date=2026-01-01/run={RUN}/bare.json",
     ),
     *(

@@ -36,7 +36,10 @@ PATHS: dict[str, tuple[str, Ending]] = {
     "a dataset that is a module": ("uploads/contract/x.json", DeadLetter("no dataset 'contract'")),
     "a dataset that is a path of modules": ("uploads/usajobs_search.raw/x.json", DeadLetter("no dataset")),
     "a dataset with SQL": ("uploads/x'; drop schema ops; --/x.json", DeadLetter("no dataset")),
-    "outside of uploads": ("bronze/usajobs_search/elsewhere/x.json", GOOD),
+    "outside of uploads": (
+        "bronze/usajobs_search/elsewhere/x.json",
+        DeadLetter("not the envelope of a page or a replay", BRONZE),
+    ),
 }
 
 CASES = (

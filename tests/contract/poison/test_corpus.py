@@ -13,7 +13,6 @@ from services.transformer import formats
 from services.transformer.batch_rules import refuse_failed
 from services.transformer.batches import sliced
 from services.transformer.bounds import Bounds
-from services.transformer.expand import expanded
 from services.transformer.origin import origin_of
 from services.transformer.transform import Batch, transform
 from shared import objects
@@ -55,7 +54,7 @@ def transformed(case: Case) -> tuple[int, Batch]:
     assert isinstance(body, bytes)
     dataset = objects.dataset_of(case.object_key)
     raw = contract.raw(dataset)
-    content = formats.read(expanded(io.BufferedReader(io.BytesIO(body)), SMALL.expanded), raw, SMALL)
+    content = formats.read(case.object_key, io.BufferedReader(io.BytesIO(body)), raw, SMALL)
     origin_of(dataset, ObjectId("bucket", case.object_key), content, datetime.now(UTC))
     (part,) = sliced(content.records)
     batch = transform(dataset, part.records, part.first, SMALL)

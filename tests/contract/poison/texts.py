@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from tests.contract.poison.case import POISON, Case, DeadLetter, beside, posting, records, rows, verbatim
+from tests.contract.poison.case import NEIGHBOURS, POISON, Case, Quarantined, beside, posting, records, rows, verbatim
 from tests.contract.poison.makers import nested, titled, with_detail, with_field, with_raw
 
 MARKUP = "'; drop table silver.job; -- <script>alert(1)</script> {{7*7}} ${jndi:ldap://x} %s %(x)s"
@@ -98,7 +98,8 @@ SIZES = (
     Case(
         "a record nested 100,000 levels deep",
         beside(with_raw("Unknown", nested(100_000))),
-        DeadLetter("nested too deep"),
+        Quarantined({1: "json|nesting"}),
+        neighbours=NEIGHBOURS,
     ),
 )
 
