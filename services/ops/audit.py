@@ -39,7 +39,7 @@ class Missing:
 def audit(connections: Connections, since: timedelta | None = None) -> Missing:
     """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
 
-    Left out is what a dead letter stands for, which is not lost but waits for an operator, and what is not to be loaded.
+    Left out is what a dead letter stands for, which waits for an operator, and what is not to be loaded.
     With `since` also what is older: objects stored and runs planned before; the bucket is listed whole all the same.
     """
     s3, bucket = connections.s3, connections.settings.bucket
