@@ -46,9 +46,9 @@ infra-check: $(VENV)/dev ## check the Terraform code (needs terraform, and check
 compose-smoke: $(VENV)/dev ## build the images, start compose.yaml, kill a loader at work, audit (needs Docker, or root on Debian)
 	@SMELT_COMPOSE_SMOKE=1 $(BIN)/pytest -q tests/compose $(ARGS)
 
-topology: $(VENV)/dev ## write what Terraform reads from shared/topology.py and services/ops/alerts.py
-	@$(BIN)/python -m shared.topology > infra/terraform/topology.json
-	@$(BIN)/python -m services.ops.alerts > infra/terraform/alerts.json
+topology: $(VENV)/dev ## write what Terraform reads from shared/config/topology.py and services/ops/health/rules.py
+	@$(BIN)/python -m shared.config.topology > infra/terraform/topology.json
+	@$(BIN)/python -m services.ops.health.rules > infra/terraform/alerts.json
 
 # One lock file for each extra, for every platform and Python from 3.11 on, with hashes and without index URLs. All agree
 # with the one for development, which holds everything.

@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import report
 from bench.run import Plan, run
 from shared import telemetry
-from shared.engine.garbage import collect_seldom
+from shared.engine.gc_tuning import tune_gc
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     if not Path("/proc/self/stat").exists():
         sys.exit("bench: needs Linux: it reads CPU and memory of processes from /proc")
     telemetry.configure("bench", "ERROR")
-    collect_seldom()  # as workers do
+    tune_gc()  # as workers do
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped and removed
     started = time.monotonic()
     plan = Plan(options.pages, options.postings, options.rounds, upload=options.memory)

@@ -9,16 +9,16 @@ import httpx
 import uvicorn
 from pydantic import SecretStr
 
-from services.serving import readers
+from services.serving.api.rate_limit import Limit
 from services.serving.app import application
-from services.serving.limit import Limit
+from services.serving.gold import db_role
 
 
 @contextmanager
 def client(database_url: str, requests: int = 1_000_000) -> Iterator[httpx.Client]:
     """A client of it; so many requests a minute are allowed."""
     url = SecretStr(database_url)
-    app = application(readers.connect(url), readers.connect(url), Limit(requests, None))
+    app = application(db_role.connect(url), db_role.connect(url), Limit(requests, None))
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as services.serving does
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))

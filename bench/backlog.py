@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench import workers
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import DATASET, Workload
-from shared import objects
+from shared.storage import object_keys, objects
 
 ORDER = (1, 2, 2, 1)  # loaders
 WARM_UP = 6  # objects: each of two loaders gets some
@@ -27,7 +27,7 @@ def _backlog(rig: Rig, workload: Workload) -> list[str]:
     rig.empty()
     with workers.started(rig, loaders=0):
         for number, page in enumerate(workload.cold.pages, start=1):
-            key = objects.page_key(DATASET, workload.cold.plan.run_id, 1, number)
+            key = object_keys.page_key(DATASET, workload.cold.plan.run_id, 1, number)
             objects.put(rig.s3, rig.bucket, key, page, "application/gzip")
         events: list[str] = []
 

@@ -8,7 +8,7 @@ from statistics import median
 from bench import processes
 from bench.contenders.contender import Contender
 from bench.contents import Contents
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import Fetch, Workload
 
 Say = Callable[[str], None]

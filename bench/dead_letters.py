@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.rig import Rig
+from bench.stack import Rig
+from shared.config.topology import UPLOADS
 from shared.engine.message import dead_letter_url
-from shared.events import created_event
-from shared.objects import ObjectId
-from shared.topology import UPLOADS
+from shared.formats.s3_events import created_event
+from shared.storage.object_id import ObjectId
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, SendMessageBatchRequestEntryTypeDef

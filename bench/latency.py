@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import text
 
 from bench import workers
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import KEY, answer, simulated_pages
 
 PAUSE = 0.15  # s between two uploads: nothing is under way any more

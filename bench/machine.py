@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bench.rig import Rig
+from bench.stack import Rig
 
 PACKAGES = ("polars", "pydantic", "celery", "boto3", "psycopg2-binary", "dlt", "ministack")
 

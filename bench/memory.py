@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from bench import workers
 from bench.processes import PeakWatch
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import DATASET, KEY, Workload, simulated_pages
-from shared import objects
+from shared.storage import object_keys, objects
 
 UPLOAD_PATIENCE = 900.0  # s
 GIGABYTE = 10**9
@@ -31,7 +31,7 @@ def of_page(rig: Rig, workload: Workload) -> Peaks:
 
     def put() -> int:
         for number, page in enumerate(workload.cold.pages, start=1):
-            key = objects.page_key(DATASET, workload.cold.plan.run_id, 1, number)
+            key = object_keys.page_key(DATASET, workload.cold.plan.run_id, 1, number)
             objects.put(rig.s3, rig.bucket, key, page, "application/gzip")
         return workload.cold.postings
 
@@ -44,7 +44,7 @@ def of_upload(rig: Rig, size: int = GIGABYTE) -> Peaks:
     def put() -> int:
         path = rig.folder / "upload.jsonl"
         postings = write_lines(path, size)
-        rig.s3.upload_file(str(path), rig.bucket, objects.upload_key(DATASET, path.name))
+        rig.s3.upload_file(str(path), rig.bucket, object_keys.upload_key(DATASET, path.name))
         path.unlink()
         return postings
 

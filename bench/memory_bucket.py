@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from shared import objects
-from shared.objects import ObjectId
-from shared.topology import BRONZE_PREFIX
+from shared.config.topology import BRONZE_PREFIX
+from shared.storage import objects
+from shared.storage.object_id import ObjectId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

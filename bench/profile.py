@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import processes
 from bench.contenders.in_process import InProcess
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import Fetch
 from services.transformer import gate
 

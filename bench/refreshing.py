@@ -10,9 +10,9 @@ from statistics import median
 from sqlalchemy import Connection, text
 
 from bench.contenders.in_process import InProcess
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import Fetch, simulated
-from services.serving import refresh as gold
+from services.serving.gold import refresh as gold
 from shared.database.migrate import engine_of
 
 REFRESHED, LOADED = 1_000, 1_500  # postings; the ones are loaded while the others are refreshed

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from bench import workers
 from bench.counting import EMPTY
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import DATASET
 from infra.embedded.process import Command
-from services.ops import connections, runs
-from services.ops.runs import Run
+from services.ops import connections
+from services.ops.runs import runs
+from services.ops.runs.runs import Run
 
 # Dollars a request, us-east-1, beyond the free tier: aws.amazon.com/sqs/pricing, aws.amazon.com/s3/pricing.
 SQS = 0.40 / 1_000_000

@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.embedded import applications, postgres, stack
 from infra.embedded.state import State, load
-from shared.known_hashes import KEY
-from shared.topology import RAW_PREFIXES, SILVER_PREFIX
+from shared.cache.content_hashes import KEY
+from shared.config.topology import RAW_PREFIXES, SILVER_PREFIX
 
 PATIENCE = 1_800.0  # s
 # Of the way that a row took, not of the row: the number of its object in the ledger, and the sequencer, in place of

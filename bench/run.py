@@ -16,7 +16,7 @@ from bench.contenders.two_processes import TwoProcesses
 from bench.contenders.whole_stack import WholeStack
 from bench.goals import Outcome
 from bench.profile import Line
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import MAKER, PER_PAGE, Workload, from_folder, made, simulated
 
 BACKLOG_PAGE = 250  # postings: pages enough for two loaders to have as much to do

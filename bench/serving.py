@@ -17,9 +17,9 @@ from sqlalchemy import Engine, text
 
 from bench import api, gold, refreshing
 from bench.refreshing import Cost
-from bench.rig import Rig
-from services.serving import readers
-from services.serving.refresh import refresh
+from bench.stack import Rig
+from services.serving.gold import db_role
+from services.serving.gold.refresh import refresh
 from shared import telemetry
 from shared.database.migrate import engine_of
 
@@ -64,7 +64,7 @@ class Serving:
 def measure(rig: Rig, postings: int, asked: int) -> Serving:
     """`asked` are questions of each kind. Leaves postings in silver and in gold."""
     owner = engine_of(rig.database_url)
-    readers.admit(owner)
+    db_role.grant_read_access(owner)
     cost = refreshing.measure(rig)
     refresh(owner, always=True)
     held = gold.fill(owner, postings)

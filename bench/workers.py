@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import DATASET, answer, simulated_pages
 from infra.embedded import applications, process
 from infra.embedded.options import Options
 from infra.embedded.process import Command, Kind
 from infra.embedded.state import load
-from shared import objects
+from shared.storage import object_keys
 
 PATIENCE = 120.0  # s
 Change = Callable[[Command], Command]
@@ -55,7 +55,7 @@ def warm_up(rig: Rig) -> None:
 
 def upload(rig: Rig, name: str, body: bytes) -> None:
     """Drop a file into the bucket, as anybody may."""
-    rig.s3.put_object(Bucket=rig.bucket, Key=objects.upload_key(DATASET, name), Body=body)
+    rig.s3.put_object(Bucket=rig.bucket, Key=object_keys.upload_key(DATASET, name), Body=body)
 
 
 def loaded_objects(rig: Rig) -> int:

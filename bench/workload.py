@@ -15,10 +15,11 @@ import orjson
 from infra.embedded.simulator.market import Market
 from services.extractor import bronze
 from services.extractor.answers import Page
-from shared import envelope, objects
 from shared.datasets.contract import PageCounts, Part, Request
-from shared.events import PageCommand
-from shared.run_plan import RunPlan
+from shared.formats import envelope
+from shared.formats.commands import PageCommand
+from shared.formats.run_plan import RunPlan
+from shared.storage import object_keys
 
 DATASET = "usajobs_search"
 KEY = "MatchedObjectId"
@@ -42,9 +43,9 @@ class Fetch:
     @property
     def objects(self) -> Iterator[tuple[str, bytes]]:
         """Key and content of all that the run leaves in the bucket, the plan first."""
-        yield objects.plan_key(DATASET, self.plan.run_id), self.plan.model_dump_json().encode()
+        yield object_keys.plan_key(DATASET, self.plan.run_id), self.plan.model_dump_json().encode()
         for number, page in enumerate(self.pages, start=1):
-            yield objects.page_key(DATASET, self.plan.run_id, 1, number), page
+            yield object_keys.page_key(DATASET, self.plan.run_id, 1, number), page
 
 
 @dataclass(frozen=True)

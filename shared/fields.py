@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from shared.objects import run_date
+from shared.storage.object_keys import run_date
 
 
 def _run_id(value: str) -> str:
@@ -12,8 +12,8 @@ def _run_id(value: str) -> str:
     return value
 
 
-Word = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]
+ShortText = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]
 RunId = Annotated[str, AfterValidator(_run_id)]  # raises PermanentError itself
-Count = Annotated[int, Field(ge=0, lt=2**31)]
-Ordinal = Annotated[int, Field(ge=1, lt=2**31)]
-Params = dict[Word, Word]
+NonNegativeInt32 = Annotated[int, Field(ge=0, lt=2**31)]
+PositiveInt32 = Annotated[int, Field(ge=1, lt=2**31)]
+Params = dict[ShortText, ShortText]

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, delete, insert, text
 
 from bench.api import client
 from infra.embedded import applications, postgres, state
-from services.serving import readers
-from services.serving.refresh import refresh
+from services.serving.gold import db_role
+from services.serving.gold.refresh import refresh
 from shared.database import ops_tables, silver_tables
 from shared.database.migrate import engine_of
 from shared.datasets import contract
@@ -43,7 +43,7 @@ def empty_gold() -> Engine:
     with engine.begin() as connection:
         connection.execute(text(f"truncate {names}, {EMPTIED} restart identity cascade"))
     make_role()
-    readers.admit(engine)
+    db_role.grant_read_access(engine)
     refresh(engine, always=True)
     return engine
 
@@ -60,7 +60,7 @@ def make_role() -> None:
 
 def reading() -> Engine:
     """An engine as the API has it."""
-    return readers.connect(SecretStr(os.environ["SMELT_DATABASE_URL"]))
+    return db_role.connect(SecretStr(os.environ["SMELT_DATABASE_URL"]))
 
 
 def api(requests: int = 1_000_000) -> AbstractContextManager[httpx.Client]:

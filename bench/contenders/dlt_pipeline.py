@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from bench.contents import Contents
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import AGAIN, CHANGED, COLD, KEY, Fetch, postings_of
 
 TABLE = "posting"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Connection, Table, text
 
 from bench.contents import Contents, contents
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import COLD, DATASET, Fetch
 from shared.datasets import contract
 

@@ -7,14 +7,14 @@ from sqlalchemy import Engine
 
 from bench.memory_bucket import MemoryBucket
 from services.loader.worker import Loader
-from services.transformer.bounds import Bounds
+from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
+from shared.cache.content_hashes import ContentHashCache
+from shared.config.settings import Settings
+from shared.config.topology import BRONZE_PREFIX
 from shared.engine.message import Message
-from shared.events import created_event
-from shared.known_hashes import KnownHashes
-from shared.objects import ObjectId
-from shared.settings import Settings
-from shared.topology import BRONZE_PREFIX
+from shared.formats.s3_events import created_event
+from shared.storage.object_id import ObjectId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,8 +28,8 @@ class Handlers:
 
     def __init__(self, settings: Settings, engine: Engine, sqs: "SQSClient") -> None:
         self._bucket = MemoryBucket(settings.bucket)
-        s3, known = cast("S3Client", self._bucket), KnownHashes(settings.redis_url.get_secret_value())
-        self._transformer = Transformer(s3, settings.bucket, Bounds.of(settings), known)
+        s3, known = cast("S3Client", self._bucket), ContentHashCache(settings.redis_url.get_secret_value())
+        self._transformer = Transformer(s3, settings.bucket, InputLimits.of(settings), known)
         self._loader = Loader(s3, sqs, engine, known, settings.bucket, {})  # nothing is asked for in full
 
     def refined(self, objects: Iterable[tuple[str, bytes]]) -> Iterator[ObjectId]:

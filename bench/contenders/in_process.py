@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from bench.contenders.handlers import Handlers
 from bench.contents import Contents, contents
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import AGAIN, CHANGED, COLD, Fetch
 
 

@@ -15,13 +15,13 @@ from pydantic import SecretStr
 from bench import processes
 from bench.contenders.handlers import Handlers
 from bench.contents import Contents, contents
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import AGAIN, CHANGED, COLD, Fetch
 from shared import telemetry
+from shared.config.settings import load_settings
+from shared.config.topology import BRONZE_PREFIX
 from shared.database.engine import connect
-from shared.engine.garbage import collect_seldom
-from shared.settings import load_settings
-from shared.topology import BRONZE_PREFIX
+from shared.engine.gc_tuning import tune_gc
 
 PATIENCE = 60.0  # s for the other process to be ready
 PROCESSES = 2  # one for each core of the machine that the goals are about
@@ -67,7 +67,7 @@ class TwoProcesses:
 def _ready(together: Barrier) -> int:
     """Each process is asked once: the first waits for the other."""
     telemetry.configure("bench", "ERROR")
-    collect_seldom()
+    tune_gc()
     _handlers()()
     together.wait(PATIENCE)
     return os.getpid()

@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from bench import processes, workers
 from bench.contents import Contents, contents
-from bench.rig import Rig
+from bench.stack import Rig
 from bench.workload import AGAIN, CHANGED, COLD, Fetch
-from shared import objects
+from shared.storage import objects
 
 COMPLETE = text("select completed_at is not null from ops.run where run_id = :run_id")
 

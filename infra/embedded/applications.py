@@ -12,7 +12,7 @@ from infra.embedded.options import Options
 from infra.embedded.ports import HOST
 from infra.embedded.process import Command, Kind, write_privately
 from infra.embedded.state import State
-from shared.topology import BRONZE, EXTRACT, SILVER, UPLOADS, queue_of
+from shared.config.topology import BRONZE, EXTRACT, SILVER, UPLOADS, queue_of
 
 ROOT: Final = Path(infra.__file__).parents[1]  # where `python -m services…` finds the packages, installed or not
 PROXIES: Final = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

@@ -18,7 +18,7 @@ from botocore.config import Config
 from infra.embedded.ports import HOST
 from infra.embedded.process import Command, Kind
 from infra.embedded.wheels import folder_of
-from shared.topology import DEAD_LETTER_RETENTION, NOTIFICATIONS, QUEUES, Queue
+from shared.config.topology import DEAD_LETTER_RETENTION, NOTIFICATIONS, QUEUES, Queue
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from infra.embedded.errors import StackError
 from infra.embedded.identity import await_end, birth_of, command_line
 from infra.embedded.ports import HOST
-from infra.embedded.postgres_place import account, binaries_for
+from infra.embedded.postgres_paths import account, binaries_for
 from infra.embedded.process import Command, Kind
 
 ADMINISTRATOR: Final = "postgres"

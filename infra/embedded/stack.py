@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 from typing import Final
 
-from infra.embedded import applications, aws, ports, postgres, postgres_place, process, schedules, valkey
+from infra.embedded import applications, aws, ports, postgres, postgres_paths, process, schedules, valkey
 from infra.embedded.errors import AlreadyRunning, NotRunning, StackError
 from infra.embedded.options import Options
 from infra.embedded.process import Command, Kind, Process
@@ -118,7 +118,7 @@ def restart_part(running: Running, command: Command) -> bool:
 
 
 def _make_folders(home: Path) -> None:
-    shared = postgres_place.account() is not None  # another user must pass home to reach the data of PostgreSQL
+    shared = postgres_paths.account() is not None  # another user must pass home to reach the data of PostgreSQL
     try:
         home.mkdir(mode=0o711 if shared else 0o700, parents=True, exist_ok=True)
         for name in ("run", "logs"):
@@ -154,7 +154,7 @@ def _stop_all(home: Path) -> list[str]:
 
 
 def _remembered(home: Path) -> State:
-    state = load(home) or State(secrets=Secrets(), postgres_folder=postgres_place.place(home))
+    state = load(home) or State(secrets=Secrets(), postgres_folder=postgres_paths.place(home))
     save(home, state)  # before anything uses its passwords
     return replace(state, ports=ports.choose(state.ports))
 

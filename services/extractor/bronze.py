@@ -9,7 +9,7 @@ import orjson
 from services.extractor.answers import Page
 from shared.datasets.contract import Request
 from shared.errors import PermanentError
-from shared.events import PageCommand
+from shared.formats.commands import PageCommand
 
 MOST_ROWS = 2**31 - 1  # that a header takes
 

@@ -10,13 +10,16 @@ import boto3
 import httpx
 import structlog
 
-from services.extractor import answers, bronze, plan, sequence
+from services.extractor import answers, bronze, pagination
+from services.extractor import run_id as plan
 from services.extractor.cache import AnswerCache
-from services.extractor.counting import counted
 from services.extractor.fetch import Answer, RateLimitedError, client, fetch
-from services.extractor.limit import RateLimit, connection_pool
-from services.extractor.slot import Slots, understood
-from shared import envelope, objects, run_plan, telemetry
+from services.extractor.http_metrics import instrument
+from services.extractor.rate_limit import RateLimit, connection_pool
+from services.extractor.run_guard import RunGuard, without_placeholder
+from shared import telemetry
+from shared.config.settings import Settings
+from shared.config.topology import BRONZE, SILVER
 from shared.datasets import contract
 from shared.datasets.contract import (
     PageCounts,
@@ -28,17 +31,17 @@ from shared.datasets.contract import (
     UnexpectedAnswerError,
 )
 from shared.engine import worker
-from shared.engine.delivery import Handler
+from shared.engine.backpressure import Backpressure
+from shared.engine.consumer import Handler
 from shared.engine.message import Message
-from shared.engine.pressure import Pressure
-from shared.envelope import Envelope
 from shared.errors import PermanentError, TransientError
-from shared.events import PageCommand, RunCommand, command
-from shared.objects import ObjectId
-from shared.run_plan import RunPlan
-from shared.settings import Settings
+from shared.formats import envelope, run_plan
+from shared.formats.commands import PageCommand, RunCommand, command
+from shared.formats.envelope import Envelope
+from shared.formats.run_plan import RunPlan
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
 from shared.telemetry import metrics
-from shared.topology import BRONZE, SILVER
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,7 +54,7 @@ LARGEST_PLAN = 16 << 20  # bytes
 LARGEST_REJECTED = 1 << 20  # bytes kept of an answer that is not a page: enough to see what it is
 SHORTEST_PAUSE = 1.0  # s, after a 429 that does not say how long to wait
 # Messages that may wait before extraction pauses: at a page a second one transformer needs 500 s for them, and after
-# 600 s somebody is told (services/ops/alerts.py). A loader is faster.
+# 600 s somebody is told (services/ops/health/rules.py). A loader is faster.
 LIMITS = {BRONZE: 500, SILVER: 500}
 
 
@@ -64,8 +67,8 @@ class Extractor:
     http: httpx.Client
     limit: RateLimit
     cache: AnswerCache
-    slots: Slots
-    pressure: Pressure
+    slots: RunGuard
+    pressure: Backpressure
     bucket: str
     queue_url: str
     largest: int  # bytes of an answer, and of a page in its envelope: what the transformer reads
@@ -74,18 +77,18 @@ class Extractor:
         """Plan a run, or fetch a page."""
         match command(message.body):
             case RunCommand() as told:
-                run = understood(told)
+                run = without_placeholder(told)
                 return self.plan(run, plan.run_id(run, message.id, message.sent))
             case PageCommand() as page:
                 return self.page(page)
 
     def plan(self, run: RunCommand, run_id: str) -> str:
         """Store the plan, then send its pages. A command delivered twice sends the pages of the plan that is stored."""
-        telemetry.note(dataset=run.dataset, run_id=run_id)
+        telemetry.set_span_attributes(dataset=run.dataset, run_id=run_id)
         planned = self._stored_plan(run.dataset, run_id)
         if planned is None:
             planned = self._made_plan(run, run_id)
-            key = objects.plan_key(run.dataset, run_id)
+            key = object_keys.plan_key(run.dataset, run_id)
             objects.put(self.s3, self.bucket, key, planned.model_dump_json().encode(), "application/json")
         if planned.refused:
             log.warning("run.refused", run_id=run_id, dataset=run.dataset, trigger=run.trigger, why=planned.refused)
@@ -98,7 +101,7 @@ class Extractor:
 
     def page(self, page: PageCommand) -> str:
         """Fetch a page into bronze, unless it is there: a page of a run is fetched once. Then send what it brings."""
-        telemetry.note(dataset=page.dataset, run_id=page.run_id, part=page.part, page=page.page)
+        telemetry.set_span_attributes(dataset=page.dataset, run_id=page.run_id, part=page.part, page=page.page)
         source = contract.source(page.dataset)
         stored = self._stored_page(source, page)
         known = stored is not None
@@ -106,7 +109,7 @@ class Extractor:
             self.pressure.wait()
             stored = self._captured(source, page)
         of = self._pages_known(source, page, stored.payload, stored.counts(source))
-        following = list(sequence.next_pages(source, page, stored, of))
+        following = list(pagination.next_pages(source, page, stored, of))
         self._send(following)
         self.slots.fetched(page, following)
         return "duplicate" if known else "fetched"
@@ -114,7 +117,7 @@ class Extractor:
     def _captured(self, source: Source, page: PageCommand) -> Envelope:
         """The page from the source, once it is in bronze."""
         params, before = self._params(source, page)
-        fingerprints = (*before, sequence.fingerprint(params)) if isinstance(source, SequentialSource) else ()
+        fingerprints = (*before, pagination.fingerprint(params)) if isinstance(source, SequentialSource) else ()
         request = source.request(params, page.page)
         answer = self._fetch(page.dataset, request)
         came = self._checked(source, page, request, answer)
@@ -131,7 +134,7 @@ class Extractor:
         try:
             return answers.page(source, answer)
         except UnexpectedAnswerError as error:
-            key = objects.rejected_response_key(page.dataset, page.run_id, page.part, page.page)
+            key = object_keys.rejected_response_key(page.dataset, page.run_id, page.part, page.page)
             objects.put(self.s3, self.bucket, key, answer.body[:LARGEST_REJECTED], "application/octet-stream")
             message = f"{request.url}: {answer.status}, but not a page: {error}; what came is at {key}"
             raise UnexpectedAnswerError(message) from error
@@ -142,7 +145,7 @@ class Extractor:
         grown = counts.pages is not None and counts.pages > page.of
         if grown and (stored := self._stored_plan(page.dataset, page.run_id)) and page.part <= len(stored.parts):
             planned = stored.parts[page.part - 1].pages
-        return sequence.pages_known(source, page, payload, counts, planned)
+        return pagination.pages_known(source, page, payload, counts, planned)
 
     def _params(self, source: Source, page: PageCommand) -> tuple[Params, tuple[str, ...]]:
         """What to ask for a page with, and the fingerprints of the requests before it."""
@@ -153,7 +156,7 @@ class Extractor:
         if stored is None:
             message = f"{_key(before)} is not there yet: it says how to ask for page {page.page}"
             raise TransientError(message)
-        return sequence.params_after(source, before, stored), stored.fingerprints
+        return pagination.params_after(source, before, stored), stored.fingerprints
 
     def _stored_page(self, source: Source, page: PageCommand) -> Envelope | None:
         """What bronze has of the page, unless it is to be replaced. Raises PermanentError for what cannot be read."""
@@ -169,7 +172,7 @@ class Extractor:
         return found
 
     def _stored_plan(self, dataset: str, run_id: str) -> RunPlan | None:
-        key = objects.plan_key(dataset, run_id)
+        key = object_keys.plan_key(dataset, run_id)
         if not objects.exists(self.s3, self.bucket, key):
             return None
         return run_plan.read(objects.get(self.s3, ObjectId(self.bucket, key), LARGEST_PLAN).body)
@@ -241,7 +244,7 @@ class Extractor:
 
 
 def _key(page: PageCommand) -> str:
-    return objects.page_key(page.dataset, page.run_id, page.part, page.page)
+    return object_keys.page_key(page.dataset, page.run_id, page.part, page.page)
 
 
 def bootstrap(settings: Settings) -> Handler:
@@ -250,11 +253,11 @@ def bootstrap(settings: Settings) -> Handler:
     return Extractor(
         s3=boto3.client("s3"),
         sqs=sqs,
-        http=counted(client()),
+        http=instrument(client()),
         limit=RateLimit(redis),
         cache=AnswerCache(redis),
-        slots=Slots(redis),
-        pressure=Pressure(sqs, {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}),
+        slots=RunGuard(redis),
+        pressure=Backpressure(sqs, {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}),
         bucket=settings.bucket,
         queue_url=settings.extract_queue_url,
         largest=settings.largest_document << 20,

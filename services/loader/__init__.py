@@ -1,5 +1,5 @@
 """Silver batch in, rows in Postgres out."""
 
-from shared import native
+from shared import polars_env
 
-native.settle()
+polars_env.configure()

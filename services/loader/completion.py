@@ -8,11 +8,11 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.loader import drift, inactive, ledger
+from services.loader import deactivation, drift, ledger
 from services.loader.drift import Shares
 from shared.database.ops_tables import DRIFT, FIELD, OBJECT, RUN
 from shared.datasets import contract
-from shared.silver import Header, Shape, Warned
+from shared.formats.silver import Header, RuleWarning, Shape
 
 log = structlog.get_logger()
 
@@ -24,10 +24,10 @@ FORGOTTEN = 0.001  # share of objects below which the baseline knows a field no 
 def complete_run(connection: Connection, run_id: str) -> None:
     """Mark the run complete if it is, and compare it with what came before."""
     if not ledger.complete(connection, run_id):
-        ledger.forget(connection, run_id)
+        ledger.clear_working_data(connection, run_id)
         return
     run = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()
-    inactive.mark(connection, run)
+    deactivation.deactivate_missing(connection, run)
     warnings = [*_count_warning(connection, run), *_compare(connection, run.dataset, run_id, OBJECT.c.run_id == run_id)]
     described = [warning.model_dump() for warning in warnings]
     connection.execute(update(RUN).where(RUN.c.run_id == run_id).values(warnings=described))
@@ -41,12 +41,12 @@ def complete_upload(connection: Connection, header: Header) -> None:
     """
     source = header.source
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(source.key, 0))))
-    if ledger.is_whole(connection, source, header.transform_version):
+    if ledger.is_complete(connection, source, header.transform_version):
         mine = and_(OBJECT.c.key == source.key, OBJECT.c.version == source.version)
         _compare(connection, header.dataset, source.key, mine)
 
 
-def _compare(connection: Connection, dataset: str, source: str, objects: ColumnElement[bool]) -> list[Warned]:
+def _compare(connection: Connection, dataset: str, source: str, objects: ColumnElement[bool]) -> list[RuleWarning]:
     """Record drift, bring the baseline up to date, and return what has become rarer."""
     raw = contract.raw(dataset)
     shape, before = _shape(connection, objects), _baseline(connection, dataset)
@@ -96,7 +96,7 @@ def _record(connection: Connection, dataset: str, source: str, found: list[drift
         log.warning("drift.found", dataset=dataset, source=source, differences=len(found))
 
 
-def _count_warning(connection: Connection, run: Row[Any]) -> Iterator[Warned]:
+def _count_warning(connection: Connection, run: Row[Any]) -> Iterator[RuleWarning]:
     """Where a run covers far fewer records than the latest ones of the same params."""
     alike = (RUN.c.dataset == run.dataset, RUN.c.params == run.params, RUN.c.run_id != run.run_id)
     recent = select(RUN.c.covered).where(*alike, RUN.c.completed_at.is_not(None)).order_by(RUN.c.planned_at.desc())
@@ -104,4 +104,4 @@ def _count_warning(connection: Connection, run: Row[Any]) -> Iterator[Warned]:
     limits = contract.raw(run.dataset).LIMITS
     if usual is not None and usual >= limits.smallest and run.covered < limits.count_fall * float(usual):
         message = f"{run.covered} records, the latest runs of the same params had {usual:.0f}"
-        yield Warned(rule="row_count", field="", message=message, records=0)
+        yield RuleWarning(rule="row_count", field="", message=message, records=0)

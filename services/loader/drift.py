@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from shared.datasets.contract import BatchLimits
 from shared.datasets.raw_model import fields
-from shared.silver import Shape, Warned
+from shared.formats.silver import RuleWarning, Shape
 
 COMMON = 0.5  # share of records in which a field must have been, to be missed when it is in none
 WEIGHT = 0.3  # of the newest share in the average of recent ones
@@ -65,14 +65,14 @@ def vanished(shape: Shape, before: Shares, limits: BatchLimits) -> Iterator[Drif
             yield Drift("vanished_field", path, f"was in {_present(held):.0%}", objects)
 
 
-def null_shares(shape: Shape, before: Shares, limits: BatchLimits) -> Iterator[Warned]:
+def null_shares(shape: Shape, before: Shares, limits: BatchLimits) -> Iterator[RuleWarning]:
     """Fields that many more records lack than before."""
     now = shares(shape)
     for path in sorted(now.keys() & before.keys()):
         fall = _present(before[path]) - _present(now[path])
         if fall > limits.null_share_rise and _objects_at(shape, _parent(path)) >= limits.smallest:
             message = f"in {_present(now[path]):.0%}, of late in {_present(before[path]):.0%}"
-            yield Warned(rule="null_share", field=path, message=message, records=0)
+            yield RuleWarning(rule="null_share", field=path, message=message, records=0)
 
 
 def averaged(now: Shares, before: Shares) -> Shares:

@@ -6,15 +6,16 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.ops_tables import NEEDED_PAGES, OBJECT, RUN, pages_of_parts, whole_objects
-from shared.objects import ObjectId, silver_key
-from shared.run_plan import RunPlan
-from shared.silver import Header
+from shared.database.ops_tables import NEEDED_PAGES, OBJECT, RUN, fully_loaded_objects, pages_of_parts
+from shared.formats.run_plan import RunPlan
+from shared.formats.silver import Header
+from shared.storage.object_id import ObjectId
+from shared.storage.object_keys import silver_key
 
 COVERED = text("""
     select count(distinct seen.name) from ops.object, unnest(keys) as seen (name) where run_id = :run_id
 """)
-OF_RUN = whole_objects().where(OBJECT.c.run_id == bindparam("run_id"))
+OF_RUN = fully_loaded_objects().where(OBJECT.c.run_id == bindparam("run_id"))
 ALL_PAGES = text(f"""
     with {pages_of_parts(str(OF_RUN))}
     select coalesce(bool_and(coalesce(part.pages, 0) = {NEEDED_PAGES}), true)
@@ -35,7 +36,7 @@ MOST_ROWS = 2**31 - 1  # that the column holds
 
 
 @dataclass(frozen=True)
-class Effect:
+class LoadCounts:
     """What loading an object did to its valid records."""
 
     inserted: int
@@ -77,7 +78,7 @@ def enter(connection: Connection, header: Header) -> int | None:
     return object_id
 
 
-def settle(connection: Connection, object_id: int, effect: Effect, keys: list[str] | None) -> None:
+def record_outcome(connection: Connection, object_id: int, effect: LoadCounts, keys: list[str] | None) -> None:
     """Record the outcome. `keys` are the natural keys on the page, wanted until the run's coverage is counted."""
     connection.execute(update(OBJECT).where(OBJECT.c.id == object_id).values(**asdict(effect), keys=keys))
 
@@ -133,7 +134,7 @@ def complete(connection: Connection, run_id: str) -> bool:
     return True
 
 
-def forget(connection: Connection, run_id: str) -> None:
+def clear_working_data(connection: Connection, run_id: str) -> None:
     """Clear what only a run under way needs of its pages, if it is complete: a page may be loaded once more later."""
     over = select(RUN.c.run_id).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_not(None))
     kept = (OBJECT.c["keys"].is_not(None) | OBJECT.c.shape.is_not(None), OBJECT.c.run_id.in_(over))
@@ -144,7 +145,7 @@ def _all_pages_loaded(connection: Connection, run_id: str) -> bool:
     return bool(connection.scalar(ALL_PAGES, {"run_id": run_id}))
 
 
-def is_whole(connection: Connection, source: ObjectId, transform_version: int) -> bool:
+def is_complete(connection: Connection, source: ObjectId, transform_version: int) -> bool:
     """Whether all batches of a bronze object are in the ledger."""
     own = {
         "bucket": source.bucket,
@@ -152,5 +153,5 @@ def is_whole(connection: Connection, source: ObjectId, transform_version: int) -
         "version": source.version,
         "transform_version": transform_version,
     }
-    found = whole_objects().where(*(OBJECT.c[name] == value for name, value in own.items()))
+    found = fully_loaded_objects().where(*(OBJECT.c[name] == value for name, value in own.items()))
     return connection.execute(found).first() is not None

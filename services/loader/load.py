@@ -12,19 +12,22 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from services.loader import completion, ledger, quarantine
-from services.loader.ledger import Effect
+from services.loader.ledger import LoadCounts
 from services.loader.upsert import UnknownSightingError, key_texts, upsert
-from shared import objects, run_plan, silver, telemetry
-from shared import quarantine as rejects
-from shared.database.engine import explained
+from shared import telemetry
+from shared.config.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
+from shared.database.engine import classify_error
 from shared.datasets import contract
 from shared.errors import PermanentError
 from shared.failpoint import failpoint
-from shared.objects import Content, ObjectId, SupersededError
-from shared.observation import Observation, observation
-from shared.silver import Header, OutdatedError
+from shared.formats import quarantine as rejects
+from shared.formats import run_plan, silver
+from shared.formats.observation import Observation, observation
+from shared.formats.silver import Header, OutdatedError
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import Content, SupersededError
 from shared.telemetry import metrics
-from shared.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -63,7 +66,7 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> Loaded:
             began = time.time_ns()
             try:
                 content = objects.get(s3, stored, OBJECT_LIMIT)
-                if objects.is_folder(stored, len(content.body)):
+                if object_keys.is_folder(stored, len(content.body)):
                     return Loaded("ignored")
                 with telemetry.of_object("loader", content.metadata, began, key=stored.key, bytes=len(content.body)):
                     _refuse_unsigned(stored, content)
@@ -71,7 +74,7 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> Loaded:
             except SupersededError:
                 return Loaded("superseded")
             except (DBAPIError, psycopg2.Error) as error:
-                raise explained(error, engine) from error
+                raise classify_error(error, engine) from error
     message = f"{stored.key}: the loader knows no such prefix"
     raise PermanentError(message)
 
@@ -88,7 +91,7 @@ def _committed(engine: Engine, content: Content, load_one: "LoadOne") -> Loaded:
 
 def _count(loaded: Loaded) -> None:
     """After the commit: a batch that was rolled back has not happened, and one that comes again is a duplicate."""
-    telemetry.note(outcome=loaded.outcome, **loaded.records)
+    telemetry.set_span_attributes(outcome=loaded.outcome, **loaded.records)
     for outcome, number in loaded.records.items():
         metrics.RECORDS.add(number, {"dataset": loaded.dataset, "outcome": outcome})
     if loaded.observed_at:
@@ -102,7 +105,7 @@ def load_silver(connection: Connection, content: Content) -> Loaded:
         header, frame = silver.read(content.body)
     except OutdatedError as outdated:
         raise NeededInFullError(outdated.source) from None
-    telemetry.note(dataset=header.dataset, run_id=header.run_id)
+    telemetry.set_span_attributes(dataset=header.dataset, run_id=header.run_id)
     object_id = ledger.enter(connection, header)
     if object_id is None:
         return Loaded("duplicate")
@@ -111,7 +114,7 @@ def load_silver(connection: Connection, content: Content) -> Loaded:
     except UnknownSightingError:
         raise NeededInFullError(header.source) from None
     keys = key_texts(frame, contract.tables(header.dataset))
-    ledger.settle(connection, object_id, effect, keys if header.run_id else None)
+    ledger.record_outcome(connection, object_id, effect, keys if header.run_id else None)
     quarantine.close(connection, header, keys)
     log.info("silver.loaded", dataset=header.dataset, key=header.source.key, run_id=header.run_id, **effect.__dict__)
     if header.run_id:
@@ -140,7 +143,7 @@ LoadOne = Callable[[Connection, Content], Loaded]
 LOADERS: dict[str, LoadOne] = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
 
 
-def _outcomes(header: Header, effect: Effect, held: int) -> dict[str, int]:
+def _outcomes(header: Header, effect: LoadCounts, held: int) -> dict[str, int]:
     """They add up to the records read. Of what passed the fence, `held` came in full; the rest were bare sightings."""
     unchanged = held - effect.inserted - effect.updated
     sighted = effect.unchanged - unchanged

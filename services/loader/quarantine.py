@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.ops_tables import QUARANTINE
 from shared.datasets import contract
-from shared.quarantine import Rejected
-from shared.silver import Header
+from shared.formats.quarantine import Rejected
+from shared.formats.silver import Header
 
 
 def admit(connection: Connection, entries: Sequence[Rejected]) -> None:

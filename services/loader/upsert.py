@@ -10,14 +10,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from services.loader.copy import copy
-from services.loader.ledger import Effect
-from shared import silver, telemetry
+from services.loader.ledger import LoadCounts
+from shared import telemetry
 from shared.database.silver_tables import PROVENANCE, RAW
 from shared.datasets import contract
 from shared.datasets.contract import Tables
 from shared.failpoint import failpoint
-from shared.observation import Observation
-from shared.silver import CONTENT_HASH, RECORD_INDEX, SIGHTED
+from shared.formats import silver
+from shared.formats.observation import Observation
+from shared.formats.silver import CONTENT_HASH, RECORD_INDEX, SIGHTED
 
 DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 
@@ -28,7 +29,7 @@ class UnknownSightingError(Exception):
 
 def upsert(
     connection: Connection, dataset: str, frame: pl.DataFrame, seen: Observation, object_id: int
-) -> tuple[Effect, dict[str, bytes]]:
+) -> tuple[LoadCounts, dict[str, bytes]]:
     """Apply one object's records, all seen in the one observation.
 
     The fence comes first and locks, in key order, so that concurrent loaders neither deadlock nor overtake one another;
@@ -47,7 +48,7 @@ def upsert(
     written = newest.join(pl.concat([inserted, updated]), on=keys, how="semi")
     _insert(connection, tables, written, object_id)
     _keep_raw(connection, dataset, tables, written, object_id)
-    effect = Effect(
+    effect = LoadCounts(
         inserted=len(inserted),
         updated=len(updated),
         unchanged=len(passed) - len(inserted) - len(updated),

@@ -11,19 +11,19 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from services.loader.load import NeededInFullError, load
-from shared import objects
-from shared.database.engine import LONGEST_TRANSACTION, connect, explained, probe
+from shared.cache.content_hashes import ContentHashCache
+from shared.config.settings import Settings
+from shared.config.topology import BRONZE, UPLOADS, queue_for_key
+from shared.database.engine import LONGEST_TRANSACTION, classify_error, connect, probe
 from shared.database.migrate import missing
 from shared.engine import worker
 from shared.engine.availability import Probe
-from shared.engine.delivery import Handler
+from shared.engine.consumer import Handler
 from shared.engine.message import Message
 from shared.errors import Part, PermanentError
-from shared.events import IN_FULL, created_event, created_objects
-from shared.known_hashes import KnownHashes
-from shared.objects import ObjectId
-from shared.settings import Settings
-from shared.topology import BRONZE, UPLOADS, queue_for_key
+from shared.formats.s3_events import IN_FULL, created_event, created_objects
+from shared.storage import objects
+from shared.storage.object_id import ObjectId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,7 +36,7 @@ def check(settings: Settings) -> None:
     try:
         needed = missing(engine)
     except DBAPIError as error:
-        raise PermanentError(str(explained(error, engine))) from error
+        raise PermanentError(str(classify_error(error, engine))) from error
     engine.dispose()
     if needed:
         message = f"the database lacks migrations {', '.join(sorted(needed))}: run `smelt db upgrade`"
@@ -50,7 +50,7 @@ class Loader:
     s3: "S3Client"
     sqs: "SQSClient"
     engine: Engine
-    known: KnownHashes
+    known: ContentHashCache
     bucket: str
     raw_queue_urls: Mapping[str, str]  # {queue name: URL}, for objects that are needed in full
 
@@ -58,7 +58,7 @@ class Loader:
         """Load every object that the event names."""
         stored = created_objects(message.body)
         for one in stored:
-            objects.refuse_strangers(one, self.bucket)
+            objects.require_bucket(one, self.bucket)
         return ", ".join(sorted({self._load(one) for one in stored})) or "ignored"
 
     def _load(self, stored: ObjectId) -> str:
@@ -82,7 +82,7 @@ def bootstrap(settings: Settings) -> Handler:
         s3=boto3.client("s3"),
         sqs=worker.sqs_client(settings.receive_wait),
         engine=_connect(settings),
-        known=KnownHashes(settings.redis_url.get_secret_value()),
+        known=ContentHashCache(settings.redis_url.get_secret_value()),
         bucket=settings.bucket,
         raw_queue_urls={queue.name: settings.queue_url(queue) for queue in (BRONZE, UPLOADS)},
     ).handle

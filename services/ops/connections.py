@@ -9,11 +9,11 @@ import boto3
 from botocore.config import Config
 from sqlalchemy import Engine
 
+from shared.config.settings import Settings, load_settings
 from shared.database.engine import connect as connect_database
-from shared.engine.presence import Roster
-from shared.engine.trouble import TroubleBoard
+from shared.engine.pending_retries import PendingRetryStore
+from shared.engine.worker_status import WorkerRegistry
 from shared.errors import PermanentError
-from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,8 +32,8 @@ class Connections:
     s3: "S3Client"
     sqs: "SQSClient"
     database: Engine
-    trouble: TroubleBoard
-    roster: Roster
+    trouble: PendingRetryStore
+    roster: WorkerRegistry
     scheduler: "EventBridgeSchedulerClient"
 
 
@@ -54,8 +54,8 @@ def connect() -> Connections:
         s3=boto3.client("s3"),
         sqs=boto3.client("sqs"),
         database=connect_database(settings.database_url, "ops"),
-        trouble=TroubleBoard(redis_url),
-        roster=Roster(redis_url),
+        trouble=PendingRetryStore(redis_url),
+        roster=WorkerRegistry(redis_url),
         scheduler=boto3.client("scheduler", config=IMPATIENT),
     )
 

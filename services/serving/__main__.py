@@ -12,10 +12,10 @@ import structlog
 import uvicorn
 
 from infra.embedded.errors import StackError
-from services.serving import readers
+from services.serving.api.rate_limit import Limit
 from services.serving.app import application
-from services.serving.keeper import keep_on, keeper
-from services.serving.limit import Limit
+from services.serving.gold import db_role
+from services.serving.gold.refresher import keeper, refresh_forever
 from services.serving.settings import ServingSettings, load_settings
 from shared import telemetry
 from shared.database.migrate import engine_of
@@ -36,12 +36,12 @@ def main() -> NoReturn:
     try:
         settings = load_settings()
         telemetry.configure("serving", settings.log_level)
-        readers.admit(engine_of(settings.database_url.get_secret_value()))
+        db_role.grant_read_access(engine_of(settings.database_url.get_secret_value()))
         listening = _listen(settings)
     except (PermanentError, StackError) as error:
         sys.exit(f"smelt: {error}")
     if settings.serving_refresh:
-        Thread(target=keep_on, args=(keeper(settings), settings.serving_refresh, Event()), daemon=True).start()
+        Thread(target=refresh_forever, args=(keeper(settings), settings.serving_refresh, Event()), daemon=True).start()
     log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
     with suppress(SystemExit):
         uvicorn.Server(_configuration(settings)).run(sockets=[listening])
@@ -54,8 +54,8 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     return uvicorn.Config(
         application(
-            readers.connect(settings.database_url),
-            readers.connect(settings.database_url, EXPORTS),
+            db_role.connect(settings.database_url),
+            db_role.connect(settings.database_url, EXPORTS),
             Limit(settings.serving_requests, redis_url),
         ),
         access_log=False,

@@ -11,9 +11,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.serving import api, export
+from services.serving.api import routes
+from services.serving.api.rate_limit import Limit
 from services.serving.database import Refused
-from services.serving.limit import Limit
+from services.serving.gold import snapshots
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
@@ -54,8 +55,8 @@ def application(asking: Engine, exporting: Engine, limit: Limit) -> FastAPI:
     async def healthy() -> Response:
         return Response("ok", media_type="text/plain")
 
-    app.include_router(api.routes(asking))
-    app.include_router(export.routes(asking, exporting))
+    app.include_router(routes.routes(asking))
+    app.include_router(snapshots.routes(asking, exporting))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_middleware(_Tagged)
     app.add_middleware(_Limited, limit=limit)

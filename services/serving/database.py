@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from services.serving.search import Statement
+from services.serving.api.search import Statement
 
 log = structlog.get_logger()
 

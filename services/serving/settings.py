@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared import secret_files
-from shared.addresses import PostgresAddress, RedisAddress
+from shared.config import secret_files
+from shared.config.urls import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 
 

@@ -1,5 +1,5 @@
 """Bronze object in, silver batch and quarantine out."""
 
-from shared import native
+from shared import polars_env
 
-native.settle()
+polars_env.configure()

@@ -5,7 +5,7 @@ from collections import Counter
 from services.transformer.gate import Problems
 from shared.datasets.contract import BatchLimits
 from shared.errors import PermanentError
-from shared.silver import Warned
+from shared.formats.silver import RuleWarning
 
 
 def refuse_failed(problems: Problems, records: int, limits: BatchLimits) -> None:
@@ -22,9 +22,9 @@ def refuse_failed(problems: Problems, records: int, limits: BatchLimits) -> None
     raise PermanentError(message)
 
 
-def warn_of_count(announced: int | None, records: int) -> tuple[Warned, ...]:
+def warn_of_count(announced: int | None, records: int) -> tuple[RuleWarning, ...]:
     """Where a document says that it holds another number of records than it does."""
     if announced is None or announced == records:
         return ()
     message = f"the document says it has {announced} records, and has {records}"
-    return (Warned(rule="row_count", field="", message=message, records=0),)
+    return (RuleWarning(rule="row_count", field="", message=message, records=0),)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.quarantine import Problem
+from shared.formats.quarantine import Problem
 
 LOOKED_AT = 1_000  # bytes of what is no record
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pandera.polars as pa
 import polars as pl
 
-from shared import silver
 from shared.datasets.contract import Tables
-from shared.quarantine import Problem
-from shared.silver import Warned
+from shared.formats import silver
+from shared.formats.quarantine import Problem
+from shared.formats.silver import RuleWarning
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class _Rule:
 Problems = dict[int, tuple[Problem, ...]]  # {record index: the rules it failed}
 
 
-def judge(
+def run_checks(
     frame: pl.DataFrame, rules: Mapping[str, pa.DataFrameSchema], tables: Tables
-) -> tuple[Problems, tuple[Warned, ...]]:
+) -> tuple[Problems, tuple[RuleWarning, ...]]:
     """The records with a row, in any table, that fails a rule; and the rules that only warn, with their failures."""
     if frame.is_empty():
         return {}, ()
@@ -38,7 +38,7 @@ def judge(
                 continue
             records = rows.get_column(silver.RECORD_INDEX).filter(~passed).unique(maintain_order=True)
             if rule.only_warns:
-                warnings.append(Warned(**rule.problem.model_dump(), records=len(records)))
+                warnings.append(RuleWarning(**rule.problem.model_dump(), records=len(records)))
             else:
                 for index in records:
                     problems[index].append(rule.problem)

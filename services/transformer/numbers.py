@@ -5,7 +5,7 @@ from typing import Any, Self, get_args
 
 import msgspec
 
-from services.transformer.unstorable import NotFinite, marked
+from services.transformer.invalid_values import NotFinite, replace_invalid
 from shared import lenient_json
 from shared.datasets import contract, raw_model
 
@@ -45,7 +45,7 @@ def parsed(encoded: bytes) -> Any:
     try:
         return _DECODER.decode(encoded)
     except (ValueError, RecursionError):
-        return marked(lenient_json.flawed(encoded.decode(errors="surrogatepass"), number))
+        return replace_invalid(lenient_json.flawed(encoded.decode(errors="surrogatepass"), number))
 
 
 def has_long(encoded: bytes) -> bool:

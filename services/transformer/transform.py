@@ -10,18 +10,19 @@ import polars as pl
 from pydantic import ValidationError
 
 from services.transformer import gate, numbers
-from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable, unreadable
+from services.transformer.field_profile import FieldProfiler, TooDeepError
 from services.transformer.fingerprint import fingerprint
 from services.transformer.gate import Problems
-from services.transformer.shape import Observer, TooDeepError
-from services.transformer.unstorable import NUL, Unstorable, marked
-from shared import lenient_json, silver
+from services.transformer.input_limits import InputLimits
+from services.transformer.invalid_values import NUL, InvalidValue, replace_invalid
+from shared import lenient_json
 from shared.datasets import contract, raw_model
 from shared.datasets.contract import Row
 from shared.failpoint import failpoint
-from shared.quarantine import Problem
-from shared.silver import Shape, Sighting, Warned
+from shared.formats import silver
+from shared.formats.quarantine import Problem
+from shared.formats.silver import HashOnlyRow, RuleWarning, Shape
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -33,16 +34,16 @@ LOOKED_UP_AT_ONCE = 500  # records
 
 NOT_READ = ("", b"")  # the fingerprint of what is no record
 LookedUp = tuple[Encoded, tuple[str, bytes], bytes | None]  # a record, its fingerprint, and the hash held of its key
-LookUp = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys to the content hashes held of them
+HashLookup = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys to the content hashes held of them
 
 
 @dataclass(frozen=True)
-class Batch:
-    """The outcome of some records: the valid ones as a frame (`shared.silver.schema`), and the others' problems."""
+class TransformResult:
+    """The outcome of some records: the valid ones as a frame (`shared.formats.silver.schema`), and the others' problems."""
 
     frame: pl.DataFrame
     problems: Problems
-    warnings: tuple[Warned, ...]
+    warnings: tuple[RuleWarning, ...]
     shape: Shape
 
 
@@ -55,11 +56,11 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     dataset: str,
     records: Sequence[Encoded],
     first: int,
-    bounds: Bounds,
-    look_up: LookUp = nothing_known,
+    bounds: InputLimits,
+    look_up: HashLookup = nothing_known,
     *,
     keep_raw: bool = False,
-) -> Batch:
+) -> TransformResult:
     """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems.
 
     `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
@@ -67,14 +68,14 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     """
     tables, observer = contract.tables(dataset), _observer(dataset)
     rows: list[Row] = []
-    sightings: list[Sighting] = []
+    sightings: list[HashOnlyRow] = []
     problems: Problems = {}
     looked_up = enumerate(_looked_up(dataset, records, look_up), start=first)
     for index, outcome in _outcomes(dataset, looked_up, bounds, observer):
         match outcome:
             case tuple():
                 problems[index] = outcome
-            case Sighting():
+            case HashOnlyRow():
                 sightings.append(outcome)
             case _:
                 if keep_raw:
@@ -82,18 +83,20 @@ def transform(  # noqa: PLR0913 - of which two have defaults
                 rows.append(outcome)
     failpoint("transformer.parsed")
     frame = silver.frame(rows, tables)
-    failed, warnings = gate.judge(frame, contract.gate(dataset).GATE, tables)
+    failed, warnings = gate.run_checks(frame, contract.gate(dataset).GATE, tables)
     kept = frame.filter(~pl.col(silver.RECORD_INDEX).is_in(list(failed)))
-    return Batch(silver.with_sightings(kept, sightings, tables), problems | failed, warnings, observer.shape())
+    return TransformResult(
+        silver.with_hash_only_rows(kept, sightings, tables), problems | failed, warnings, observer.shape()
+    )
 
 
 def _outcomes(
-    dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: Bounds, observer: Observer
-) -> Iterator[tuple[int, Row | Sighting | tuple[Problem, ...]]]:
+    dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: InputLimits, observer: FieldProfiler
+) -> Iterator[tuple[int, Row | HashOnlyRow | tuple[Problem, ...]]]:
     record_type, normalise = contract.raw(dataset).Record, contract.normalise(dataset).normalise
     for index, (encoded, (key, seen_hash), known) in records:
         if seen_hash == known:
-            yield index, Sighting(index, key, seen_hash)
+            yield index, HashOnlyRow(index, key, seen_hash)
             continue
         exact = observer.texts  # once a record needs exact numbers, so do most that follow
         record = parse(encoded, bounds, exact=exact)
@@ -114,7 +117,7 @@ def _outcomes(
             yield index, row
 
 
-def _looked_up(dataset: str, records: Sequence[Encoded], look_up: LookUp) -> Iterator[LookedUp]:
+def _looked_up(dataset: str, records: Sequence[Encoded], look_up: HashLookup) -> Iterator[LookedUp]:
     """Each record with its fingerprint, and the hash that is held of its key."""
     raw, version = contract.raw(dataset), contract.normalise(dataset).VERSION
     for start in range(0, len(records), LOOKED_UP_AT_ONCE):
@@ -130,11 +133,11 @@ def _layout(dataset: str) -> tuple[dict[str, bool], tuple[tuple[str, ...], ...]]
     return numbers.exact_fields(dataset), tuple(several)
 
 
-def _observer(dataset: str) -> Observer:
-    return Observer(contract.raw(dataset).KNOWN_VALUES, *_layout(dataset))
+def _observer(dataset: str) -> FieldProfiler:
+    return FieldProfiler(contract.raw(dataset).KNOWN_VALUES, *_layout(dataset))
 
 
-def parse(encoded: Encoded, bounds: Bounds, *, exact: bool = False) -> object:
+def parse(encoded: Encoded, bounds: InputLimits, *, exact: bool = False) -> object:
     """A record as an object, with marks for what Postgres cannot hold; Unreadable for what is none."""
     if isinstance(encoded, Unreadable):
         return encoded
@@ -152,13 +155,13 @@ def _parsed(encoded: bytes) -> object:
     try:
         record = orjson.loads(encoded)
     except orjson.JSONDecodeError:
-        return marked(lenient_json.flawed(encoded.decode(errors="surrogatepass")))
-    return marked(record) if NUL in encoded else record
+        return replace_invalid(lenient_json.flawed(encoded.decode(errors="surrogatepass")))
+    return replace_invalid(record) if NUL in encoded else record
 
 
 def _parsed_exactly(encoded: bytes) -> object:
     record = numbers.parsed(encoded)
-    return marked(record) if NUL in encoded else record
+    return replace_invalid(record) if NUL in encoded else record
 
 
 def _text(encoded: Encoded) -> str:
@@ -171,6 +174,6 @@ def _problems(error: ValidationError) -> tuple[Problem, ...]:
 
 def _problem(error: "ErrorDetails") -> Problem:
     field, found = ".".join(map(str, error["loc"])), error["input"]
-    if isinstance(found, Unstorable):
+    if isinstance(found, InvalidValue):
         return Problem(rule=found.rule, field=field, message=found.message)
     return Problem(rule=error["type"], field=field, message=error["msg"])

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from services.transformer.worker import Transformer, compose
+from shared.config.settings import Settings
+from shared.config.topology import SILVER
 from shared.engine import worker
-from shared.engine.delivery import Handler
+from shared.engine.backpressure import Backpressure
+from shared.engine.consumer import Handler
 from shared.engine.message import Message
-from shared.engine.pressure import Pressure
-from shared.settings import Settings
-from shared.topology import SILVER
 
 # Messages that may wait for the loader before an upload does: what a run's page then has before it, a minute at most.
 LIMITS = {SILVER: 100}
@@ -18,7 +18,7 @@ LIMITS = {SILVER: 100}
 class Uploads:
     """Refines like any transformer, but lets runs go first where the loader is what is slow."""
 
-    pressure: Pressure
+    pressure: Backpressure
     transformer: Transformer
 
     def handle(self, message: Message) -> str:
@@ -30,7 +30,7 @@ class Uploads:
 def bootstrap(settings: Settings) -> Handler:
     """Compose the handler: the transformer, and SQS to see what waits behind it."""
     limits = {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}
-    return Uploads(Pressure(worker.sqs_client(settings.receive_wait), limits), compose(settings)).handle
+    return Uploads(Backpressure(worker.sqs_client(settings.receive_wait), limits), compose(settings)).handle
 
 
 if __name__ == "__main__":

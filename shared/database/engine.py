@@ -58,10 +58,10 @@ def connect(url: SecretStr, application: str, longest_use: float | None = None) 
     bound_ping(engine)
     if longest_use:
         bound_use(engine, longest_use)
-    return beginning_with(PARAMETERS, engine)
+    return with_session_parameters(PARAMETERS, engine)
 
 
-def beginning_with(parameters: Mapping[str, str], engine: Engine) -> Engine:
+def with_session_parameters(parameters: Mapping[str, str], engine: Engine) -> Engine:
     """The engine, with these parameters set on each of its connections.
 
     They are set once it is there: RDS Proxy refuses connections that bring parameters of their own.
@@ -78,7 +78,7 @@ def beginning_with(parameters: Mapping[str, str], engine: Engine) -> Engine:
     return engine
 
 
-def explained(error: DBAPIError | psycopg2.Error, engine: Engine) -> Exception:
+def classify_error(error: DBAPIError | psycopg2.Error, engine: Engine) -> Exception:
     """The error as one that says whether to try again; drops a pool whose connections lead to the wrong server.
 
     COPY goes past SQLAlchemy, so an error may be the driver's own.

@@ -103,7 +103,7 @@ OBJECT = Table(
 )
 
 
-def whole_objects() -> Select[Any]:
+def fully_loaded_objects() -> Select[Any]:
     """Bronze objects all of whose batches are in the ledger: identity, transform version, run, part and page."""
     identity = [OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version")]
     page = [func.max(OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages", "observed_at")]

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from shared.database.migrate import ahead, configuration, engine_of, missing
-from shared.database.storage import spare_compression
+from shared.database.toast import disable_compression_without_lz4
 from shared.errors import PermanentError
 
 LOCKED, TOO_LONG = "55P03", "57014"  # SQLSTATEs: lock not available, statement timeout
@@ -68,7 +68,7 @@ def _upgrade(url: str, patience: Patience) -> None:
     config = configuration(url)
     config.attributes["patience"] = patience
     command.upgrade(config, "heads")
-    spare_compression(engine)
+    disable_compression_without_lz4(engine)
 
 
 def _explained(state: str, patience: Patience) -> str:

@@ -43,8 +43,8 @@ class Part:
     """A slice of a run that the source can page through completely: its own params, its rows and pages."""
 
     params: fields.Params
-    rows: fields.Count
-    pages: fields.Count
+    rows: fields.NonNegativeInt32
+    pages: fields.NonNegativeInt32
 
 
 @dataclass(frozen=True)

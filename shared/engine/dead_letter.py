@@ -28,16 +28,16 @@ MORE = ("first_received", "trace_id")
 SHORT = 200  # characters of an error message where there is little room
 
 
-def bury(sqs: "SQSClient", message: Message, service: str, error: BaseException) -> None:
+def move_to_dead_letter_queue(sqs: "SQSClient", message: Message, service: str, error: BaseException) -> None:
     """Copy the message to the dead-letter queue with the reason, then delete it.
 
     A crash in between leaves both: the copy is then a duplicate, never a loss.
     """
-    bury_copy(sqs, message, service, error)
+    copy_to_dead_letter_queue(sqs, message, service, error)
     delete(sqs, message)
 
 
-def bury_copy(sqs: "SQSClient", message: Message, service: str, error: BaseException) -> None:
+def copy_to_dead_letter_queue(sqs: "SQSClient", message: Message, service: str, error: BaseException) -> None:
     """The same without deleting anything.
 
     Attributes count towards the size of a message: a body near SQS's limit leaves room for fewer and shorter ones.

@@ -97,7 +97,7 @@ def delete(sqs: "SQSClient", message: Message) -> None:
     sqs.delete_message(QueueUrl=message.queue_url, ReceiptHandle=message.receipt)
 
 
-def show_again(sqs: "SQSClient", message: Message, after: float) -> None:
+def change_visibility(sqs: "SQSClient", message: Message, after: float) -> None:
     """Leave the message on its queue, visible again after so many seconds (also how its lease is extended)."""
     sqs.change_message_visibility(
         QueueUrl=message.queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=round(after)
@@ -105,7 +105,7 @@ def show_again(sqs: "SQSClient", message: Message, after: float) -> None:
 
 
 def dead_letter_url(queue_url: str) -> str:
-    """The URL of a queue's dead-letter queue: `shared.topology` names them so."""
+    """The URL of a queue's dead-letter queue: `shared.config.topology` names them so."""
     return f"{queue_url}-dlq"
 
 

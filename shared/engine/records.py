@@ -7,7 +7,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from shared.engine.message import Message
 from shared.errors import UnavailableError
-from shared.events import single_events
+from shared.formats.s3_events import single_events
 
 Failure = tuple[Message, Exception]  # a message of one record, and why it failed
 ENDS_ALL = (SoftTimeLimitExceeded, UnavailableError)  # what would meet the next record as well

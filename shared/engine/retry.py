@@ -25,7 +25,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Again:
+class Retry:
     """Leave the message on its queue and show it again after this many seconds: the attempt counts."""
 
     after: float
@@ -45,7 +45,7 @@ class DeadLetter:
     reason: str
 
 
-def plan_retry(error: BaseException, tried: Tried, jitter: float) -> Again | PutBack | DeadLetter:
+def plan_retry(error: BaseException, tried: Tried, jitter: float) -> Retry | PutBack | DeadLetter:
     """Decide by the kind of error and by what the message has been through.
 
     `jitter` in [0, 1) spreads the waits of messages that failed together. An error of a kind nobody foresaw is tried
@@ -61,7 +61,7 @@ def plan_retry(error: BaseException, tried: Tried, jitter: float) -> Again | Put
         return _put_back(min(error.after, LONGEST_WAIT), tried)
     if tried.attempts >= tried.most:
         return DeadLetter("last attempt")
-    return Again(min(2.0**tried.attempts, LONGEST_BACKOFF) * (0.5 + jitter / 2))
+    return Retry(min(2.0**tried.attempts, LONGEST_BACKOFF) * (0.5 + jitter / 2))
 
 
 def _put_back(after: float, tried: Tried) -> PutBack | DeadLetter:

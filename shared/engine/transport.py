@@ -1,7 +1,7 @@
 """SQS as a Celery broker with native messages: the worker's side of kombu's virtual transport.
 
 Stock kombu SQS is not used, for the reasons in docs/adr/0002-celery-on-sqs.md. This transport only receives and hands
-out; the child process that does the work also settles the message (`shared.engine.delivery`), so that an
+out; the child process that does the work also settles the message (`shared.engine.consumer`), so that an
 acknowledgement by Celery means no more than "the slot is free".
 """
 
@@ -22,7 +22,7 @@ from celery.worker import state as celery_state
 from kombu.transport import virtual
 
 from shared.engine.availability import Availability
-from shared.engine.message import Message, TooLargeError, delete, send_copy, show_again
+from shared.engine.message import Message, TooLargeError, change_visibility, delete, send_copy
 
 # kombu's virtual transport is private API. These are the versions it was tested with and the names it relies on; a bump
 # must pass tests/integration/test_engine.py first.
@@ -112,7 +112,7 @@ class Channel(virtual.Channel):
                 send_copy(self._sqs, unsettled, 0, unsettled.attempts - 1, time.time())
                 delete(self._sqs, unsettled)
             else:
-                show_again(self._sqs, unsettled, after=0)
+                change_visibility(self._sqs, unsettled, after=0)
         except (BotoCoreError, ClientError, TooLargeError) as error:  # then its visibility ends by itself
             log.warning("message.not_given_back", error=str(error))
 

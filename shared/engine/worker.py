@@ -24,18 +24,18 @@ from celery.signals import (
 )
 
 from shared import telemetry
+from shared.config.settings import Settings, load_settings
+from shared.config.topology import Queue, queue_of
 from shared.engine import probes as aws_probes
 from shared.engine.availability import Availability, Probe
-from shared.engine.delivery import Delivery, Handler, deliver
-from shared.engine.garbage import collect_seldom
+from shared.engine.consumer import Handler, MessageContext, process_message
+from shared.engine.gc_tuning import tune_gc
 from shared.engine.message import Message
-from shared.engine.presence import Presence
-from shared.engine.startup import check_queue
+from shared.engine.pending_retries import PendingRetryStore
+from shared.engine.preflight import check_queue
 from shared.engine.transport import TASK, Transport
-from shared.engine.trouble import TroubleBoard
+from shared.engine.worker_status import WorkerReporter
 from shared.errors import Part, PermanentError
-from shared.settings import Settings, load_settings
-from shared.topology import Queue, queue_of
 from shared.version import VERSION
 
 if TYPE_CHECKING:
@@ -140,14 +140,14 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availabi
     )
 
     @functools.cache
-    def composed() -> tuple[Delivery, Handler]:
+    def composed() -> tuple[MessageContext, Handler]:
         redis_url = settings.redis_url.get_secret_value()
-        board, presence = TroubleBoard(redis_url), Presence(redis_url, queue.service, availability.outage)
+        board, presence = PendingRetryStore(redis_url), WorkerReporter(redis_url, queue.service, availability.outage)
         sqs, own = sqs_client(settings.receive_wait), settings.pool == "prefork"
-        delivery = Delivery(sqs, queue, board, presence, availability, own_process=own)
+        delivery = MessageContext(sqs, queue, board, presence, availability, own_process=own)
         handle = bootstrap(settings)
         presence.start()
-        collect_seldom()
+        tune_gc()
         return delivery, handle
 
     @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -167,7 +167,7 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availabi
     @app.task(name=TASK, **limits)  # type: ignore[untyped-decorator]
     def _(message: dict[str, Any]) -> None:
         delivery, handle = composed()
-        deliver(delivery, Message(**message), handle)
+        process_message(delivery, Message(**message), handle)
 
     return app
 

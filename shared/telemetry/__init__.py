@@ -3,15 +3,15 @@
 from shared.telemetry.collector import export, stop
 from shared.telemetry.logs import configure
 from shared.telemetry.traces import (
-    at_failure,
     carrier,
-    each,
-    note,
     of_message,
     of_object,
+    record_failure,
     remote_context,
+    set_span_attributes,
     span,
     trace_id,
+    traced_iter,
     tracer,
 )
 

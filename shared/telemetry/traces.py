@@ -46,7 +46,7 @@ def of_message(service: str, attributes: Mapping[str, str], **described: Value) 
     _FAILED.set(None)
     context = remote_context(attributes)
     with tracer.start_as_current_span(f"{service}.message", context=context, kind=SpanKind.CONSUMER) as span:
-        note(**described)
+        set_span_attributes(**described)
         yield span
 
 
@@ -62,7 +62,7 @@ def of_object(service: str, metadata: Mapping[str, str], began: int, **described
     links = [Link(trace.get_current_span().get_span_context())] if carried else []
     start = tracer.start_as_current_span
     with start(f"{service}.object", context if carried else None, links=links, start_time=began) as span:
-        note(**described)
+        set_span_attributes(**described)
         _past(f"{service}.fetch", began)
         try:
             yield span
@@ -72,7 +72,7 @@ def of_object(service: str, metadata: Mapping[str, str], began: int, **described
 
 
 @contextmanager
-def at_failure(error: Exception) -> Iterator[None]:
+def record_failure(error: Exception) -> Iterator[None]:
     """Marks the message's span. What is said of the error inside belongs to the trace of the object that it befell."""
     message = trace.get_current_span()
     message.record_exception(error)
@@ -88,11 +88,11 @@ def span(name: str, **described: Value) -> Iterator[Span]:
         yield INVALID_SPAN
         return
     with tracer.start_as_current_span(name) as current:
-        note(**described)
+        set_span_attributes(**described)
         yield current
 
 
-def each(name: str, items: Iterable[T]) -> Iterator[T]:
+def traced_iter(name: str, items: Iterable[T]) -> Iterator[T]:
     """The items, with a span for the making of each: for work that is done while it is asked for."""
     iterator, end = iter(items), object()
     while True:
@@ -108,7 +108,7 @@ def each(name: str, items: Iterable[T]) -> Iterator[T]:
         yield cast("T", item)
 
 
-def note(**described: Value) -> None:
+def set_span_attributes(**described: Value) -> None:
     """Attributes of the current span."""
     trace.get_current_span().set_attributes({name: value for name, value in described.items() if value is not None})
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PermanentError
-from shared.events import Command, PageCommand, RunCommand, command, created_objects, single_events
-from shared.objects import ObjectId
+from shared.formats.commands import Command, PageCommand, RunCommand, command
+from shared.formats.s3_events import created_objects, single_events
+from shared.storage.object_id import ObjectId
 
 CORPUS = Path(__file__).parent / "events"
 BUCKET = "amzn-s3-demo-bucket"

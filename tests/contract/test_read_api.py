@@ -12,10 +12,11 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, text
 
-from services.serving import readers, search, slices
-from services.serving.limit import Limit
-from services.serving.refresh import refresh
-from services.serving.search import Statement
+from services.serving.api import result_stream, search
+from services.serving.api.rate_limit import Limit
+from services.serving.api.search import Statement
+from services.serving.gold import db_role
+from services.serving.gold.refresh import refresh
 from tests import served
 from tests.served import CHICAGO, MONDAY, SEARCH, TODAY, hold, pay, place, posting
 
@@ -245,7 +246,7 @@ def test_without_redis_each_process_counts_for_itself() -> None:
 
 
 def test_a_question_that_takes_too_long_is_given_up(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(readers.OPTIONS, "statement_timeout", "200ms")
+    monkeypatch.setitem(db_role.OPTIONS, "statement_timeout", "200ms")
     with served.api() as api, owner.begin() as locking:
         locking.execute(text("lock table gold.posting_stored in access exclusive mode"))
         answer = api.get("/v1/postings/1")
@@ -268,9 +269,9 @@ def test_exports_hold_the_same_rows_in_every_format(api: httpx.Client) -> None:
 
 
 def test_an_export_holds_few_rows_at_a_time(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "ROWS", 7)
+    monkeypatch.setattr(result_stream, "ROWS", 7)
     statement = Statement("select control_number from gold.posting", {})
-    with slices.slices(owner, statement) as (_, frames):
+    with result_stream.slices(owner, statement) as (_, frames):
         sizes = [len(frame) for frame in frames]
     assert max(sizes) == 7
     assert sum(sizes) > 40

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy import Engine
 
-from services.serving.refresh import refresh
+from services.serving.gold.refresh import refresh
 from tests import served
 from tests.served import SEARCH, hold, posting
 

@@ -15,9 +15,9 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from services.extractor import fetch
-from services.ops import cli
+from services.ops.cli import main
+from services.serving.api.rate_limit import Limit
 from services.serving.app import application
-from services.serving.limit import Limit
 from shared import telemetry
 from shared.version import VERSION
 
@@ -60,7 +60,7 @@ def test_the_version_is_that_of_the_project() -> None:
 
 
 def test_the_command_says_its_version() -> None:
-    assert CliRunner().invoke(cli.app, ["--version"]).output == f"smelt {VERSION}\n"
+    assert CliRunner().invoke(main.app, ["--version"]).output == f"smelt {VERSION}\n"
 
 
 def test_the_read_api_says_its_version() -> None:

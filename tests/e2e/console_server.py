@@ -7,11 +7,11 @@ from typing import Any, cast
 import httpx
 import uvicorn
 
-from services.ops.console.actions import Actions
-from services.ops.console.app import application
-from services.ops.console.desk import Desk
-from services.ops.console.doors import Door, TokenDoor
-from services.ops.console.watch import Measurements
+from services.ops.console.auth import Authenticator, TokenAuth
+from services.ops.console.routes import application
+from services.ops.overview.collector import Measurements
+from services.ops.web.actions import Actions
+from services.ops.web.context import ConsoleContext
 
 TOKEN, READ_TOKEN = "an operator's token", "a token to look"
 
@@ -19,13 +19,13 @@ TOKEN, READ_TOKEN = "an operator's token", "a token to look"
 class Console:
     """A served console; `shows` is what its next look measures."""
 
-    def __init__(self, shows: Measurements, door: Door | None = None) -> None:
+    def __init__(self, shows: Measurements, door: Authenticator | None = None) -> None:
         self.shows = shows
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         away = cast("Any", None)  # the overview uses nothing but what is measured
-        desk = Desk(lambda: self.shows, away, away, Actions())
-        by_token = TokenDoor({"operator": TOKEN, "reader": READ_TOKEN})
+        desk = ConsoleContext(lambda: self.shows, away, away, Actions())
+        by_token = TokenAuth({"operator": TOKEN, "reader": READ_TOKEN})
         app = application(desk, door or by_token, ["127.0.0.1", "localhost"])
         config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from services.ops.console.watch import Measurements
-from services.ops.dead_letters import DeadLetter
-from services.ops.flow import Flow
-from services.ops.gauge import Known, Unknown
-from services.ops.runs import Run
-from shared.topology import QUEUES
+from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.overview.collector import Measurements
+from services.ops.probe import Measured, Unavailable
+from services.ops.queues.rates import QueueStatus
+from services.ops.runs.runs import Run
+from shared.config.topology import QUEUES
 from tests.e2e.console_server import Console
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ LONG = "bronze/usajobs_search/date=2026-01-02/run=20260102T030000Z-0123abcd/part
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
-def flows(visible: int, dead: int) -> tuple[Flow, ...]:
-    return tuple(Flow(q.name, q.service, visible, 2, 0, dead, None, None, None, "unknown", None) for q in QUEUES)
+def flows(visible: int, dead: int) -> tuple[QueueStatus, ...]:
+    return tuple(QueueStatus(q.name, q.service, visible, 2, 0, dead, None, None, None, "unknown", None) for q in QUEUES)
 
 
 def run(number: int) -> Run:
@@ -54,10 +54,10 @@ def run(number: int) -> Run:
 LETTERS = [DeadLetter(q.name, "1", f'{{"key": "{LONG}"}}', "PermanentError", LONG, "3") for q in QUEUES]
 BUSY = Measurements(
     at=NOW,
-    queues=Known(flows(visible=7, dead=1), NOW),
-    runs=Known([run(n) for n in range(9, 0, -1)], NOW),
-    rows=Known({"usajobs_search": {f"silver.{'long_name_' * 8}": 12_345}}, NOW),
-    dead_letters=Known(LETTERS, NOW),
+    queues=Measured(flows(visible=7, dead=1), NOW),
+    runs=Measured([run(n) for n in range(9, 0, -1)], NOW),
+    rows=Measured({"usajobs_search": {f"silver.{'long_name_' * 8}": 12_345}}, NOW),
+    dead_letters=Measured(LETTERS, NOW),
     quiet=False,
 )
 
@@ -93,7 +93,7 @@ def count_of(page: "Page", label: str) -> str:
 
 def test_a_new_count_appears_by_itself(page: "Page", console: Console) -> None:
     assert count_of(page, "visible") == "7"
-    console.shows = replace(BUSY, queues=Known(flows(visible=8, dead=1), NOW))
+    console.shows = replace(BUSY, queues=Measured(flows(visible=8, dead=1), NOW))
     refresh(page)
     page.locator(".queue").first.get_by_text("8", exact=True).wait_for()
 
@@ -103,7 +103,9 @@ def test_focus_scroll_and_an_opened_message_survive_a_refresh(page: "Page", cons
     summary.click()
     summary.focus()
     page.evaluate("window.scrollTo(0, 420); window.kept = document.activeElement")
-    console.shows = replace(BUSY, runs=Known([run(n) for n in range(12, 2, -1)], NOW), queues=Known(flows(9, 2), NOW))
+    console.shows = replace(
+        BUSY, runs=Measured([run(n) for n in range(12, 2, -1)], NOW), queues=Measured(flows(9, 2), NOW)
+    )
     refresh(page)
     page.get_by_text("20260102T030012Z-0123abcd").wait_for()
     assert page.evaluate("document.activeElement === window.kept && document.activeElement.isConnected")
@@ -114,14 +116,14 @@ def test_focus_scroll_and_an_opened_message_survive_a_refresh(page: "Page", cons
 def test_focus_stays_when_what_stood_before_it_goes_away(page: "Page", console: Console) -> None:
     page.locator("summary").nth(1).focus()
     page.evaluate("window.kept = document.activeElement")
-    console.shows = replace(BUSY, dead_letters=Known(LETTERS[1:], NOW))
+    console.shows = replace(BUSY, dead_letters=Measured(LETTERS[1:], NOW))
     refresh(page)
     page.locator("caption", has_text="3 seen").wait_for()
     assert page.evaluate("document.activeElement === window.kept && document.activeElement.isConnected")
 
 
 def test_a_run_that_leaves_the_list_leaves_the_page(page: "Page", console: Console) -> None:
-    console.shows = replace(BUSY, runs=Known([run(10), *(run(n) for n in range(9, 1, -1))], NOW))
+    console.shows = replace(BUSY, runs=Measured([run(10), *(run(n) for n in range(9, 1, -1))], NOW))
     refresh(page)
     page.locator("#run-20260102T030010Z-0123abcd").wait_for()
     shown = page.locator(".runs tbody tr").evaluate_all("rows => rows.map(row => row.id)")
@@ -151,18 +153,18 @@ def test_a_console_that_does_not_answer_makes_the_page_say_that_it_is_old(page: 
 
 
 def test_only_a_change_of_state_is_announced(page: "Page", console: Console) -> None:
-    console.shows = replace(BUSY, queues=Known(flows(visible=8, dead=2), NOW))
+    console.shows = replace(BUSY, queues=Measured(flows(visible=8, dead=2), NOW))
     refresh(page)
     page.locator(".verdict", has_text="8 dead letters").wait_for()
     assert page.locator("#said").inner_text() == ""
-    console.shows = replace(BUSY, queues=Unknown("SQS is away"), dead_letters=Unknown("SQS is away"))
+    console.shows = replace(BUSY, queues=Unavailable("SQS is away"), dead_letters=Unavailable("SQS is away"))
     refresh(page)
     page.locator("#said", has_text="queues, dead letters unknown").wait_for()
 
 
 def test_hostile_text_is_only_text(page: "Page", console: Console) -> None:
     letter = DeadLetter(QUEUES[0].name, "1", HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-    console.shows = replace(BUSY, dead_letters=Known([letter], NOW))
+    console.shows = replace(BUSY, dead_letters=Measured([letter], NOW))
     refresh(page)
     page.get_by_text(HOSTILE).first.wait_for()
     page.reload()
@@ -194,7 +196,7 @@ def test_without_javascript_the_page_reloads_itself(browser: "Browser", console:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(console.link)
-    console.shows = replace(BUSY, queues=Known(flows(visible=8, dead=4), NOW))
+    console.shows = replace(BUSY, queues=Measured(flows(visible=8, dead=4), NOW))
     page.get_by_text("16 dead letters wait for you").wait_for()
     context.close()
 
@@ -222,7 +224,7 @@ def test_every_answer_carries_the_security_headers(console: Console, path: str) 
 
 
 def test_the_page_and_its_health_are_there_when_nothing_can_be_measured(console: Console) -> None:
-    away = Unknown("away")
+    away = Unavailable("away")
     console.shows = Measurements(NOW, queues=away, runs=away, rows=away, dead_letters=away, quiet=False)
     assert console.get().status_code == 200
     assert httpx.get(f"{console.url}/healthz").text == "ok"

@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ops.console.watch import Measurements
-from services.ops.gauge import Unknown
+from services.ops.overview.collector import Measurements
+from services.ops.probe import Unavailable
 from tests.e2e.console_server import READ_TOKEN, TOKEN, Console
 
 pytestmark = pytest.mark.e2e
 
-AWAY = Unknown("away")
+AWAY = Unavailable("away")
 BLIND = Measurements(datetime(2026, 1, 2, tzinfo=UTC), AWAY, AWAY, AWAY, AWAY, quiet=False)
 ACTION = "/actions/nothing/confirm"  # 404 for whom it lets through
 

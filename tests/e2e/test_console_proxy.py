@@ -13,10 +13,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.ops.console.doors import ProxyDoor
+from services.ops.console.auth import AlbAuth
 from services.ops.console.settings import ConsoleSettings
-from services.ops.console.watch import Measurements
-from services.ops.gauge import Unknown
+from services.ops.overview.collector import Measurements
+from services.ops.probe import Unavailable
 from tests.e2e.console_server import Console
 from tests.integration.collector import serving
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.e2e
 ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/smelt/50dc6c495c0c9188"
 KEY_ID = "0f4c5f7a-3d1b-4a53-9d7e-2f1f3b1c9a10"
 KEY = ec.generate_private_key(ec.SECP256R1())
-AWAY = Unknown("away")
+AWAY = Unavailable("away")
 BLIND = Measurements(datetime(2026, 1, 2, tzinfo=UTC), AWAY, AWAY, AWAY, AWAY, quiet=False)
 ACTION = "/actions/nothing/confirm"  # 404 for whom it lets through
 
@@ -46,7 +46,7 @@ def console() -> Iterator[Console]:
         chosen = ConsoleSettings(
             alb_arn=ARN, alb_client="smelt", alb_keys_url=url, operators=("ann@example.org",), _env_file=None
         )
-        served = Console(BLIND, ProxyDoor(chosen))
+        served = Console(BLIND, AlbAuth(chosen))
         yield served
         served.stop()
 

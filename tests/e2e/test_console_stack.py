@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.embedded import stack
-from shared.topology import SILVER
+from shared.config.topology import SILVER
 from tests.e2e.conftest import Deployment
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.events import created_event
-from shared.objects import ObjectId
+from shared.formats.s3_events import created_event
+from shared.storage.object_id import ObjectId
 from tests.e2e.conftest import Deployment, deployed
 from tests.e2e.test_uploads import posting, response
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.embedded import stack
-from shared.objects import upload_key
+from shared.storage.object_keys import upload_key
 from tests.conftest import smelt_command
 from tests.e2e.conftest import Deployment, run_outcome
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.serving import search
-from services.serving.refresh import refresh
+from services.serving.api import search
+from services.serving.gold.refresh import refresh
 from tests import served
 from tests.served import MONDAY, SEARCH, TODAY, hold, pay, place, posting
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from services.transformer.expand import zstd
+from services.transformer.decompress import zstd
 from tests.e2e.conftest import Deployment
 
 pytestmark = pytest.mark.e2e

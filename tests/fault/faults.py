@@ -14,9 +14,9 @@ from threading import Thread
 
 import psycopg2
 
-from services.ops import runs
+from services.ops.runs import runs
+from shared.config.topology import SILVER
 from shared.failpoint import POINTS
-from shared.topology import SILVER
 from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
 from tests.fault.worker import SCALE, VISIBILITY

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from shared.topology import QUEUES
+from shared.config.topology import QUEUES
 from tests.fault.faults import FAULTS
 from tests.fault.oracle import VERSION, Oracle
 from tests.fault.rig import Rig

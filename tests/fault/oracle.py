@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from services.transformer.fingerprint import fingerprint
 from shared.datasets.usajobs_search import raw
 from shared.datasets.usajobs_search.normalise import VERSION
-from shared.observation import source_number
+from shared.formats.observation import source_number
 
 DATASET = "usajobs_search"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)

@@ -19,11 +19,14 @@ from sqlalchemy import Engine
 
 from infra.embedded import process, stack
 from infra.embedded.options import Options
-from services.ops import audit, dead_letters, measure, runs
 from services.ops.connections import Connections, connect
+from services.ops.dlq import dead_letters
+from services.ops.queues import stats
+from services.ops.reconcile import reconciliation
+from services.ops.runs import runs
+from shared.config.topology import BRONZE, QUEUES, Queue
 from shared.database.engine import connect as connect_database
 from shared.engine.message import dead_letter_url
-from shared.topology import BRONZE, QUEUES, Queue
 from tests.fault.oracle import VERSION, Oracle, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
@@ -157,7 +160,7 @@ class Rig:
 
     def repair(self) -> None:
         """The audit, as an operator runs it."""
-        audit.repair(self.connections, audit.audit(self.connections))
+        reconciliation.repair(self.connections, reconciliation.audit(self.connections))
 
     def receives_above(self, most: int) -> int:
         """How many deliveries there were, in all logs, of messages received more often than `most`."""
@@ -220,7 +223,7 @@ class Rig:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
     def _under_way(self) -> int:
-        return sum(counts.visible + counts.in_flight for counts in measure.waiting(self.connections).values())
+        return sum(counts.visible + counts.in_flight for counts in stats.queue_counts(self.connections).values())
 
     def _dead_letters(self) -> list[str]:
         """All messages are good ones: a dead letter is a failure of this run, and not of the next."""

@@ -18,12 +18,12 @@ from sqlalchemy import text
 
 from services.loader import ledger, upsert
 from services.loader import worker as loading
+from shared.config.settings import load_settings
+from shared.config.topology import queue_of
 from shared.database import deadline, engine
-from shared.engine import delivery
+from shared.engine import consumer
 from shared.engine.worker import serve
 from shared.errors import PermanentError
-from shared.settings import load_settings
-from shared.topology import queue_of
 
 VISIBILITY = 3  # s
 MOST_RECORDS = 5  # of a batch
@@ -60,7 +60,7 @@ def without_ledger() -> None:
 
 def without_heartbeat() -> None:
     """Nobody keeps a message from coming again while it is worked on."""
-    delivery.Heartbeat = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,misc]
+    consumer.Heartbeat = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,misc]
 
 
 def new_version() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from services.ops.schedules import GROUP, ROLE
-from services.serving.snapshot import key as gold_key
-from shared.objects import rejected_response_key, replay_key, upload_key
-from shared.topology import DISCARDED_PREFIX
+from services.ops.schedules.schedules import GROUP, ROLE
+from services.serving.gold.parquet_export import key as gold_key
+from shared.config.topology import DISCARDED_PREFIX
+from shared.storage.object_keys import rejected_response_key, replay_key, upload_key
 from tests.infra.conftest import SOURCE, Deployment
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ OURS = (
     "arn:aws:kms:",
 )
 
-# What a call of boto3, or of shared/objects.py, takes.
+# What a call of boto3, or of shared/storage/objects.py, takes.
 ACTIONS = {
     "receive_message": "sqs:ReceiveMessage",
     "delete_message": "sqs:DeleteMessage",

@@ -12,19 +12,18 @@ import pytest
 from sqlalchemy import make_url
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
-from services.ops import alerts
 from services.ops.console import __main__ as console_process
-from services.ops.console.doors import ProxyDoor, door
+from services.ops.console.auth import AlbAuth, door
 from services.ops.console.settings import ConsoleSettings
-from services.ops.schedules import GROUP, LONGEST_LIFE, MOST_TRIES, ROLE
+from services.ops.health import rules
+from services.ops.schedules.schedules import GROUP, LONGEST_LIFE, MOST_TRIES, ROLE
 from services.serving import __main__ as serving_process
 from services.serving.settings import ServingSettings
+from shared.config.settings import Settings
+from shared.config.topology import QUEUES, Queue
 from shared.datasets import contract
 from shared.datasets.usajobs_search.source import ApiSettings
-from shared.events import RunCommand, command
-from shared.schedule import SCHEDULED_TIME, TRIGGER
-from shared.settings import Settings
-from shared.topology import QUEUES, Queue
+from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
 from tests.infra.conftest import SOURCE, Deployment
 
 pytestmark = pytest.mark.integration
@@ -76,7 +75,7 @@ def test_the_console_believes_its_load_balancer_and_nobody_else(
 ) -> None:
     become("console")
     settings = ConsoleSettings()
-    assert isinstance(door(settings), ProxyDoor)
+    assert isinstance(door(settings), AlbAuth)
     assert settings.alb_arn == deployment.one("module.web[0].aws_lb.this")["arn"]
     (login, _) = deployment.one('module.web[0].aws_lb_listener_rule.name["console"]')["action"]
     assert settings.alb_client == login["authenticate_oidc"][0]["client_id"] == "smelt-at-login"
@@ -230,6 +229,6 @@ def test_every_rule_has_an_alarm_or_is_checked_by_the_clock(deployment: Deployme
     smelt, check, *options = scheduled_command(deployment, "check")
     assert (smelt, check) == ("smelt", "check")
     assert set(options[::2]) == {"--rule"}
-    seen_by_cloudwatch = {rule.name for rule in alerts.rules() if rule.minutes}
+    seen_by_cloudwatch = {rule.name for rule in rules.rules() if rule.minutes}
     dropped = {"missed-slot"}  # alarms.tf hears of what Scheduler could not send
-    assert {*options[1::2]} == {rule.name for rule in alerts.rules()} - seen_by_cloudwatch - dropped
+    assert {*options[1::2]} == {rule.name for rule in rules.rules()} - seen_by_cloudwatch - dropped

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from infra.embedded import aws, ports
-from shared import topology
-from shared.engine.startup import check_queue
-from shared.events import created_objects
-from shared.objects import get, put
+from shared.config import topology
+from shared.engine.preflight import check_queue
+from shared.formats.s3_events import created_objects
+from shared.storage.objects import get, put
 from tests.infra.conftest import Terraform, missing
 
 pytestmark = pytest.mark.integration

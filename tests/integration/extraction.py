@@ -14,18 +14,18 @@ from sqlalchemy import text
 from services.extractor.worker import Extractor, bootstrap
 from services.loader import load as loader
 from services.ops.connections import Connections, connect
-from services.transformer.bounds import Bounds
+from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
-from shared import objects
+from shared.config.settings import load_settings
+from shared.config.topology import QUARANTINE_PREFIX, SILVER_PREFIX
 from shared.datasets.usajobs_search.source import ApiSettings
 from shared.engine.message import Message
-from shared.events import PageCommand
-from shared.objects import ObjectId
-from shared.settings import load_settings
-from shared.topology import QUARANTINE_PREFIX, SILVER_PREFIX
+from shared.formats.commands import PageCommand
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
 
 MIB = 1 << 20
-BOUNDS = Bounds(stored=64 * MIB, expanded=64 * MIB, document=64 * MIB, record=MIB, nesting=64)
+BOUNDS = InputLimits(stored=64 * MIB, expanded=64 * MIB, document=64 * MIB, record=MIB, nesting=64)
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Extraction:
         self.number += 1
         command = {"version": 1, "type": "run", "dataset": self.dataset, "run_id": self.run_id, "params": params}
         self.extractor.handle(message(json.dumps(command)))
-        self.load(objects.plan_key(self.dataset, self.run_id))
+        self.load(object_keys.plan_key(self.dataset, self.run_id))
 
     def commands(self) -> list[PageCommand]:
         """What is on the extract queue, taken off it, the first pages first."""
@@ -69,7 +69,7 @@ class Extraction:
         for made in sorted(
             made
             for prefix in (SILVER_PREFIX, QUARANTINE_PREFIX)
-            for made in objects.keys(s3, bucket, f"{prefix}{path}/")
+            for made in objects.list_keys(s3, bucket, f"{prefix}{path}/")
         ):
             self.load(made)
 
@@ -87,7 +87,7 @@ class Extraction:
         loader.load(self.extractor.s3, self.connections.database, ObjectId(self.extractor.bucket, key))
 
     def key(self, page: PageCommand) -> str:
-        return objects.page_key(self.dataset, page.run_id, page.part, page.page)
+        return object_keys.page_key(self.dataset, page.run_id, page.part, page.page)
 
     def stored(self, key: str) -> bytes | None:
         """The object's bytes, if there is one."""
@@ -96,7 +96,7 @@ class Extraction:
 
     def rejected(self, page: PageCommand) -> bytes | None:
         """What is kept of an answer that was no page."""
-        return self.stored(objects.rejected_response_key(self.dataset, page.run_id, page.part, page.page))
+        return self.stored(object_keys.rejected_response_key(self.dataset, page.run_id, page.part, page.page))
 
     def run(self) -> tuple[bool, int | None, int]:
         """(complete, covered, announced) of the latest run."""

@@ -4,12 +4,12 @@ import json
 from collections import Counter
 from typing import Any
 
-from services.ops import dead_letters
 from services.ops.connections import Connections
-from services.ops.dead_letters import DeadLetter
-from services.ops.selection import Filter
+from services.ops.dlq import dead_letters
+from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.dlq.filters import Filter
+from shared.config.topology import BRONZE, QUEUES, Queue
 from shared.engine.message import dead_letter_url
-from shared.topology import BRONZE, QUEUES, Queue
 
 REASON = {
     "error_type": "PermanentError",

@@ -14,13 +14,13 @@ from services.loader.load import load
 from services.ops.connections import Connections, connect
 from services.transformer import uploads
 from services.transformer import worker as transforming
-from shared import objects
+from shared.config.topology import BRONZE, SILVER, UPLOADS, Queue
 from shared.database.silver_tables import METADATA
 from shared.datasets.contract import Part
 from shared.engine.message import Message
-from shared.objects import ObjectId
-from shared.run_plan import RunPlan
-from shared.topology import BRONZE, SILVER, UPLOADS, Queue
+from shared.formats.run_plan import RunPlan
+from shared.storage import object_keys
+from shared.storage.object_id import ObjectId
 from tests.integration.letters import purge
 
 DATASET = "usajobs_search"
@@ -51,7 +51,7 @@ class Pipeline:
             },
             "ingest": {"run_id": RUN, "part": 1, "page": page, "of": of},
         }
-        return self.put_body(objects.page_key(DATASET, RUN, 1, page), json.dumps(envelope).encode())
+        return self.put_body(object_keys.page_key(DATASET, RUN, 1, page), json.dumps(envelope).encode())
 
     def put_body(self, key: str, body: bytes) -> ObjectId:
         """Signed, as the extractor stores it."""
@@ -74,7 +74,7 @@ class Pipeline:
             announced=announced,
             parts=(part,),
         )
-        self.put_body(objects.plan_key(DATASET, RUN), plan.model_dump_json().encode())
+        self.put_body(object_keys.plan_key(DATASET, RUN), plan.model_dump_json().encode())
 
     def work(self) -> list[str]:
         """Handle messages until there are none; the outcomes."""

@@ -10,12 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+from shared.config.settings import load_settings
+from shared.config.topology import Queue
 from shared.engine.message import Message
 from shared.engine.worker import serve
 from shared.errors import PermanentError, TransientError, UnavailableError
-from shared.events import created_objects
-from shared.settings import load_settings
-from shared.topology import Queue
+from shared.formats.s3_events import created_objects
 
 
 def handle(message: Message, notes: Path) -> str:  # noqa: C901, PLR0912 - a table of words

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.database.engine import connect, explained
+from shared.database.engine import classify_error, connect
 
 
 def main(url: str, state: str) -> None:
@@ -30,7 +30,7 @@ def main(url: str, state: str) -> None:
         with engine.connect() as connection:
             connection.execute(text("select pg_sleep(100)"))
     except DBAPIError as error:
-        say(f"{time.monotonic() - began:.0f} {type(explained(error, engine)).__name__}")
+        say(f"{time.monotonic() - began:.0f} {type(classify_error(error, engine)).__name__}")
 
 
 def say(line: str) -> None:

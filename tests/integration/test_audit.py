@@ -10,27 +10,28 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.loader import load as loader
-from services.ops import audit
-from services.ops.audit import Missing
 from services.ops.connections import Connections, connect
+from services.ops.reconcile import reconciliation
+from services.ops.reconcile.reconciliation import Missing
 from services.transformer import worker as transformer
-from services.transformer.batches import sliced
-from services.transformer.bounds import Bounds
+from services.transformer.batching import batched
+from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
-from shared import objects
+from shared.config.topology import QUEUES
 from shared.datasets import contract
 from shared.datasets.contract import Part
 from shared.engine.message import dead_letter_url
-from shared.events import created_event, created_objects
-from shared.objects import Content, ObjectId
-from shared.run_plan import RunPlan
-from shared.topology import QUEUES
+from shared.formats.run_plan import RunPlan
+from shared.formats.s3_events import created_event, created_objects
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import Content
 
 pytestmark = pytest.mark.integration
 
 DATASET = "usajobs_search"
 RUN = "20260102T000000Z-0000000{}"
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
 VERSION = contract.normalise(DATASET).VERSION
 GOOD = {"MatchedObjectId": "1", "MatchedObjectDescriptor": {"PositionTitle": "Smelter"}}
 BROKEN = {"MatchedObjectId": "x"}
@@ -71,17 +72,17 @@ def process(connections: Connections, bronze: ObjectId, *, quarantine: bool = Tr
     """Everything that transformer and loader would have done."""
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     prefixes = ("silver/", "quarantine/") if quarantine else ("silver/",)
-    for key in sorted(key for prefix in prefixes for key in objects.keys(connections.s3, bronze.bucket, prefix)):
+    for key in sorted(key for prefix in prefixes for key in objects.list_keys(connections.s3, bronze.bucket, prefix)):
         loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
 
 
 def found(connections: Connections) -> set[tuple[str, str]]:
-    return {(stored.key, stored.version) for stored in audit.audit(connections).objects}
+    return {(stored.key, stored.version) for stored in reconciliation.audit(connections).objects}
 
 
 def test_what_is_loaded_is_not_missing(connections: Connections) -> None:
     process(connections, page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN))
-    assert audit.audit(connections) == Missing((), ())
+    assert reconciliation.audit(connections) == Missing((), ())
 
 
 def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: Connections) -> None:
@@ -95,20 +96,20 @@ def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: C
 def test_a_deleted_silver_object_is_made_again(connections: Connections) -> None:
     bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD)
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
-    connections.s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, VERSION, 1))
+    connections.s3.delete_object(Bucket=bronze.bucket, Key=object_keys.silver_key(bronze, VERSION, 1))
     assert found(connections) == {(bronze.key, bronze.version)}
 
 
 def test_a_quarantine_object_that_never_arrived_is_found(connections: Connections) -> None:
     bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN)
     process(connections, bronze, quarantine=False)
-    assert {key for key, _ in found(connections)} == {objects.quarantine_key(bronze, VERSION, 1)}
+    assert {key for key, _ in found(connections)} == {object_keys.quarantine_key(bronze, VERSION, 1)}
 
 
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two records each."""
-    monkeypatch.setattr(transformer, "sliced", partial(sliced, most_records=2))
+    monkeypatch.setattr(transformer, "sliced", partial(batched, most_records=2))
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -118,7 +119,7 @@ def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connecti
     bronze = put(connections, f"uploads/{DATASET}/a.jsonl", "\n".join(lines).encode())
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
     for batch in {1, 2, 3} - {lost}:
-        key = objects.silver_key(bronze, VERSION, batch)
+        key = object_keys.silver_key(bronze, VERSION, batch)
         loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
     assert found(connections) == {(bronze.key, bronze.version)}
     process(connections, bronze)
@@ -131,7 +132,7 @@ def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connecti
 def test_the_quarantine_of_one_batch_among_several_is_found(connections: Connections) -> None:
     bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN, BROKEN, GOOD, GOOD)
     process(connections, bronze, quarantine=False)
-    both = [objects.quarantine_key(bronze, VERSION, batch) for batch in (1, 2)]
+    both = [object_keys.quarantine_key(bronze, VERSION, batch) for batch in (1, 2)]
     assert {key for key, _ in found(connections)} == set(both)
     for key in both:
         loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
@@ -142,7 +143,7 @@ def test_the_quarantine_of_one_batch_among_several_is_found(connections: Connect
 def test_an_object_one_of_whose_batches_is_a_dead_letter_is_not_missing(connections: Connections) -> None:
     bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, GOOD, GOOD)
     Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
-    second = ObjectId(bronze.bucket, objects.silver_key(bronze, VERSION, 2))
+    second = ObjectId(bronze.bucket, object_keys.silver_key(bronze, VERSION, 2))
     connections.sqs.send_message(
         QueueUrl=dead_letter_url(connections.settings.silver_queue_url), MessageBody=created_event(second)
     )
@@ -167,9 +168,9 @@ def sequential(connections: Connections, pages: int, *stored: int, of: int = 3) 
             "response": {"payload": {"data": []}},
             "ingest": {"run_id": run_id, "part": 1, "page": number, "of": of},
         }
-        key = objects.page_key("usajobs_historic", run_id, 1, number)
+        key = object_keys.page_key("usajobs_historic", run_id, 1, number)
         process(connections, put(connections, key, json.dumps(envelope).encode()))
-    return [(page.part, page.page, page.of) for page in audit.audit(connections).pages]
+    return [(page.part, page.page, page.of) for page in reconciliation.audit(connections).pages]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
     plan = RunPlan(
         run_id=RUN.format(1), dataset=DATASET, params={}, trigger="test", announced=2, parts=(Part({}, 2, 2),)
     )
-    stored = put(connections, objects.plan_key(DATASET, plan.run_id), plan.model_dump_json().encode())
+    stored = put(connections, object_keys.plan_key(DATASET, plan.run_id), plan.model_dump_json().encode())
     assert found(connections) == {(stored.key, stored.version)}
     with connections.database.begin() as connection:
         loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
@@ -199,9 +200,9 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
         "request": {"params": {}},
         "response": {"status": 200, "payload": {"SearchResult": {"SearchResultCountAll": 0}}},
     }
-    put(connections, objects.page_key(DATASET, plan.run_id, 1, 1), json.dumps(envelope).encode())
-    missing = audit.audit(connections)
-    assert [stored.key for stored in missing.objects] == [objects.page_key(DATASET, plan.run_id, 1, 1)]
+    put(connections, object_keys.page_key(DATASET, plan.run_id, 1, 1), json.dumps(envelope).encode())
+    missing = reconciliation.audit(connections)
+    assert [stored.key for stored in missing.objects] == [object_keys.page_key(DATASET, plan.run_id, 1, 1)]
     assert [(command.run_id, command.page) for command in missing.pages] == [(plan.run_id, 2)]
 
 
@@ -217,8 +218,8 @@ def test_what_waits_as_a_dead_letter_is_not_missing(connections: Connections) ->
 def test_a_repair_sends_what_the_workers_understand(connections: Connections) -> None:
     stored = page(connections, f"uploads/{DATASET}/a b+c.json", GOOD)
     _purge(connections)
-    assert audit.repair(connections, audit.audit(connections)) == 1
+    assert reconciliation.repair(connections, reconciliation.audit(connections)) == 1
     messages = connections.sqs.receive_message(QueueUrl=connections.settings.uploads_queue_url).get("Messages", [])
     assert [created_objects(message["Body"]) for message in messages] == [
-        [ObjectId(stored.bucket, stored.key, stored.version_id, audit.audit(connections).objects[0].etag)]
+        [ObjectId(stored.bucket, stored.key, stored.version_id, reconciliation.audit(connections).objects[0].etag)]
     ]

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from services.ops import audit, run_details
-from services.ops.audit import Missing
+from services.ops.reconcile import reconciliation
+from services.ops.reconcile.reconciliation import Missing
+from services.ops.runs import details as run_details
 from shared.engine.message import dead_letter_url
-from shared.events import PageCommand, created_event
-from shared.objects import ObjectId
+from shared.formats.commands import PageCommand
+from shared.formats.s3_events import created_event
+from shared.storage.object_id import ObjectId
 from tests.conftest import smelt_command
 from tests.integration.extraction import Extraction, extraction, simulator
 from tests.integration.letters import REASON
@@ -78,12 +80,12 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     search.plan(Keyword="analyst")
     (page,) = search.commands()
     bad = put(search, page, body)
-    missing = audit.audit(search.connections)
+    missing = reconciliation.audit(search.connections)
     (stuck,) = missing.stuck
     assert (missing.objects, missing.pages) == ((), ())
     assert (stuck.page, stuck.state, stuck.key) == (page, "unreadable", bad.key)
     assert why in stuck.reason
-    assert audit.repair(search.connections, missing) == 1
+    assert reconciliation.repair(search.connections, missing) == 1
     (anew,) = search.commands()
     assert anew == page.model_copy(update={"replaces": bad.version})
     assert [search.fetch(anew), search.fetch(anew)] == ["fetched", "duplicate"]
@@ -91,7 +93,7 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     complete, covered, announced = search.run()
     assert complete
     assert covered == announced > 0  # type: ignore[operator]
-    assert audit.audit(search.connections) == CLEAN
+    assert reconciliation.audit(search.connections) == CLEAN
 
 
 def test_a_dead_letter_of_a_page_that_cannot_be_read_does_not_keep_it_from_being_fetched(search: Extraction) -> None:
@@ -99,13 +101,13 @@ def test_a_dead_letter_of_a_page_that_cannot_be_read_does_not_keep_it_from_being
     (page,) = search.commands()
     bad = put(search, page, b"damaged")
     bury(search, search.connections.settings.bronze_queue_url, created_event(bad))
-    assert [stuck.state for stuck in audit.audit(search.connections).stuck] == ["unreadable"]
-    audit.repair(search.connections, audit.audit(search.connections))
+    assert [stuck.state for stuck in reconciliation.audit(search.connections).stuck] == ["unreadable"]
+    reconciliation.repair(search.connections, reconciliation.audit(search.connections))
     (anew,) = search.commands()
     search.fetch(anew)
     search.refine(page)
     assert search.run()[0]
-    assert audit.audit(search.connections) == CLEAN
+    assert reconciliation.audit(search.connections) == CLEAN
 
 
 def test_a_page_whose_command_is_a_dead_letter_is_named_with_its_reason_and_waits(search: Extraction) -> None:
@@ -113,7 +115,7 @@ def test_a_page_whose_command_is_a_dead_letter_is_named_with_its_reason_and_wait
     (page,) = search.commands()
     # As an older version wrote it, which knew nothing of `replaces`.
     bury(search, search.extractor.queue_url, page.model_dump_json(exclude_none=True), "404 Not Found")
-    missing = audit.audit(search.connections)
+    missing = reconciliation.audit(search.connections)
     (stuck,) = missing.stuck
     assert (stuck.state, stuck.reason, stuck.fetch) == ("dead letter", "PermanentError: 404 Not Found", None)
     assert missing.sendable == 0
@@ -126,7 +128,7 @@ def test_a_page_that_its_source_accepts_and_the_transformer_refused_is_named_and
     version = search.extractor.s3.head_object(Bucket=search.extractor.bucket, Key=search.key(page))["VersionId"]
     stored = ObjectId(search.extractor.bucket, search.key(page), version)
     bury(search, search.connections.settings.bronze_queue_url, created_event(stored), "9 of 10 records failed")
-    missing = audit.audit(search.connections)
+    missing = reconciliation.audit(search.connections)
     (stuck,) = missing.stuck
     assert (stuck.state, stuck.reason) == ("dead letter", "PermanentError: 9 of 10 records failed")
     assert missing.sendable == 0
@@ -139,15 +141,15 @@ def test_of_pages_one_after_another_the_rest_follows_the_one_that_is_fetched_ane
     historic.refine(first)
     (second,) = historic.commands()
     put(historic, second, b"damaged")
-    missing = audit.audit(historic.connections)
+    missing = reconciliation.audit(historic.connections)
     assert [stuck.page.page for stuck in missing.stuck] == [2]
     assert missing.pages == ()
-    audit.repair(historic.connections, missing)
+    reconciliation.repair(historic.connections, missing)
     assert historic.work() == 3
     complete, covered, announced = historic.run()
     assert complete
     assert covered == announced
-    assert audit.audit(historic.connections) == CLEAN
+    assert reconciliation.audit(historic.connections) == CLEAN
 
 
 def test_a_part_without_end_is_named_with_the_reason(historic: Extraction) -> None:
@@ -161,7 +163,7 @@ def test_a_part_without_end_is_named_with_the_reason(historic: Extraction) -> No
         historic.fetch(second)
     historic.refine(second)
     bury(historic, historic.extractor.queue_url, second.model_dump_json(), str(circle.value))
-    missing = audit.audit(historic.connections)
+    missing = reconciliation.audit(historic.connections)
     assert missing.sendable == 0
     assert [(stuck.page.page, stuck.state) for stuck in missing.stuck] == [(3, "dead letter")]
     assert "page 2 leads back to the request of page 2" in missing.stuck[0].reason

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from services.ops import audit
-from services.ops.audit import Missing
-from shared import objects
+from services.ops.reconcile import reconciliation
+from services.ops.reconcile.reconciliation import Missing
+from shared.config.topology import BRONZE, EXTRACT, SILVER, UPLOADS
 from shared.datasets import contract
-from shared.events import created_event
-from shared.topology import BRONZE, EXTRACT, SILVER, UPLOADS
+from shared.formats.s3_events import created_event
+from shared.storage import object_keys
 from tests.conftest import smelt_command
 from tests.integration.letters import bury
 from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
@@ -51,14 +51,14 @@ def deleted_silver_object(pipeline: Pipeline) -> None:
     page = pipeline.put_page(2, posting(2), BROKEN, of=2)
     pipeline.refined()
     version = contract.normalise(DATASET).VERSION
-    pipeline.connections.s3.delete_object(Bucket=page.bucket, Key=objects.silver_key(page, version, 1))
+    pipeline.connections.s3.delete_object(Bucket=page.bucket, Key=object_keys.silver_key(page, version, 1))
     pipeline.drop(SILVER)
 
 
 def dropped_quarantine_event(pipeline: Pipeline) -> None:
     page = pipeline.put_page(2, posting(2), BROKEN, of=2)
     pipeline.refined()
-    pipeline.load(objects.silver_key(page, contract.normalise(DATASET).VERSION, 1))
+    pipeline.load(object_keys.silver_key(page, contract.normalise(DATASET).VERSION, 1))
     pipeline.drop(SILVER)
 
 
@@ -92,14 +92,14 @@ def test_what_is_lost_is_found_repaired_and_then_nothing_is_missing(
     pipeline.put_page(1, posting(1), of=2)
     pipeline.work()
     lose(pipeline)
-    missing = audit.audit(pipeline.connections)
+    missing = reconciliation.audit(pipeline.connections)
     assert len(missing.objects) + len(missing.pages) == 1
-    assert audit.repair(pipeline.connections, missing) == 1
+    assert reconciliation.repair(pipeline.connections, missing) == 1
     for message in pipeline.taken(EXTRACT):  # what the extractor does with it
         assert json.loads(message.body)["page"] == 2
         pipeline.put_page(2, posting(2), BROKEN, of=2)
     pipeline.work()
-    assert audit.audit(pipeline.connections) == CLEAN
+    assert reconciliation.audit(pipeline.connections) == CLEAN
     with pipeline.connections.database.connect() as connection:
         assert connection.execute(text("select count(*) from silver.job")).scalar_one() == 2
         assert connection.execute(text("select count(*) from ops.quarantine")).scalar_one() == 1
@@ -112,11 +112,11 @@ def test_only_what_is_young_is_missing_where_asked(pipeline: Pipeline) -> None:
     pipeline.drop(UPLOADS)
     time.sleep(1.1)  # S3's clock is what is compared with, not a limit of this test
     young = pipeline.put(UPLOAD.format("young"), posting(2))
-    everything = {stored.key for stored in audit.audit(pipeline.connections, HOUR).objects}
+    everything = {stored.key for stored in reconciliation.audit(pipeline.connections, HOUR).objects}
     assert everything == {UPLOAD.format("old"), young.key}
     stored_at = pipeline.connections.s3.head_object(Bucket=young.bucket, Key=young.key)["LastModified"]
     age = timedelta(seconds=time.time() - stored_at.timestamp())
-    assert [stored.key for stored in audit.audit(pipeline.connections, age).objects] == [young.key]
+    assert [stored.key for stored in reconciliation.audit(pipeline.connections, age).objects] == [young.key]
 
 
 def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeline) -> None:
@@ -128,21 +128,21 @@ def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeli
         connection.execute(text("update ops.run set planned_at = now() - interval '2 hours'"))
         connection.execute(text("update ops.object set loaded_at = now() - interval '2 hours'"))
     version = contract.normalise(DATASET).VERSION
-    missing = audit.audit(pipeline.connections)
-    assert [stored.key for stored in missing.objects] == [objects.quarantine_key(page, version, 1)]
+    missing = reconciliation.audit(pipeline.connections)
+    assert [stored.key for stored in missing.objects] == [object_keys.quarantine_key(page, version, 1)]
     assert [command.page for command in missing.pages] == [2, 3]
-    assert audit.audit(pipeline.connections, HOUR) == CLEAN
+    assert reconciliation.audit(pipeline.connections, HOUR) == CLEAN
     with pipeline.connections.database.begin() as connection:
         connection.execute(text("truncate ops.run"))
-    plans = [stored.key for stored in audit.audit(pipeline.connections, HOUR).objects]
-    assert plans == [objects.plan_key(DATASET, RUN)]
+    plans = [stored.key for stored in reconciliation.audit(pipeline.connections, HOUR).objects]
+    assert plans == [object_keys.plan_key(DATASET, RUN)]
 
 
 def test_of_many_dead_letters_none_is_taken_for_missing(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ops.dead_letters.MOST", 1)
+    monkeypatch.setattr("services.ops.dlq.dead_letters.MOST", 1)
     for number in range(15):
         bury(pipeline.connections, created_event(pipeline.put(UPLOAD.format(number), posting(number))))
-    assert audit.audit(pipeline.connections) == CLEAN
+    assert reconciliation.audit(pipeline.connections) == CLEAN
 
 
 def test_the_command_says_what_is_missing_and_since_when_it_looks(pipeline: Pipeline) -> None:

@@ -7,11 +7,11 @@ import boto3
 import pytest
 
 from services.extractor.worker import LIMITS, Extractor, bootstrap
+from shared.config.settings import Settings, load_settings
+from shared.config.topology import BRONZE, SILVER
+from shared.engine.backpressure import FRESH, LONGEST, Backpressure
 from shared.engine.message import Message
-from shared.engine.pressure import FRESH, LONGEST, Pressure
-from shared.events import PageCommand, RunCommand
-from shared.settings import Settings, load_settings
-from shared.topology import BRONZE, SILVER
+from shared.formats.commands import PageCommand, RunCommand
 
 pytestmark = pytest.mark.integration
 
@@ -49,8 +49,8 @@ def queue(backends: Mapping[str, str], request: pytest.FixtureRequest) -> str:
     return url
 
 
-def pressure(clock: Clock, limits: Mapping[str, int]) -> Pressure:
-    return Pressure(boto3.client("sqs"), limits, clock, clock.sleep)
+def pressure(clock: Clock, limits: Mapping[str, int]) -> Backpressure:
+    return Backpressure(boto3.client("sqs"), limits, clock, clock.sleep)
 
 
 def test_at_its_limit_a_queue_holds_nobody_up(clock: Clock, queue: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, insert, text
 
-from services.ops import readings
-from services.ops.alerts import Reading
+from services.ops.health import measurements
+from services.ops.health.rules import Reading
 from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
 from tests.conftest import smelt_command
 
@@ -22,7 +22,7 @@ DATASET = "usajobs_search"
 def measured(database: Engine) -> dict[tuple[str, str], Reading]:
     """What the ledger says, by rule and subject."""
     connections: Any = SimpleNamespace(database=database)
-    return {(one.rule, one.subject): one for one in readings.of_ledger(connections)}
+    return {(one.rule, one.subject): one for one in measurements.of_ledger(connections)}
 
 
 def of(database: Engine, rule: str) -> float | None:

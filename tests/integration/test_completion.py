@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.loader import load as worker
-from shared.objects import Content, ObjectId
-from shared.silver import Replayed
+from shared.formats.silver import Replayed
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import Content
 from tests.integration.test_loader import (
     DATASET,
     MONDAY,

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 
 from services.ops import connections as operators
 from services.ops.connections import Connections
-from services.ops.console.watch import impatient
+from services.ops.overview.collector import with_short_timeouts
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +23,7 @@ def test_they_give_up_in_time_and_are_in_utc(engine: Engine) -> None:
 
 
 def test_the_console_gives_up_sooner_and_only_reads(connections: Connections) -> None:
-    looking = impatient(connections).database
+    looking = with_short_timeouts(connections).database
     try:
         found = begun(looking, "statement_timeout", "lock_timeout", "timezone", "default_transaction_read_only")
     finally:
@@ -32,7 +32,7 @@ def test_the_console_gives_up_sooner_and_only_reads(connections: Connections) ->
 
 
 def test_none_brings_parameters_of_its_own_which_rds_proxy_refuses(engine: Engine, connections: Connections) -> None:
-    for one in (engine, operators.connect().database, impatient(connections).database):
+    for one in (engine, operators.connect().database, with_short_timeouts(connections).database):
         with one.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None

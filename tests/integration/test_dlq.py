@@ -16,12 +16,12 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import text
 
-from services.ops import dead_letters, discard, letter_plans, patch, replay
 from services.ops.connections import Connections
-from services.ops.hold import Hold
-from services.ops.selection import Filter
+from services.ops.dlq import dead_letters, discard, patch, plans, replay
+from services.ops.dlq.filters import Filter
+from services.ops.dlq.lease import QueueLease
+from shared.config.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from shared.engine.message import dead_letter_url
-from shared.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import REASON, TRACE, body, bury, dead, numbers, seen, sent, visible_dead, waiting
 
@@ -113,10 +113,10 @@ def test_an_interrupted_look_gives_everything_back(connections: Connections, err
 def test_what_is_held_stays_hidden_for_as_long_as_it_is_held(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ops.hold.HIDDEN", 3)
+    monkeypatch.setattr("services.ops.dlq.lease.HIDDEN", 3)
     for number in range(12):
         bury(connections, body(number))
-    with Hold(connections.sqs, dead_letter_url(connections.settings.bronze_queue_url)) as hold:
+    with QueueLease(connections.sqs, dead_letter_url(connections.settings.bronze_queue_url)) as hold:
         assert len(list(hold.receive(patience=0))) == 12
         time.sleep(4.5)
         assert visible_dead(connections) == 0
@@ -166,7 +166,7 @@ def test_a_replay_sends_long_bodies_whole_and_in_requests_that_sqs_takes(connect
 
 def test_what_somebody_else_holds_is_said_to_be_unseen(connections: Connections) -> None:
     bury(connections, body(1))
-    with Hold(connections.sqs, dead_letter_url(connections.settings.bronze_queue_url)) as hold:
+    with QueueLease(connections.sqs, dead_letter_url(connections.settings.bronze_queue_url)) as hold:
         assert len(list(hold.receive(patience=0))) == 1
         survey = dead_letters.survey(connections, QUEUES, most=10, patience=1)
         assert (survey.letters, survey.unseen) == ([], 1)
@@ -381,15 +381,15 @@ def test_a_plan_does_nothing_until_it_is_worked_and_puts_what_was_asked_on_recor
     for number in range(3):
         bury(connections, body(number), replays="3")
     given: Any = {"rate": "100/s", "patch": None, "to": "silver", "force": True}
-    plan = letter_plans.replay(connections, Filter(queue=BRONZE), 2, **given)
+    plan = plans.replay(connections, Filter(queue=BRONZE), 2, **given)
     assert (len(plan.letters), plan.total, plan.targets, plan.refused) == (2, 2, {SILVER.name: 2}, {})
-    kept = letter_plans.replay(connections, Filter(queue=BRONZE), None, **given | {"force": False})
+    kept = plans.replay(connections, Filter(queue=BRONZE), None, **given | {"force": False})
     assert (len(kept.letters), kept.total, kept.refused.total()) == (3, 0, 3)
     assert (visible_dead(connections), records(connections)) == (3, [])
     told: list[int] = []
     assert plan.work(told.append).done == sum(told) == 2
     assert (visible_dead(connections), len(waiting(connections, SILVER))) == (1, 2)
-    gone = letter_plans.discard(connections, Filter(), 1, "a test").work(told.append)
+    gone = plans.discard(connections, Filter(), 1, "a test").work(told.append)
     assert (gone.done, len(gone.copies)) == (1, 1)
     assert [record["filter"] for record in records(connections)] == [
         {"action": "replay", "queue": BRONZE.name, "limit": 2, "rate": 100, "to": SILVER.name, "force": True},

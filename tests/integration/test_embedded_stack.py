@@ -18,7 +18,7 @@ from infra.embedded.errors import StackError
 from infra.embedded.options import Options
 from infra.embedded.stack import Running
 from infra.embedded.wheels import folder_of
-from shared.topology import BRONZE, QUEUES
+from shared.config.topology import BRONZE, QUEUES
 from tests.integration.embedded import (
     INFRASTRUCTURE,
     aws,

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from services.ops.dead_letters import dead_letter
+from services.ops.dlq.dead_letters import dead_letter
 from shared.version import VERSION
 from tests.integration.aws_server import serving
 

@@ -12,14 +12,14 @@ import httpx
 import pytest
 import redis
 
-from services.extractor.limit import RateLimit, connection_pool
+from services.extractor.rate_limit import RateLimit, connection_pool
 from services.extractor.worker import Extractor, bootstrap
-from services.transformer.bounds import Bounds
-from shared import objects
+from services.transformer.input_limits import InputLimits
+from shared.config.settings import load_settings
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
-from shared.events import PageCommand
-from shared.settings import load_settings
+from shared.formats.commands import PageCommand
+from shared.storage import object_id, object_keys, objects
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +54,7 @@ def page_commands(url: str) -> list[PageCommand]:
 
 
 def bronze(extractor: Extractor, key: str) -> dict[str, Any]:
-    body = objects.get(extractor.s3, objects.ObjectId(extractor.bucket, key), 1 << 28).body
+    body = objects.get(extractor.s3, object_id.ObjectId(extractor.bucket, key), 1 << 28).body
     return dict(json.loads(gzip.decompress(body)))
 
 
@@ -77,7 +77,7 @@ def test_a_page_is_fetched_once(extractor: Extractor) -> None:
     assert extractor.handle(message(page.model_dump())) == "fetched"
     assert extractor.handle(message(page.model_dump())) == "duplicate"
     assert httpx.get(f"{_simulator()}/_simulator").json()["requests"] == before + 1
-    stored = bronze(extractor, objects.page_key("usajobs_search", RUN.format(2), 1, 1))
+    stored = bronze(extractor, object_keys.page_key("usajobs_search", RUN.format(2), 1, 1))
     assert stored["request"]["params"]["Keyword"] == "nurse"
     rows = stored["response"]["payload"]["SearchResult"]["SearchResultCountAll"]
     assert stored["ingest"] == {"run_id": RUN.format(2), "part": 1, "page": 1, "of": 1, "part_rows": rows}
@@ -85,13 +85,13 @@ def test_a_page_is_fetched_once(extractor: Extractor) -> None:
 
 
 def test_what_is_stored_is_what_the_transformer_reads(extractor: Extractor) -> None:
-    assert extractor.largest == Bounds.of(load_settings()).document
+    assert extractor.largest == InputLimits.of(load_settings()).document
 
 
 def test_no_secret_reaches_the_bucket(extractor: Extractor, backends: Mapping[str, str]) -> None:
     page = PageCommand(dataset="usajobs_search", run_id=RUN.format(3), params={}, part=1, page=1, of=1)
     extractor.handle(message(page.model_dump()))
-    stored = json.dumps(bronze(extractor, objects.page_key("usajobs_search", RUN.format(3), 1, 1)))
+    stored = json.dumps(bronze(extractor, object_keys.page_key("usajobs_search", RUN.format(3), 1, 1)))
     assert backends["SMELT_USAJOBS_API_KEY"] not in stored
     assert backends["SMELT_USAJOBS_USER_AGENT"] not in stored
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine, text
 
-from shared.objects import Content
-from shared.observation import observation
+from shared.formats.observation import observation
+from shared.storage.objects import Content
 from tests.integration.test_loader import DATASET, MONDAY, load, posting, silver_object, titles
 
 pytestmark = pytest.mark.integration

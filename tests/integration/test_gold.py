@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from services.serving.refresh import refresh
+from services.serving.gold.refresh import refresh
 from tests import served
 from tests.served import CHICAGO, CODES, HISTORIC, MONDAY, SEARCH, TODAY, hold, place, posting
 

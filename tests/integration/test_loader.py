@@ -17,21 +17,22 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from services.loader import load as loading
-from services.transformer.bounds import Bounds
+from services.transformer.input_limits import InputLimits
 from services.transformer.transform import transform
-from shared import quarantine, run_plan, silver
 from shared.database import migrate
 from shared.datasets import contract
 from shared.datasets.contract import Part
-from shared.objects import Content, ObjectId
-from shared.quarantine import Problem, Rejected
-from shared.run_plan import RunPlan
-from shared.silver import Counts, Header
+from shared.formats import quarantine, run_plan, silver
+from shared.formats.quarantine import Problem, Rejected
+from shared.formats.run_plan import RunPlan
+from shared.formats.silver import Counts, Header
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import Content
 
 pytestmark = pytest.mark.integration
 
 DATASET = "usajobs_search"
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
 RUN = "20260101T000000Z-0123abcd"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)

@@ -8,9 +8,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from shared import objects
 from shared.errors import PermanentError, TransientError, UnavailableError
-from shared.objects import ObjectId, SupersededError
+from shared.storage import objects
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import SupersededError
 from tests.integration.aws_server import serving
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def test_a_stream_that_is_not_read_to_its_end_leaves_the_connection_usable(s3: "
 def test_keys_are_all_those_that_begin_so(s3: "S3Client", bucket: str) -> None:
     for name in ("a/1", "a/2", "a2", "b/1"):
         s3.put_object(Bucket=bucket, Key=name, Body=b"")
-    assert objects.keys(s3, bucket, "a/") == {"a/1", "a/2"}
-    assert objects.keys(s3, bucket, "c") == frozenset()
+    assert objects.list_keys(s3, bucket, "a/") == {"a/1", "a/2"}
+    assert objects.list_keys(s3, bucket, "c") == frozenset()
 
 
 def test_put_stores_a_checksum_that_get_accepts(s3: "S3Client", bucket: str) -> None:

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.loader import load as worker
-from shared import quarantine
-from shared.objects import Content, ObjectId
-from shared.quarantine import Problem, Rejected
-from shared.silver import Replayed
+from shared.formats import quarantine
+from shared.formats.quarantine import Problem, Rejected
+from shared.formats.silver import Replayed
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import Content
 from tests.integration.test_loader import DATASET, MONDAY, TUESDAY, WEDNESDAY, load, posting, silver_object, titles
 
 pytestmark = pytest.mark.integration

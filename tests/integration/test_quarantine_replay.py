@@ -14,12 +14,12 @@ from pydantic import model_validator
 from sqlalchemy import Engine, text
 
 from services.loader import load as loader
-from services.transformer.bounds import Bounds
+from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
-from shared import objects
+from shared.config.settings import load_settings
 from shared.datasets import contract
-from shared.objects import ObjectId
-from shared.settings import load_settings
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
 from tests.integration.test_loader import DATASET, posting
 
 pytestmark = pytest.mark.integration
@@ -47,12 +47,12 @@ BROKEN: dict[str, dict[str, Any]] = {
 def refine(database: Engine) -> Any:
     """Take an object of bronze through transformer and loader, as its event would."""
     s3, bucket = boto3.client("s3"), load_settings().bucket
-    bounds = Bounds(stored=1 << 28, expanded=1 << 28, document=1 << 28, record=1 << 24, nesting=64)
+    bounds = InputLimits(stored=1 << 28, expanded=1 << 28, document=1 << 28, record=1 << 24, nesting=64)
 
     def refine(key: str) -> None:
         bronze = ObjectId(bucket, key, s3.head_object(Bucket=bucket, Key=key)["VersionId"], sequencer="0A")
         Transformer(s3, bucket, bounds).refine(bronze)
-        for key_of in (objects.silver_key, objects.quarantine_key):
+        for key_of in (object_keys.silver_key, object_keys.quarantine_key):
             made = ObjectId(bucket, key_of(bronze, 1, 1))
             if objects.exists(s3, bucket, made.key):
                 loader.load(s3, database, made)
@@ -101,7 +101,7 @@ def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
     mixed = [*good]
     for index, one in enumerate(broken):
         mixed.insert(index * 50, one)
-    key = objects.upload_key(DATASET, "mixed.json")
+    key = object_keys.upload_key(DATASET, "mixed.json")
     body = orjson.dumps({"SearchResult": {"SearchResultItems": mixed}})
     boto3.client("s3").put_object(Bucket=load_settings().bucket, Key=key, Body=body)
 
@@ -153,14 +153,14 @@ def test_a_replayed_record_never_makes_a_row_older(
         ("old", " ", "Mon, 05 Jan 2026 00:00:00 GMT"),
         ("new", "Newer", "Tue, 06 Jan 2026 00:00:00 GMT"),
     ):
-        key = objects.upload_key(DATASET, f"{name}.json")
+        key = object_keys.upload_key(DATASET, f"{name}.json")
         payload = {"SearchResult": {"SearchResultItems": [posting(1, title)]}}
         client.put_object(
             Bucket=bucket, Key=key, Body=orjson.dumps({"response": {"headers": {"Date": date}, "payload": payload}})
         )
-    refine(objects.upload_key(DATASET, "old.json"))
+    refine(object_keys.upload_key(DATASET, "old.json"))
     assert smelt("replay", "--yes") == "replayed: 1\n"
-    refine(objects.upload_key(DATASET, "new.json"))
+    refine(object_keys.upload_key(DATASET, "new.json"))
     mended(monkeypatch)
     refine(newest_replay())
     assert rows(database, "select position_title from silver.job") == [("Newer",)]

@@ -15,14 +15,15 @@ import boto3
 import pytest
 import redis
 
-from services.ops import measure, readings
 from services.ops.connections import Connections
-from services.ops.flow import flows
-from services.ops.pulse import Beat
+from services.ops.health import measurements
+from services.ops.queues import stats
+from services.ops.queues.monitor import Sample
+from services.ops.queues.rates import flows
+from shared.config.topology import BRONZE, QUEUES, SILVER
 from shared.engine.message import Message
-from shared.engine.presence import KEEP, KEY, Presence, Roster, Seen
-from shared.engine.trouble import Trouble
-from shared.topology import BRONZE, QUEUES, SILVER
+from shared.engine.pending_retries import PendingRetry
+from shared.engine.worker_status import KEEP, KEY, ObservedStatus, WorkerRegistry, WorkerReporter
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import body, bury
 from tests.integration.test_telemetry_gauges import scraped, value
@@ -80,7 +81,7 @@ def send(connections: Connections, text: str) -> None:
     connections.sqs.send_message(QueueUrl=connections.settings.bronze_queue_url, MessageBody=text)
 
 
-def only(connections: Connections) -> Seen | None:
+def only(connections: Connections) -> ObservedStatus | None:
     found = connections.roster.current()
     return found[0] if len(found) == 1 else None
 
@@ -89,23 +90,23 @@ def test_a_look_counts_what_waits_and_what_is_dead(connections: Connections) -> 
     for number in range(3):
         send(connections, body(number))
     bury(connections, body(9), SILVER)
-    look = measure.look(connections)
+    look = stats.look(connections)
     assert {name: counts and counts.total for name, counts in look.work.items()} == {
         "smelt-extract": 0,
         "smelt-bronze": 3,
         "smelt-uploads": 0,
         "smelt-silver": 0,
     }
-    assert look.dead[SILVER.name] == measure.Counts(1, 0, 0)
+    assert look.dead[SILVER.name] == stats.Counts(1, 0, 0)
     assert (look.workers, look.problems) == ([], ())
 
 
 def test_a_queue_that_cannot_be_measured_is_unknown_and_the_others_are_not(connections: Connections) -> None:
     send(connections, body(1))
     settings = connections.settings.model_copy(update={"silver_queue_url": f"{connections.settings.silver_queue_url}x"})
-    look = measure.look(replace(connections, settings=settings, roster=Roster(NOBODY)))
+    look = stats.look(replace(connections, settings=settings, roster=WorkerRegistry(NOBODY)))
     assert (look.work[SILVER.name], look.dead[SILVER.name], look.workers) == (None, None, None)
-    assert look.work[BRONZE.name] == measure.Counts(1, 0, 0)
+    assert look.work[BRONZE.name] == stats.Counts(1, 0, 0)
     assert len([problem for problem in look.problems if problem.startswith("SQS")]) >= 1
     assert len([problem for problem in look.problems if problem.startswith("Redis")]) == 1
     unknown = flows(look, look, {})[-1]
@@ -114,9 +115,9 @@ def test_a_queue_that_cannot_be_measured_is_unknown_and_the_others_are_not(conne
 
 def test_without_cloudwatch_s_word_the_age_of_the_oldest_message_is_unknown(connections: Connections) -> None:
     send(connections, body(1))
-    ages = measure.oldest(boto3.client("cloudwatch"), connections)
+    ages = stats.oldest(boto3.client("cloudwatch"), connections)
     assert ages == {}
-    found = {flow.queue: flow.oldest for flow in flows(None, measure.look(connections), ages)}
+    found = {flow.queue: flow.oldest for flow in flows(None, stats.look(connections), ages)}
     assert found == {"smelt-extract": 0.0, "smelt-bronze": None, "smelt-uploads": 0.0, "smelt-silver": 0.0}
 
 
@@ -127,7 +128,7 @@ def test_the_age_is_the_newest_that_cloudwatch_has(connections: Connections) -> 
         Namespace="AWS/SQS",
         MetricData=[
             {
-                "MetricName": measure.AGE_METRIC,
+                "MetricName": stats.AGE_METRIC,
                 "Dimensions": [{"Name": "QueueName", "Value": "smelt-silver"}],
                 "Timestamp": now - ago,
                 "Value": value,
@@ -135,7 +136,7 @@ def test_the_age_is_the_newest_that_cloudwatch_has(connections: Connections) -> 
             for ago, value in ((240, 500.0), (120, 620.0))
         ],
     )
-    assert measure.oldest(cloudwatch, connections) == {"smelt-silver": 620.0}
+    assert stats.oldest(cloudwatch, connections) == {"smelt-silver": 620.0}
 
 
 def test_a_worker_says_that_it_lives_what_it_does_and_when_it_leaves(connections: Connections, worker: Worker) -> None:
@@ -163,9 +164,9 @@ def test_what_a_worker_waits_for_is_told_while_it_is_away(
     send(connections, "need-database")
     waiting = eventually(lambda: (seen := only(connections)) and seen.note.outage and seen)
     assert waiting.note.outage.part == "database"
-    first = measure.look(connections)
-    beat = Beat(datetime.now(UTC), first, first, tuple(flows(first, first, {})))
-    (reading,) = (one for one in readings.of_queues(beat) if (one.rule, one.subject) == ("outage", BRONZE.name))
+    first = stats.look(connections)
+    beat = Sample(datetime.now(UTC), first, first, tuple(flows(first, first, {})))
+    (reading,) = (one for one in measurements.of_queues(beat) if (one.rule, one.subject) == ("outage", BRONZE.name))
     assert (reading.value or 0) > 0
     assert "refused" in reading.note
     assert "database away for" in smelt("workers").stdout
@@ -220,7 +221,7 @@ def test_without_redis_the_work_goes_on(
 
 def test_telling_of_work_touches_no_redis(connections: Connections) -> None:
     assert connections
-    presence = Presence(NOBODY, "loader")  # not started: nobody would write
+    presence = WorkerReporter(NOBODY, "loader")  # not started: nobody would write
     presence.begins(MESSAGE)
     assert [work.message_id for work in presence._note().working] == ["id-1"]
     presence.ends(MESSAGE, settled=True)
@@ -230,7 +231,7 @@ def test_telling_of_work_touches_no_redis(connections: Connections) -> None:
 def test_notes_of_another_version_do_not_hide_the_others(connections: Connections, backends: Mapping[str, str]) -> None:
     store = redis.Redis.from_url(backends["SMELT_REDIS_URL"])
     store.set(f"{KEY}loader:older:1", '{"service": "loader"}', ex=60)
-    presence = Presence(backends["SMELT_REDIS_URL"], "extractor")
+    presence = WorkerReporter(backends["SMELT_REDIS_URL"], "extractor")
     newer = {**json.loads(json.dumps(presence._note().__dict__)), "invented_later": True}
     store.set(f"{KEY}extractor:newer:1", json.dumps(newer), ex=60)
     assert [seen.note.service for seen in connections.roster.current()] == ["extractor"]
@@ -259,7 +260,7 @@ def test_the_commands_say_what_is_there_and_exit_accordingly(
 
 
 def test_why_messages_wait_for_another_attempt_is_shown(connections: Connections, smelt: Smelt) -> None:
-    again = Trouble("id-1", body(1), "loader", "OperationalError: no answer from 10.0.0.7", 3, 8, time.time() + 90)
+    again = PendingRetry("id-1", body(1), "loader", "OperationalError: no answer from 10.0.0.7", 3, 8, time.time() + 90)
     for number in range(3):
         connections.trouble.note(replace(again, message_id=f"id-{number}", attempt=number + 1), 90)
     (told,) = json.loads(smelt("top", "--json").stdout)["waits"]

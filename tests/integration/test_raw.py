@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.settings import load_settings
+from shared.config.settings import load_settings
 from tests.integration.test_loader import DATASET, posting
 from tests.integration.test_sightings import Pipeline
 

@@ -14,17 +14,16 @@ import redis
 import trustme
 
 from infra.embedded import valkey
-from services.extractor.limit import RateLimit, connection_pool
-from services.extractor.slot import Slots
-from services.ops import measure
+from services.extractor.rate_limit import RateLimit, connection_pool
+from services.extractor.run_guard import RunGuard
 from services.ops.connections import Connections
+from services.ops.queues import stats
+from shared.cache.content_hashes import ContentHashCache
 from shared.engine.message import Message
-from shared.engine.presence import Presence, Roster
-from shared.engine.trouble import Trouble, TroubleBoard
-from shared.events import PageCommand, RunCommand
-from shared.known_hashes import KnownHashes
-from shared.run_plan import RunPlan
-from shared.schedule import TRIGGER
+from shared.engine.pending_retries import PendingRetry, PendingRetryStore
+from shared.engine.worker_status import WorkerRegistry, WorkerReporter
+from shared.formats.commands import TRIGGER, PageCommand, RunCommand
+from shared.formats.run_plan import RunPlan
 from tests.integration.tls_relay import relaying
 
 pytestmark = pytest.mark.integration
@@ -103,7 +102,7 @@ def server(port: int, tmp_path: Path) -> Iterator[Server]:
 
 
 def test_workers_are_heard_of(server: Server) -> None:
-    presence, roster = Presence(server.url, "loader"), Roster(server.url)
+    presence, roster = WorkerReporter(server.url, "loader"), WorkerRegistry(server.url)
     presence.start()
     eventually(lambda: [seen.note.service for seen in roster.current()] == ["loader"])
     presence.leaves()
@@ -111,22 +110,22 @@ def test_workers_are_heard_of(server: Server) -> None:
 
 
 def test_messages_that_wait_are_noted(server: Server) -> None:
-    board = TroubleBoard(server.url)
+    board = PendingRetryStore(server.url)
     for number in range(20):
-        board.note(Trouble(f"id-{number}", "{}", "loader", "E: why", 1, 5, 0.0), 60)
+        board.note(PendingRetry(f"id-{number}", "{}", "loader", "E: why", 1, 5, 0.0), 60)
     assert len([*board.current()]) == 20
     board.settled(Message("{}", "id-1", "r", "u", receives=2, sent=0, first_received=0, attributes={}))
     assert len([*board.current()]) == 19
 
 
 def test_hashes_of_many_keys_are_published_and_looked_up_at_once(server: Server) -> None:
-    known, hashes = KnownHashes(server.url), {str(n): bytes([n]) for n in range(100)}
+    known, hashes = ContentHashCache(server.url), {str(n): bytes([n]) for n in range(100)}
     known.publish("things", hashes)
     assert known.look_up("things", [*hashes, "another"]) == [*hashes.values(), None]
 
 
 def test_a_run_and_its_pages_are_remembered_together(server: Server) -> None:
-    slots = Slots(connection_pool(server.url))
+    slots = RunGuard(connection_pool(server.url))
     page = PageCommand(dataset="things", run_id=RUN_ID, params={}, part=1, page=1, of=1)
     plan = RunPlan(run_id=RUN_ID, dataset="things", params={}, trigger=f"{TRIGGER}daily", announced=1, parts=())
     slots.begins(plan, [page])
@@ -148,9 +147,9 @@ def test_a_valkey_that_takes_no_writes_does_not_read_as_no_worker_lives(
     state: str, says: str, tmp_path: Path, connections: Connections
 ) -> None:
     with running(tmp_path, state) as port:
-        roster = Roster(f"redis://127.0.0.1:{port}/0")
+        roster = WorkerRegistry(f"redis://127.0.0.1:{port}/0")
         with pytest.raises(redis.RedisError, match=says):
             roster.current()
-        look = measure.look(replace(connections, roster=roster))
+        look = stats.look(replace(connections, roster=roster))
     assert look.workers is None
     assert any(problem.startswith("Redis: ") for problem in look.problems)

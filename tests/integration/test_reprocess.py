@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from services.ops import audit, reprocess, versions
-from services.ops.reprocess import LAYERS, Filter, Found
+from services.ops.reconcile import reconciliation, reprocess
+from services.ops.reconcile.reprocess import LAYERS, Filter, Found
+from shared.config.topology import BRONZE, SILVER, UPLOADS, UPLOADS_PREFIX
 from shared.datasets.usajobs_search import normalise
-from shared.events import IN_FULL, created_objects
-from shared.topology import BRONZE, SILVER, UPLOADS, UPLOADS_PREFIX
+from shared.formats.s3_events import IN_FULL, created_objects
+from shared.storage import versions
 from tests.conftest import smelt_command
 from tests.integration.letters import waiting
 from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
@@ -173,14 +174,14 @@ def test_two_versions_of_the_same_second_end_as_the_newer_whatever_was_lost(
     pipeline: Pipeline, *, upside_down: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The event of the second version is lost; that of the first, with S3's sequencer, is not."""
-    monkeypatch.setattr("services.transformer.origin.observed_at", lambda *_: SECOND)
+    monkeypatch.setattr("services.transformer.provenance.observed_at", lambda *_: SECOND)
     pipeline.put(UPLOAD, posting(1, "Founder"))
     pipeline.work()
     pipeline.put(UPLOAD, posting(1, "Caster"))
     pipeline.drop(UPLOADS)
-    missing = audit.audit(pipeline.connections)
+    missing = reconciliation.audit(pipeline.connections)
     assert len(missing.objects) == 1
-    audit.repair(pipeline.connections, missing)
+    reconciliation.repair(pipeline.connections, missing)
     pipeline.work()
     assert records(pipeline, "select position_title from silver.job") == [("Caster",)]
     monkeypatch.setattr(normalise, "VERSION", normalise.VERSION + 1)
@@ -193,11 +194,11 @@ def test_two_versions_of_the_same_second_end_as_the_newer_whatever_was_lost(
 def test_an_object_that_comes_later_is_above_what_was_made_up(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.transformer.origin.observed_at", lambda *_: SECOND)
+    monkeypatch.setattr("services.transformer.provenance.observed_at", lambda *_: SECOND)
     for title in ("Founder", "Caster"):
         pipeline.put(UPLOAD, posting(1, title))
     pipeline.drop(UPLOADS)
-    audit.repair(pipeline.connections, audit.audit(pipeline.connections))
+    reconciliation.repair(pipeline.connections, reconciliation.audit(pipeline.connections))
     pipeline.work()
     pipeline.put(UPLOAD, posting(1, "Moulder"))
     pipeline.work()
@@ -207,7 +208,7 @@ def test_an_object_that_comes_later_is_above_what_was_made_up(
 def test_versions_of_a_key_are_together_and_the_oldest_first(pipeline: Pipeline) -> None:
     put = [pipeline.put(key, posting(1)) for key in (UPLOAD, f"{UPLOAD}.b", UPLOAD) for _ in range(2)]
     s3, bucket = pipeline.connections.s3, pipeline.connections.settings.bucket
-    listed = [one.object.version for together in versions.listed(s3, bucket, UPLOADS_PREFIX) for one in together]
+    listed = [one.object.version for together in versions.list_versions(s3, bucket, UPLOADS_PREFIX) for one in together]
     assert listed == [stored.version for stored in (*put[:2], *put[4:], *put[2:4])]
 
 

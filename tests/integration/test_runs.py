@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from services.ops import reprocess, run_details, runs
-from services.ops.run_details import Details
-from services.ops.runs import Run
+from services.ops.reconcile import reprocess
+from services.ops.runs import details as run_details
+from services.ops.runs import runs
+from services.ops.runs.details import Details
+from services.ops.runs.runs import Run
+from shared.config.topology import EXTRACT
 from shared.database.ops_tables import DRIFT, OBJECT, RUN
-from shared.events import PageCommand
-from shared.topology import EXTRACT
+from shared.formats.commands import PageCommand
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import bury
 from tests.integration.pipeline import BROKEN, DATASET, Pipeline, emptied, posting

@@ -17,24 +17,24 @@ from sqlalchemy import Engine, select
 
 from infra.embedded import aws, ports
 from infra.embedded import schedules as emulated
-from services.extractor.limit import connection_pool
-from services.extractor.slot import Slots, understood
+from services.extractor.rate_limit import connection_pool
+from services.extractor.run_guard import RunGuard, without_placeholder
 from services.extractor.worker import Extractor, bootstrap
 from services.loader import load as loading
 from services.ops.connections import Connections
-from services.ops.console import schedule_pages
-from services.ops.console.actions import Actions
-from services.ops.console.desk import Desk
-from services.ops.console.forms import Form
-from shared import objects
+from services.ops.schedules import web
+from services.ops.web.actions import Actions
+from services.ops.web.context import ConsoleContext
+from services.ops.web.forms import Form
+from shared.config.settings import load_settings
 from shared.database.ops_tables import REPLAY, RUN
 from shared.datasets.contract import Part
 from shared.engine.message import Message
-from shared.events import PageCommand, RunCommand, command
-from shared.objects import Content, ObjectId
-from shared.run_plan import RunPlan
-from shared.schedule import SCHEDULED_TIME
-from shared.settings import load_settings
+from shared.formats.commands import SCHEDULED_TIME, PageCommand, RunCommand, command
+from shared.formats.run_plan import RunPlan
+from shared.storage import objects
+from shared.storage.object_id import ObjectId
+from shared.storage.objects import Content
 from tests.conftest import Smelt, smelt_command
 
 pytestmark = pytest.mark.integration
@@ -57,11 +57,11 @@ def plan(run_id: str, slot: str | None = SEVEN, refused: str | None = None) -> R
 
 
 @pytest.fixture
-def slots(backends: Mapping[str, str]) -> Iterator[Slots]:
+def slots(backends: Mapping[str, str]) -> Iterator[RunGuard]:
     """Nothing is remembered yet."""
     pool = connection_pool(backends["SMELT_REDIS_URL"])
     redis.Redis(connection_pool=pool).flushall()
-    yield Slots(pool)
+    yield RunGuard(pool)
     pool.disconnect()
 
 
@@ -76,7 +76,7 @@ def runs(database: Engine) -> dict[str, Any]:
         return {row.run_id: row for row in connection.execute(select(RUN))}
 
 
-def test_a_slot_belongs_to_the_run_that_asked_first(slots: Slots) -> None:
+def test_a_slot_belongs_to_the_run_that_asked_first(slots: RunGuard) -> None:
     assert slots.refusal(hourly(), FIRST) is None
     assert slots.refusal(hourly(), FIRST) is None  # delivered again
     assert slots.refusal(hourly(), SECOND) == f"run {FIRST} has this slot"
@@ -85,7 +85,7 @@ def test_a_slot_belongs_to_the_run_that_asked_first(slots: Slots) -> None:
     assert slots.refusal(hourly(trigger="schedule:daily"), SECOND) is None
 
 
-def test_a_run_is_refused_while_the_one_before_it_has_pages_to_fetch(slots: Slots) -> None:
+def test_a_run_is_refused_while_the_one_before_it_has_pages_to_fetch(slots: RunGuard) -> None:
     before = plan(FIRST)
     first, second = before.commands()
     slots.begins(before, [first, second])
@@ -96,7 +96,7 @@ def test_a_run_is_refused_while_the_one_before_it_has_pages_to_fetch(slots: Slot
     assert slots.refusal(hourly(EIGHT), SECOND) is None
 
 
-def test_a_page_that_brings_another_keeps_its_run_going(slots: Slots) -> None:
+def test_a_page_that_brings_another_keeps_its_run_going(slots: RunGuard) -> None:
     before = plan(FIRST)
     page = next(before.commands())
     following = page.model_copy(update={"page": 2})
@@ -105,7 +105,7 @@ def test_a_page_that_brings_another_keeps_its_run_going(slots: Slots) -> None:
     assert "1 pages to fetch" in str(slots.refusal(hourly(EIGHT), SECOND))
 
 
-def test_only_schedules_wait_for_each_other(slots: Slots) -> None:
+def test_only_schedules_wait_for_each_other(slots: RunGuard) -> None:
     before = plan(FIRST)
     slots.begins(before, before.commands())
     assert slots.refusal(hourly(EIGHT, trigger="cli"), SECOND) is None
@@ -113,7 +113,7 @@ def test_only_schedules_wait_for_each_other(slots: Slots) -> None:
 
 
 def test_without_redis_nothing_is_refused_and_nothing_fails() -> None:
-    alone, before = Slots(connection_pool("redis://127.0.0.1:1/0")), plan(FIRST)
+    alone, before = RunGuard(connection_pool("redis://127.0.0.1:1/0")), plan(FIRST)
     alone.begins(before, before.commands())
     assert alone.refusal(hourly(EIGHT), SECOND) is None
 
@@ -139,7 +139,7 @@ def test_a_refused_run_leaves_its_slot_free_and_never_is_complete(database: Engi
 
 
 @pytest.fixture
-def extractor(backends: Mapping[str, str], slots: Slots, request: pytest.FixtureRequest) -> Iterator[Extractor]:
+def extractor(backends: Mapping[str, str], slots: RunGuard, request: pytest.FixtureRequest) -> Iterator[Extractor]:
     """With an extract queue of the test's own."""
     assert backends
     made: Extractor = bootstrap(load_settings()).__self__  # type: ignore[attr-defined]
@@ -154,7 +154,7 @@ def message(told: RunCommand | PageCommand, identity: str = "m", sent: int = 1_7
 
 
 def stored_plans(extractor: Extractor, keyword: str) -> list[RunPlan]:
-    keys = sorted(objects.keys(extractor.s3, extractor.bucket, "plans/"))
+    keys = sorted(objects.list_keys(extractor.s3, extractor.bucket, "plans/"))
     found = [objects.get(extractor.s3, ObjectId(extractor.bucket, key), 1 << 20).body for key in keys]
     return [one for one in map(RunPlan.model_validate_json, found) if one.params == {"Keyword": keyword}]
 
@@ -242,8 +242,8 @@ def test_the_console_s_change_is_the_command_s_once_it_is_confirmed(
 ) -> None:
     smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)")
     actions, unused = Actions(), cast("Any", None)
-    desk = Desk(unused, connections, connections, actions)
-    answer = schedule_pages.change(desk, unused, Form({"name": "daily", "verb": verb}))
+    desk = ConsoleContext(unused, connections, connections, actions)
+    answer = web.change_schedule(desk, unused, Form({"name": "daily", "verb": verb}))
     planned = actions.find(answer.headers["location"].rpartition("/")[2])
     assert planned
     with connections.database.connect() as connection:
@@ -304,7 +304,7 @@ def test_at_its_slot_a_schedule_puts_a_command_on_the_extract_queue(smelt: Smelt
     assert smelt("schedule", "add", "once", DATASET, f"at({moment:%Y-%m-%dT%H:%M:%S})").returncode == 0
     told = received(backends["SMELT_EXTRACT_QUEUE_URL"])
     assert (told.dataset, told.trigger, told.run_id) == (DATASET, "schedule:once", None)
-    assert understood(told).slot is None  # the emulator does not say which slot it is
+    assert without_placeholder(told).slot is None  # the emulator does not say which slot it is
     assert listed(smelt) == {}  # what is over is gone
 
 

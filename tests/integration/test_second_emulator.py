@@ -18,10 +18,12 @@ import redis
 from sqlalchemy import Engine, text
 
 from infra.embedded import aws
-from services.ops import audit, dead_letters, replay, runs, versions
 from services.ops.connections import Connections, connect
-from shared import objects
-from shared.topology import QUEUES
+from services.ops.dlq import dead_letters, replay
+from services.ops.reconcile import reconciliation
+from services.ops.runs import runs
+from shared.config.topology import QUEUES
+from shared.storage import object_keys, objects, versions
 from tests.support.eventually import eventually
 from tests.support.workers import running_workers
 
@@ -79,7 +81,7 @@ def workers(connections: Connections, moto: Mapping[str, str], tmp_path: Path) -
 
 
 def put(connections: Connections, name: str, body: bytes) -> None:
-    key = objects.upload_key(TABLE, name)
+    key = object_keys.upload_key(TABLE, name)
     connections.s3.put_object(Bucket=connections.settings.bucket, Key=key, Body=body)
 
 
@@ -96,7 +98,7 @@ def test_an_upload_lands_and_the_audit_finds_nothing_missing(connections: Connec
         ("g", "green"),
         ("r", "red"),
     ]
-    assert audit.audit(connections).objects == ()
+    assert reconciliation.audit(connections).objects == ()
 
 
 @pytest.mark.usefixtures("workers")
@@ -105,7 +107,7 @@ def test_a_run_is_complete_and_the_audit_finds_nothing_missing(connections: Conn
     complete = "select run_id from ops.run where completed_at is not null"
     assert eventually(lambda: rows(connections, complete)) == [(run_id,)]
     assert rows(connections, "select count(*) from silver.job") == rows(connections, "select announced from ops.run")
-    missing = audit.audit(connections)
+    missing = reconciliation.audit(connections)
     assert (missing.objects, missing.pages) == ((), ())
 
 
@@ -114,7 +116,7 @@ def test_a_dead_letter_has_its_reason_and_is_replayed_once_the_file_is_mended(co
     put(connections, "wrong.csv", b"no,such,columns\n1,2,3\n")
     (letter,) = eventually(lambda: dead_letters.survey(connections).letters)
     assert "columns" in letter.error_message
-    assert audit.audit(connections).objects == ()
+    assert reconciliation.audit(connections).objects == ()
     put(connections, "wrong.csv", GOOD)
     eventually(lambda: rows(connections, "select 1 from ops.object"))
     steps = replay.plan([letter], replay.sources(connections))
@@ -126,12 +128,12 @@ def test_a_dead_letter_has_its_reason_and_is_replayed_once_the_file_is_mended(co
 def test_events_that_were_lost_are_repaired(connections: Connections, moto: Mapping[str, str], tmp_path: Path) -> None:
     put(connections, "lost.csv", GOOD)
     connections.sqs.purge_queue(QueueUrl=connections.settings.uploads_queue_url)
-    missing = audit.audit(connections)
-    assert [stored.key for stored in missing.objects] == [objects.upload_key(TABLE, "lost.csv")]
+    missing = reconciliation.audit(connections)
+    assert [stored.key for stored in missing.objects] == [object_keys.upload_key(TABLE, "lost.csv")]
     with running_workers(tmp_path, {**os.environ, **moto}):
-        assert audit.repair(connections, missing) == 1
+        assert reconciliation.repair(connections, missing) == 1
         eventually(lambda: rows(connections, "select 1 from ops.object"))
-    assert audit.audit(connections).objects == ()
+    assert reconciliation.audit(connections).objects == ()
 
 
 def test_listings_go_on_beyond_their_first_page_also_within_the_versions_of_a_key(connections: Connections) -> None:
@@ -141,6 +143,6 @@ def test_listings_go_on_beyond_their_first_page_also_within_the_versions_of_a_ke
         (key, s3.put_object(Bucket=bucket, Key=key, Body=b"")["VersionId"])
         for key in [*keys[: PAGE - 1], *[keys[PAGE - 1]] * 3, *keys[PAGE:]]
     ]
-    assert objects.keys(s3, bucket, "listed/") == set(keys)
-    listed = [one.object for together in versions.listed(s3, bucket, "listed/") for one in together]
+    assert objects.list_keys(s3, bucket, "listed/") == set(keys)
+    listed = [one.object for together in versions.list_versions(s3, bucket, "listed/") for one in together]
     assert [(stored.key, stored.version) for stored in listed] == put_versions

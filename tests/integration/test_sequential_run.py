@@ -11,18 +11,18 @@ from sqlalchemy import Engine, text
 
 from services.extractor.worker import Extractor, bootstrap
 from services.loader import load as loader
-from services.ops import audit
 from services.ops.connections import Connections, connect
-from services.transformer.bounds import Bounds
+from services.ops.reconcile import reconciliation
+from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
-from shared import objects
+from shared.config.settings import load_settings
 from shared.datasets.contract import Part
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
-from shared.events import PageCommand
-from shared.objects import ObjectId
-from shared.run_plan import RunPlan
-from shared.settings import load_settings
+from shared.formats.commands import PageCommand
+from shared.formats.run_plan import RunPlan
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +30,7 @@ DATASET = "usajobs_historic"
 WINDOW = {"StartPositionOpenDate": "2025-01-01", "EndPositionOpenDate": "2025-12-31"}
 PAGES = 4  # of a thousand postings each, the last with fewer
 MIB = 1 << 20
-BOUNDS = Bounds(stored=64 * MIB, expanded=64 * MIB, document=64 * MIB, record=MIB, nesting=64)
+BOUNDS = InputLimits(stored=64 * MIB, expanded=64 * MIB, document=64 * MIB, record=MIB, nesting=64)
 
 
 @dataclass
@@ -45,14 +45,14 @@ class World:
         """What the run's first command does, and the loader after it."""
         command = {"version": 1, "type": "run", "dataset": DATASET, "run_id": self.run_id, "params": WINDOW}
         self.extractor.handle(message(json.dumps(command)))
-        self.load(objects.plan_key(DATASET, self.run_id))
+        self.load(object_keys.plan_key(DATASET, self.run_id))
 
     def plan_otherwise(self, *parts: Part) -> None:
         """As if the source had announced something else when the run was planned."""
         plan = RunPlan(
             run_id=self.run_id, dataset=DATASET, params=WINDOW, trigger="test", announced=1, parts=tuple(parts)
         )
-        key = objects.plan_key(DATASET, self.run_id)
+        key = object_keys.plan_key(DATASET, self.run_id)
         objects.put(self.extractor.s3, self.extractor.bucket, key, plan.model_dump_json().encode(), "application/json")
         self.plan()
 
@@ -74,7 +74,7 @@ class World:
                 if page.page != losing:
                     handled.append((page.page, page.of))
                     self.extractor.handle(message(body))
-                    self.refine(objects.page_key(DATASET, self.run_id, page.part, page.page))
+                    self.refine(object_keys.page_key(DATASET, self.run_id, page.part, page.page))
         return handled
 
     def refine(self, key: str) -> None:
@@ -82,7 +82,7 @@ class World:
         s3, bucket = self.extractor.s3, self.extractor.bucket
         version = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
         Transformer(s3, bucket, BOUNDS).refine(ObjectId(bucket, key, version))
-        for made in sorted(objects.keys(s3, bucket, f"silver/{key.removeprefix('bronze/')}/")):
+        for made in sorted(objects.list_keys(s3, bucket, f"silver/{key.removeprefix('bronze/')}/")):
             self.load(made)
 
     def load(self, key: str) -> None:
@@ -135,10 +135,10 @@ def test_a_page_command_that_was_lost_is_found_and_the_rest_of_the_part_follows(
     world.plan()
     assert len(world.work(losing=lost)) == lost - 1
     assert not world.run()["complete"]
-    missing = audit.audit(world.connections)
+    missing = reconciliation.audit(world.connections)
     mine = tuple(page for page in missing.pages if page.run_id == world.run_id)
     assert [page.page for page in mine] == [lost]
-    audit.repair(world.connections, replace(missing, objects=(), pages=mine))
+    reconciliation.repair(world.connections, replace(missing, objects=(), pages=mine))
     assert [page for page, _ in world.work()] == list(range(lost, PAGES + 1))
     run = world.run()
     assert run["complete"]
@@ -166,7 +166,7 @@ def test_a_part_that_turns_out_longer_is_not_complete_before_its_end(world: Worl
     world.plan_otherwise(Part(WINDOW, 1, 1))
     world.work(losing=3)
     assert not world.run()["complete"]
-    missing = [page for page in audit.audit(world.connections).pages if page.run_id == world.run_id]
+    missing = [page for page in reconciliation.audit(world.connections).pages if page.run_id == world.run_id]
     assert [(page.page, page.of) for page in missing] == [(3, 3)]
 
 
@@ -174,7 +174,7 @@ def test_a_part_that_turns_out_shorter_than_planned_is_complete_at_its_end(world
     world.plan_otherwise(Part(WINDOW, 9_000, 9))
     assert world.work() == [(1, 9), (2, 9), (3, 9), (4, 9)]
     assert world.run()["complete"]
-    assert [page for page in audit.audit(world.connections).pages if page.run_id == world.run_id] == []
+    assert [page for page in reconciliation.audit(world.connections).pages if page.run_id == world.run_id] == []
 
 
 def test_a_page_whose_predecessor_is_not_there_yet_is_tried_again(world: World) -> None:
@@ -195,7 +195,7 @@ def test_a_window_without_postings_is_complete_at_once(world: World) -> None:
     empty = {"StartPositionOpenDate": "2011-01-01", "EndPositionOpenDate": "2011-12-31"}
     command = {"version": 1, "type": "run", "dataset": DATASET, "run_id": world.run_id, "params": empty}
     world.extractor.handle(message(json.dumps(command)))
-    world.load(objects.plan_key(DATASET, world.run_id))
+    world.load(object_keys.plan_key(DATASET, world.run_id))
     assert world.commands() == []
     run = world.run()
     assert (run["complete"], run["covered"], run["announced"]) == (True, 0, 0)

@@ -13,12 +13,13 @@ from sqlalchemy import Engine
 
 from services.loader.worker import bootstrap as load_with
 from services.transformer.uploads import bootstrap as transform_with
-from shared import objects, silver
+from shared.cache.content_hashes import KEY
+from shared.config.settings import Settings, load_settings
 from shared.engine.message import Message
-from shared.events import created_event
-from shared.known_hashes import KEY
-from shared.objects import ObjectId
-from shared.settings import Settings, load_settings
+from shared.formats import silver
+from shared.formats.s3_events import created_event
+from shared.storage import object_keys
+from shared.storage.object_id import ObjectId
 from tests.integration.test_loader import DATASET, MONDAY, counts, digest, posting, titles
 
 pytestmark = pytest.mark.integration
@@ -35,7 +36,7 @@ class Pipeline:
 
     def upload(self, name: str, *postings: dict[str, Any]) -> list[str]:
         """Put a file and follow it to the end; the outcomes of all messages on its way."""
-        key = objects.upload_key(DATASET, name)
+        key = object_keys.upload_key(DATASET, name)
         self.clock += timedelta(minutes=1)
         payload = {"SearchResult": {"SearchResultItems": postings}}
         body = orjson.dumps({"response": {"headers": {"Date": format_datetime(self.clock)}, "payload": payload}})
@@ -46,7 +47,7 @@ class Pipeline:
 
     def follow(self, bronze: ObjectId, attributes: Mapping[str, str]) -> list[str]:
         outcomes = [self.transform(_message(bronze, attributes))]
-        batch = ObjectId(bronze.bucket, objects.silver_key(bronze, 1, 1))
+        batch = ObjectId(bronze.bucket, object_keys.silver_key(bronze, 1, 1))
         outcomes.append(self.load(_message(batch, {})))
         if outcomes[-1] == "needed in full":
             (asked,) = self.sqs.receive_message(

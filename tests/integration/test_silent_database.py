@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.database import deadline
-from shared.database.engine import connect, explained, probe
+from shared.database.engine import classify_error, connect, probe
 from shared.errors import UnavailableError
 from tests.fault.proxy import Proxy
 
@@ -100,7 +100,7 @@ def seconds_of(work: Callable[[], object], engine: Engine) -> float:
     began = time.monotonic()
     with pytest.raises(DBAPIError) as raised:
         work()
-    assert isinstance(explained(raised.value, engine), UnavailableError)
+    assert isinstance(classify_error(raised.value, engine), UnavailableError)
     return time.monotonic() - began
 
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.database.storage import spare_compression
+from shared.database.toast import disable_compression_without_lz4
 
 pytestmark = pytest.mark.integration
 
@@ -18,7 +18,7 @@ def test_texts_are_compressed_only_where_there_is_lz4_and_what_somebody_set_stay
         has_lz4 = connection.scalar(HAS_LZ4)
     try:
         for _ in range(2):
-            spare_compression(database)
+            disable_compression_without_lz4(database)
             with database.connect() as connection:
                 found = [connection.scalar(STORAGE, {"name": name}) for name in ("id", "long", "mine")]
             assert found == ["p", "x" if has_lz4 else "e", "m"]

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from sqlalchemy import text
 
-from services.ops import runs
 from services.ops.connections import Connections
+from services.ops.runs import runs
 from tests.integration.collector import Collector, Seen, black_hole, collecting
 from tests.integration.test_loader import posting
 from tests.integration.test_transformer import lines

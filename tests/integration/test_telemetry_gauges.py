@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 from starlette.applications import Starlette
 
-from services.ops import metrics, readings
 from services.ops.connections import Connections
-from services.ops.console.watch import Watch
-from shared.topology import BRONZE, QUEUES
+from services.ops.health import measurements
+from services.ops.overview.collector import DashboardCollector
+from services.ops.queues import metrics
+from shared.config.topology import BRONZE, QUEUES
 from tests.integration.letters import bury
 
 pytestmark = pytest.mark.integration
@@ -36,7 +37,9 @@ SEEN = text("""
 
 def scraped(connections: Connections) -> Samples:
     """{(name, labels): value}."""
-    application = Starlette(routes=[metrics.route(connections, Watch(connections, boto3.client("cloudwatch")).beat)])
+    application = Starlette(
+        routes=[metrics.route(connections, DashboardCollector(connections, boto3.client("cloudwatch")).beat)]
+    )
 
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(application)
@@ -90,7 +93,7 @@ def test_a_dataset_with_a_source_is_as_old_as_its_newest_complete_run_of_everyth
         connection.execute(text("update ops.run set params = '{}'"))
     found = scraped(connections)
     assert value(found, "smelt_freshness_seconds", dataset="usajobs_search") == pytest.approx(7_200, abs=300)
-    (reading,) = [one for one in readings.of_ledger(connections) if one.rule == "freshness"]
+    (reading,) = [one for one in measurements.of_ledger(connections) if one.rule == "freshness"]
     assert reading.value == pytest.approx(7_200, abs=300)
 
 

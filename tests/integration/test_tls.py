@@ -16,17 +16,17 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from services.extractor.limit import connection_pool
+from services.extractor.rate_limit import connection_pool
 from services.ops.connections import connect as connect_operator
-from services.ops.console.watch import impatient
-from services.serving import readers
-from services.serving.limit import Limit
+from services.ops.overview.collector import with_short_timeouts
+from services.serving.api.rate_limit import Limit
+from services.serving.gold import db_role
+from shared.cache.content_hashes import ContentHashCache
+from shared.config.settings import load_settings
 from shared.database.engine import connect
 from shared.database.migrate import engine_of
-from shared.engine.presence import Roster
-from shared.engine.trouble import TroubleBoard
-from shared.known_hashes import KnownHashes
-from shared.settings import load_settings
+from shared.engine.pending_retries import PendingRetryStore
+from shared.engine.worker_status import WorkerRegistry
 from tests.conftest import REPOSITORY
 from tests.integration.pipeline import Pipeline, emptied, posting
 from tests.integration.tls_relay import Relay, relaying
@@ -105,13 +105,13 @@ def of_the_console(url: str) -> Engine:
         environment.setenv("SMELT_DATABASE_URL", url)
         operator = connect_operator()
     operator.database.dispose()
-    return impatient(operator).database
+    return with_short_timeouts(operator).database
 
 
 ENGINES: dict[str, Callable[[str], Engine]] = {
     "loader and operators": lambda url: connect(SecretStr(url), "test"),
     "migrations": engine_of,
-    "readers": lambda url: readers.connect(SecretStr(url)),
+    "readers": lambda url: db_role.connect(SecretStr(url)),
     "console": of_the_console,
 }
 
@@ -124,9 +124,9 @@ def ask_limit(url: str) -> None:
 CACHES: dict[str, Callable[[str], object]] = {
     "rate limit of sources, slots and code lists": lambda url: redis.Redis(connection_pool=connection_pool(url)).ping(),
     "rate limit of readers": ask_limit,
-    "presence": lambda url: Roster(url).current(),
-    "troubles": lambda url: [*TroubleBoard(url).current()],
-    "known hashes": lambda url: KnownHashes(url)._redis.ping(),
+    "presence": lambda url: WorkerRegistry(url).current(),
+    "troubles": lambda url: [*PendingRetryStore(url).current()],
+    "known hashes": lambda url: ContentHashCache(url)._redis.ping(),
 }
 
 
@@ -206,7 +206,7 @@ def test_a_loader_does_not_start_on_a_database_that_a_stranger_certified(postgre
 
 def test_an_operator_is_told_of_a_certificate_that_does_not_fit(misnamed_postgres: Server) -> None:
     address = misnamed_postgres.address(misnamed_postgres.trusted)
-    asked = process("services.ops.cli", address, "db", "check")
+    asked = process("services.ops.cli.main", address, "db", "check")
     assert asked.returncode == 1
     assert "does not match host name" in asked.stderr
     assert misnamed_postgres.password not in asked.stdout + asked.stderr

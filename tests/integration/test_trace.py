@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from services.ops import fate as fates
-from services.ops import quarantined
-from services.ops import trace as tracing
-from services.ops.fate import Fate
-from services.ops.quarantined import Filter
-from services.ops.trace import Trace
-from shared import objects
+from services.ops.lineage import objects as fates
+from services.ops.lineage import rows as tracing
+from services.ops.lineage.objects import ObjectStatus
+from services.ops.lineage.rows import Trace
+from services.ops.quarantine import entries
+from services.ops.quarantine.entries import Filter
+from shared.config.topology import SILVER, UPLOADS
 from shared.datasets import contract
 from shared.errors import PermanentError
-from shared.events import created_event
-from shared.objects import ObjectId
-from shared.topology import SILVER, UPLOADS
+from shared.formats.s3_events import created_event
+from shared.storage import object_keys
+from shared.storage.object_id import ObjectId
 from shared.version import VERSION as RELEASE
 from tests.conftest import smelt_command
 from tests.integration.letters import bury
@@ -45,8 +45,8 @@ def traced(pipeline: Pipeline, key: str, *datasets: str) -> list[Trace]:
     return tracing.trace(pipeline.connections, key, datasets or contract.names())
 
 
-def fate(pipeline: Pipeline, key: str) -> Fate:
-    found = fates.fate(pipeline.connections, key)
+def fate(pipeline: Pipeline, key: str) -> ObjectStatus:
+    found = fates.object_status(pipeline.connections, key)
     assert found
     return found
 
@@ -114,7 +114,7 @@ def test_objects_that_are_gone_are_said_to_be(pipeline: Pipeline) -> None:
     pipeline.work()
     s3 = pipeline.connections.s3
     s3.delete_object(Bucket=bronze.bucket, Key=bronze.key, VersionId=bronze.version)
-    s3.delete_object(Bucket=bronze.bucket, Key=objects.silver_key(bronze, VERSION, 1))
+    s3.delete_object(Bucket=bronze.bucket, Key=object_keys.silver_key(bronze, VERSION, 1))
     (found,) = traced(pipeline, "1")
     assert (found.silver, found.made_by) == (None, None)
     assert found.bronze
@@ -136,7 +136,7 @@ def test_a_replayed_record_names_the_object_that_it_was_seen_in(pipeline: Pipeli
     fixed = json.dumps(posting(77))
     with database.begin() as connection:
         connection.execute(text("update ops.quarantine set raw = :raw"), {"raw": fixed})
-    quarantined.replay(pipeline.connections, [1], Filter())
+    entries.replay(pipeline.connections, [1], Filter())
     pipeline.work()
     (found,) = traced(pipeline, "77")
     assert found.bronze
@@ -176,10 +176,10 @@ def test_an_object_is_loaded_with_all_that_was_made_of_it(pipeline: Pipeline) ->
     pipeline.work()
     assert state(pipeline, bronze.key) == ["loaded"]
     assert fate(pipeline, bronze.key).rejected == 1
-    for made in (objects.silver_key(bronze, VERSION, 1), objects.quarantine_key(bronze, VERSION, 1)):
+    for made in (object_keys.silver_key(bronze, VERSION, 1), object_keys.quarantine_key(bronze, VERSION, 1)):
         assert state(pipeline, made) == ["loaded"]
         assert fate(pipeline, made).bronze_key == bronze.key
-    plan = fate(pipeline, objects.plan_key(DATASET, RUN))
+    plan = fate(pipeline, object_keys.plan_key(DATASET, RUN))
     assert [(version.state, version.entries[0]["run_id"]) for version in plan.versions] == [("loaded", RUN)]
 
 
@@ -197,15 +197,15 @@ def test_a_lost_event_at_any_hop_is_missing(pipeline: Pipeline) -> None:
     bronze = pipeline.put_page(1, posting(1), BROKEN)
     assert pipeline.refined() == ["refined"]
     pipeline.drop(SILVER)
-    made = (objects.silver_key(bronze, VERSION, 1), objects.quarantine_key(bronze, VERSION, 1))
-    for key in (bronze.key, *made, objects.plan_key(DATASET, RUN)):
+    made = (object_keys.silver_key(bronze, VERSION, 1), object_keys.quarantine_key(bronze, VERSION, 1))
+    for key in (bronze.key, *made, object_keys.plan_key(DATASET, RUN)):
         assert state(pipeline, key) == ["missing"], key
 
 
 def test_what_is_a_dead_letter_is_not_missing(pipeline: Pipeline) -> None:
     bronze = pipeline.put(UPLOAD, posting(1))
     other = pipeline.put(f"{UPLOAD}.b", posting(2))
-    silver = ObjectId(bronze.bucket, objects.silver_key(other, VERSION, 1))
+    silver = ObjectId(bronze.bucket, object_keys.silver_key(other, VERSION, 1))
     pipeline.drop(UPLOADS)
     bury(pipeline.connections, created_event(bronze))
     bury(pipeline.connections, created_event(silver), SILVER)
@@ -214,9 +214,9 @@ def test_what_is_a_dead_letter_is_not_missing(pipeline: Pipeline) -> None:
 
 def test_nothing_is_told_of_what_is_not_there(pipeline: Pipeline) -> None:
     pipeline.put(UPLOAD, posting(1))
-    assert fates.fate(pipeline.connections, UPLOAD[:-1]) is None
+    assert fates.object_status(pipeline.connections, UPLOAD[:-1]) is None
     with pytest.raises(PermanentError, match="no service is told of such an object"):
-        fates.fate(pipeline.connections, "discarded/a")
+        fates.object_status(pipeline.connections, "discarded/a")
 
 
 def test_the_command_tells_the_story_or_says_that_it_knows_none(pipeline: Pipeline) -> None:
@@ -232,7 +232,7 @@ def test_the_command_tells_the_story_or_says_that_it_knows_none(pipeline: Pipeli
     unknown = smelt("trace", "2")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith("smelt: 2: no row of that key in ")
-    key = objects.page_key(DATASET, RUN, 1, 1)
+    key = object_keys.page_key(DATASET, RUN, 1, 1)
     story = smelt("trace", f"s3://{pipeline.connections.settings.bucket}/{key}")
     assert (story.returncode, "loaded" in story.stdout, "1 record: " in story.stdout) == (0, True, True), story
     assert json.loads(smelt("trace", key, "--json").stdout)["versions"][0]["state"] == "loaded"

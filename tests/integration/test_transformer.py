@@ -12,21 +12,22 @@ from sqlalchemy import Engine, text
 
 from services.loader import load as loader
 from services.transformer import worker
-from services.transformer.batches import sliced
-from services.transformer.bounds import Bounds
+from services.transformer.batching import batched
+from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
-from shared import objects, quarantine, silver
 from shared.datasets import contract
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
-from shared.objects import ObjectId
+from shared.formats import quarantine, silver
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
 from tests.integration.test_loader import counts, posting, titles
 
 pytestmark = pytest.mark.integration
 
 DATASET = "usajobs_search"
 VERSION = contract.normalise(DATASET).VERSION
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
 BAD = {"MatchedObjectId": "x"}
 
 
@@ -49,7 +50,7 @@ class Dying:
 @pytest.fixture
 def transformer(backends: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Transformer:
     """With batches of two records each."""
-    monkeypatch.setattr(worker, "sliced", partial(sliced, most_records=2))
+    monkeypatch.setattr(worker, "sliced", partial(batched, most_records=2))
     return Transformer(boto3.client("s3"), backends["SMELT_BUCKET"], BOUNDS)
 
 
@@ -74,7 +75,7 @@ def event(bronze: ObjectId, receives: int) -> Message:
 
 def made(transformer: Transformer, bronze: ObjectId) -> list[str]:
     """Silver keys of an object."""
-    return sorted(objects.keys(transformer.s3, bronze.bucket, objects.silver_stem(bronze, VERSION)))
+    return sorted(objects.list_keys(transformer.s3, bronze.bucket, object_keys.silver_prefix(bronze, VERSION)))
 
 
 def versions(transformer: Transformer, key: str) -> int:
@@ -85,8 +86,8 @@ def versions(transformer: Transformer, key: str) -> int:
 
 def load(transformer: Transformer, database: Engine, bronze: ObjectId) -> None:
     """Everything that was made of an object."""
-    for made_of in (objects.silver_key(bronze, VERSION, 1), objects.quarantine_key(bronze, VERSION, 1)):
-        for key in sorted(objects.keys(transformer.s3, bronze.bucket, f"{made_of.rpartition('-')[0]}-")):
+    for made_of in (object_keys.silver_key(bronze, VERSION, 1), object_keys.quarantine_key(bronze, VERSION, 1)):
+        for key in sorted(objects.list_keys(transformer.s3, bronze.bucket, f"{made_of.rpartition('-')[0]}-")):
             loader.load(transformer.s3, database, ObjectId(bronze.bucket, key))
 
 
@@ -118,7 +119,7 @@ def test_the_keys_of_batches_and_their_headers_are_numbered(transformer: Transfo
     ]
     headers = [silver.read(body)[0] for body in bodies]
     assert [(header.batch, header.last, header.counts.read) for header in headers] == [(1, False, 2), (2, True, 1)]
-    key = objects.quarantine_key(bronze, VERSION, 2)
+    key = object_keys.quarantine_key(bronze, VERSION, 2)
     (entry,) = quarantine.read(objects.get(transformer.s3, ObjectId(bronze.bucket, key), 1 << 20).body)
     assert (entry.record_index, entry.natural_key) == (2, "x")
 
@@ -147,7 +148,7 @@ def test_a_message_received_for_the_first_time_makes_all_batches_again(transform
 def test_batches_before_one_that_is_refused_are_kept(
     transformer: Transformer, database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "sliced", partial(sliced, most_records=20))
+    monkeypatch.setattr(worker, "sliced", partial(batched, most_records=20))
     bronze = put(transformer, "refused.jsonl", lines(*map(posting, range(1, 21)), *[BAD] * 20, posting(99)))
     with pytest.raises(PermanentError, match="20 of 20 records failed, most often int_parsing"):
         transformer.handle(event(bronze, 1))

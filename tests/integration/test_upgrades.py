@@ -10,11 +10,11 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from services.loader import worker as loader
-from services.ops import cli
+from services.ops.cli import main
+from shared.config.settings import Settings
 from shared.database import migrate
 from shared.database.upgrade import Patience, upgrade
 from shared.errors import PermanentError
-from shared.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -144,8 +144,8 @@ def test_a_database_that_is_ahead_still_lacks_what_is_of_another_branch(database
 
 def test_an_upgrade_by_the_version_of_before_leaves_a_database_that_is_ahead(newer: Newer) -> None:
     newer.upgrade()
-    result = CliRunner().invoke(cli.app, ["db", "upgrade"])
+    result = CliRunner().invoke(main.app, ["db", "upgrade"])
     assert (result.exit_code, newer.done) == (0, True)
-    checked = CliRunner().invoke(cli.app, ["db", "check"])
+    checked = CliRunner().invoke(main.app, ["db", "check"])
     assert checked.exit_code == 0
     assert "the schema is that of a newer version, which serves this one, too: ops_9999" in checked.output

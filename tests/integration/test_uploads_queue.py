@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from services.ops import dead_letters
-from services.ops.selection import Filter
+from services.ops.dlq import dead_letters
+from services.ops.dlq.filters import Filter
 from services.transformer import uploads, worker
-from shared import objects
-from shared.events import created_objects
-from shared.topology import BRONZE, SILVER, UPLOADS
+from shared.config.topology import BRONZE, SILVER, UPLOADS
+from shared.formats.s3_events import created_objects
+from shared.storage import object_keys
 from tests.integration.letters import bury
 from tests.integration.pipeline import DATASET, Pipeline, emptied, posting
 from tests.integration.test_dlq import send_again
 
 pytestmark = pytest.mark.integration
 
-UPLOAD = objects.upload_key(DATASET, "a.json")
-REPLAY = objects.replay_key(DATASET, "20260105T000000Z-0123abcd", 1)
+UPLOAD = object_keys.upload_key(DATASET, "a.json")
+REPLAY = object_keys.replay_key(DATASET, "20260105T000000Z-0123abcd", 1)
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.loader import worker as loading
-from shared import silver
+from shared.config.topology import SILVER
 from shared.engine import retry
 from shared.engine.availability import Availability
-from shared.engine.delivery import Delivery, deliver
+from shared.engine.consumer import MessageContext, process_message
 from shared.engine.message import Message
-from shared.engine.presence import Presence
+from shared.engine.worker_status import WorkerReporter
 from shared.errors import NewerVersionError
-from shared.silver import HEADER, Header
-from shared.topology import SILVER
+from shared.formats import silver
+from shared.formats.silver import HEADER, Header
 from tests.integration import letters
 from tests.integration.pipeline import DATASET, Pipeline, emptied, posting
 
@@ -67,10 +67,12 @@ def test_a_batch_of_a_newer_form_waits_on_its_queue_for_a_newer_loader(
     monkeypatch.setattr(retry, "LONGEST_WAIT", 1.0)  # s instead of five minutes
     connections = pipeline.connections
     handle = loading.bootstrap(connections.settings)
-    presence = Presence(connections.settings.redis_url.get_secret_value(), "loader")
+    presence = WorkerReporter(connections.settings.redis_url.get_secret_value(), "loader")
     written(pipeline, schema_version=2, of_tomorrow="?")
     message = received(pipeline)
-    deliver(Delivery(connections.sqs, SILVER, connections.trouble, presence, Availability({})), message, handle)
+    process_message(
+        MessageContext(connections.sqs, SILVER, connections.trouble, presence, Availability({})), message, handle
+    )
     assert (letters.dead(connections, SILVER), titles(pipeline)) == (0, 0)
 
     class OfTomorrow(Header):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.topology import QUEUES
+from shared.config.topology import QUEUES
 from tests.support.eventually import eventually
 
 MODULES = {queue.service: queue.module for queue in QUEUES}

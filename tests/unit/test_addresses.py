@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.serving import settings as serving
-from shared import settings
-from shared.addresses import PostgresAddress, RedisAddress
+from shared.config import settings
+from shared.config.urls import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 from tests.unit.environment import WORKER
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from services.ops import alerts, readings
-from services.ops.alerts import Reading, State, Verdict
-from services.ops.commands.check import _described, _told
-from services.ops.flow import flows
-from services.ops.measure import Counts, Look
-from services.ops.pulse import Beat
+from services.ops.health import measurements, rules
+from services.ops.health.cli import _described, _told
+from services.ops.health.rules import Reading, State, Verdict
+from services.ops.queues.monitor import Sample
+from services.ops.queues.rates import flows
+from services.ops.queues.stats import Counts, QueueSnapshot
+from shared.config.topology import QUEUES, SILVER
 from shared.datasets import contract
 from shared.engine.availability import Outage
-from shared.engine.presence import Note, Seen, Work
-from shared.topology import QUEUES, SILVER
+from shared.engine.worker_status import InFlightMessage, ObservedStatus, WorkerStatus
 
 ROOT = Path(__file__).parents[2]
 FOR_TERRAFORM = ROOT / "infra" / "terraform" / "alerts.json"
@@ -27,33 +27,31 @@ WAITING = Counts(5, 1, 0)
 
 def well() -> dict[tuple[str, str], Reading]:
     """Readings of a system in order."""
-    return {
-        (rule.name, subject): Reading(rule.name, subject, 0.0) for rule in alerts.rules() for subject in rule.limits
-    }
+    return {(rule.name, subject): Reading(rule.name, subject, 0.0) for rule in rules.rules() for subject in rule.limits}
 
 
 def verdicts(*others: Reading) -> list[Verdict]:
     """What the rules say of a system in order but for these."""
-    return alerts.verdicts((well() | {(one.rule, one.subject): one for one in others}).values())
+    return rules.verdicts((well() | {(one.rule, one.subject): one for one in others}).values())
 
 
 def state(*others: Reading) -> State:
-    return alerts.worst(verdict.state for verdict in verdicts(*others))
+    return rules.worst(verdict.state for verdict in verdicts(*others))
 
 
 def test_terraform_reads_the_rules_as_they_are() -> None:
-    assert FOR_TERRAFORM.read_text() == alerts.as_json() + "\n", "python -m services.ops.alerts > that file"
+    assert FOR_TERRAFORM.read_text() == rules.as_json() + "\n", "python -m services.ops.health.rules > that file"
 
 
 def test_terraform_is_told_of_every_queue_in_rules_that_cloudwatch_can_see_and_of_no_other_rule() -> None:
-    told = json.loads(alerts.as_json())
+    told = json.loads(rules.as_json())
     assert set(told) == {"dead-letters", "oldest", "no-progress"}
     for rule in told.values():
         assert rule["limits"].keys() == rule["minutes"].keys() == {queue.service for queue in QUEUES}
 
 
-@pytest.mark.parametrize("rule", alerts.rules(), ids=lambda rule: rule.name)
-def test_a_rule_has_a_page_that_says_what_to_do(rule: alerts.Rule) -> None:
+@pytest.mark.parametrize("rule", rules.rules(), ids=lambda rule: rule.name)
+def test_a_rule_has_a_page_that_says_what_to_do(rule: rules.Rule) -> None:
     assert (ROOT / rule.page).is_file()
 
 
@@ -83,20 +81,20 @@ def test_a_rule_is_broken_beyond_its_limit_and_not_at_it(reading: Reading, expec
 
 
 def test_what_nobody_measured_is_unknown_and_not_ok() -> None:
-    found = alerts.verdicts([])
+    found = rules.verdicts([])
     assert {verdict.state for verdict in found} == {"unknown"}
-    assert {verdict.rule.name for verdict in found} == {rule.name for rule in alerts.rules()} - {"missed-slot"}
+    assert {verdict.rule.name for verdict in found} == {rule.name for rule in rules.rules()} - {"missed-slot"}
 
 
 def test_known_trouble_comes_before_what_is_not_known() -> None:
-    assert alerts.worst(["ok", "unknown", "warning"]) == "warning"
-    assert alerts.worst(["warning", "critical", "unknown"]) == "critical"
-    assert alerts.worst(["unknown", "ok"]) == "unknown"
-    assert alerts.EXIT_CODES == {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+    assert rules.worst(["ok", "unknown", "warning"]) == "warning"
+    assert rules.worst(["warning", "critical", "unknown"]) == "critical"
+    assert rules.worst(["unknown", "ok"]) == "unknown"
+    assert rules.EXIT_CODES == {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 
 
 def test_only_datasets_that_promise_freshness_are_held_to_it() -> None:
-    (rule,) = (rule for rule in alerts.rules() if rule.name == "freshness")
+    (rule,) = (rule for rule in rules.rules() if rule.name == "freshness")
     promised = {name: contract.freshness(name) for name in contract.names()}
     assert rule.limits == {name: seconds for name, seconds in promised.items() if seconds is not None}
     assert rule.limits
@@ -115,31 +113,31 @@ def test_what_is_beyond_measure_is_null_in_json_and_its_state_is_not_unknown() -
     assert (described["value"], described["state"]) == (None, "critical")
 
 
-def loader(*working: Work, settled: float | None = None) -> Seen:
+def loader(*working: InFlightMessage, settled: float | None = None) -> ObservedStatus:
     """A loader that started at 1,000 s, as it said itself at 5,000 s."""
-    return Seen(Note("loader", "host", 1, 1_000.0, 5_000.0, working, 0, settled), ago=0.0)
+    return ObservedStatus(WorkerStatus("loader", "host", 1, 1_000.0, 5_000.0, working, 0, settled), ago=0.0)
 
 
-def look(silver: Counts | None, *workers: Seen) -> Look:
+def look(silver: Counts | None, *workers: ObservedStatus) -> QueueSnapshot:
     counts: dict[str, Counts | None] = dict.fromkeys((queue.name for queue in QUEUES), EMPTY)
-    return Look(0.0, {**counts, SILVER.name: silver}, dict(counts), [*workers], problems=("SQS: away",))
+    return QueueSnapshot(0.0, {**counts, SILVER.name: silver}, dict(counts), [*workers], problems=("SQS: away",))
 
 
-def progress(before: Look, after: Look, age: float | None = None) -> Reading:
+def progress(before: QueueSnapshot, after: QueueSnapshot, age: float | None = None) -> Reading:
     ages = {} if age is None else {SILVER.name: age}
-    found = readings.of_queues(Beat(datetime.now(UTC), after, before, tuple(flows(before, after, ages))))
+    found = measurements.of_queues(Sample(datetime.now(UTC), after, before, tuple(flows(before, after, ages))))
     return next(one for one in found if (one.rule, one.subject) == ("no-progress", SILVER.name))
 
 
-def outage(*workers: Seen) -> Reading:
+def outage(*workers: ObservedStatus) -> Reading:
     seen = look(WAITING, *workers)
-    found = readings.of_queues(Beat(datetime.now(UTC), seen, seen, tuple(flows(seen, seen, {}))))
+    found = measurements.of_queues(Sample(datetime.now(UTC), seen, seen, tuple(flows(seen, seen, {}))))
     return next(one for one in found if (one.rule, one.subject) == ("outage", SILVER.name))
 
 
-def waiting(since: float) -> Seen:
+def waiting(since: float) -> ObservedStatus:
     """A loader that says at 5,000 s for what it waits."""
-    return Seen(replace(loader().note, outage=Outage("database", "refused", since)), ago=2.0)
+    return ObservedStatus(replace(loader().note, outage=Outage("database", "refused", since)), ago=2.0)
 
 
 def test_an_outage_is_as_long_as_that_of_the_worker_that_waits_longest() -> None:
@@ -166,7 +164,7 @@ def test_messages_that_wait_while_nothing_is_done_make_none() -> None:
 
 
 def test_a_message_in_work_is_progress_from_its_beginning() -> None:
-    busy = look(WAITING, loader(Work("m", "body", 1, since=4_990.0), settled=1_500.0))
+    busy = look(WAITING, loader(InFlightMessage("m", "body", 1, since=4_990.0), settled=1_500.0))
     assert progress(busy, busy).value == 10.0
 
 

@@ -6,7 +6,7 @@ from services.transformer.batch_rules import refuse_failed, warn_of_count
 from services.transformer.gate import Problems
 from shared.datasets.contract import BatchLimits
 from shared.errors import PermanentError
-from shared.quarantine import Problem
+from shared.formats.quarantine import Problem
 
 LIMITS = BatchLimits(failed_share=0.5, smallest=20)
 

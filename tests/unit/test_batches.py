@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.batches import Slice, sliced
+from services.transformer.batching import RecordBatch, batched
 from services.transformer.content import Encoded, unreadable
 
 RECORDS = st.lists(
@@ -23,13 +23,13 @@ def size(record: Encoded) -> int:
 
 @given(RECORDS, LIMITS)
 def test_all_records_are_in_the_slices_in_their_order(records: list[Encoded], limits: tuple[int, int]) -> None:
-    slices = list(sliced(records, *limits))
+    slices = list(batched(records, *limits))
     assert [record for one in slices for record in one.records] == records
 
 
 @given(RECORDS, LIMITS)
 def test_slices_are_numbered_and_say_where_they_begin(records: list[Encoded], limits: tuple[int, int]) -> None:
-    slices = list(sliced(records, *limits))
+    slices = list(batched(records, *limits))
     assert [one.number for one in slices] == list(range(1, len(slices) + 1))
     assert [one.first for one in slices] == [
         sum(len(before.records) for before in slices[:n]) for n in range(len(slices))
@@ -42,7 +42,7 @@ def test_no_slice_is_above_a_limit_unless_it_is_a_single_record(
     records: list[Encoded], limits: tuple[int, int]
 ) -> None:
     most_bytes, most_records = limits
-    for one in sliced(records, *limits):
+    for one in batched(records, *limits):
         assert len(one.records) <= most_records
         assert sum(map(size, one.records)) <= most_bytes or len(one.records) == 1
 
@@ -50,14 +50,14 @@ def test_no_slice_is_above_a_limit_unless_it_is_a_single_record(
 @given(RECORDS, LIMITS)
 def test_no_slice_is_cut_before_it_is_full(records: list[Encoded], limits: tuple[int, int]) -> None:
     most_bytes, most_records = limits
-    slices = list(sliced(records, *limits))
+    slices = list(batched(records, *limits))
     for one, following in pairwise(slices):
         more = sum(map(size, one.records)) + size(following.records[0])
         assert len(one.records) == most_records or more > most_bytes
 
 
 def test_no_record_makes_one_empty_slice_that_is_the_last() -> None:
-    assert list(sliced([])) == [Slice(1, 0, [], last=True)]
+    assert list(batched([])) == [RecordBatch(1, 0, [], last=True)]
 
 
 def test_a_slice_is_given_before_what_comes_after_it_is_read() -> None:
@@ -68,6 +68,6 @@ def test_a_slice_is_given_before_what_comes_after_it_is_read() -> None:
             read.append(number)
             yield b"x"
 
-    slices = sliced(stream(), most_records=10)
+    slices = batched(stream(), most_records=10)
     assert len(next(slices).records) == 10
     assert len(read) == 11

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.transformer.bounds import Bounds
-from services.transformer.transform import Batch, transform
+from services.transformer.input_limits import InputLimits
+from services.transformer.transform import TransformResult, transform
 
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=100_000, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=100_000, nesting=64)
 
 
 def posting(number: str = "1", unknown: object = None, **fields: Any) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def posting(number: str = "1", unknown: object = None, **fields: Any) -> dict[st
     return {"MatchedObjectId": number, "MatchedObjectDescriptor": descriptor, "Unknown": unknown}
 
 
-def batch(*records: object) -> Batch:
+def batch(*records: object) -> TransformResult:
     """What becomes of these records."""
     return transform("usajobs_search", [json.dumps(record).encode() for record in records], 0, BOUNDS)
 

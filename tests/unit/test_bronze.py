@@ -9,12 +9,12 @@ import pytest
 from services.extractor.answers import Page
 from services.extractor.bronze import compressed, envelope
 from services.transformer.formats import document
-from shared import envelope as envelopes
 from shared import lenient_json
 from shared.datasets import contract
 from shared.datasets.contract import PageCounts, Request
 from shared.errors import PermanentError
-from shared.events import PageCommand
+from shared.formats import envelope as envelopes
+from shared.formats.commands import PageCommand
 
 COMMAND = PageCommand(dataset="things", run_id="20250903T120000Z-0badcafe", params={"a": "1"}, part=2, page=3, of=4)
 REQUEST = Request(

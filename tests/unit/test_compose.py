@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from infra.embedded import aws
-from shared.topology import QUEUES
+from shared.config.topology import QUEUES
 from tests.compose.private_engine import BASE, STAND_INS
 
 ROOT = Path(__file__).parents[2]

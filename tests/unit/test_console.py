@@ -8,16 +8,17 @@ from time import monotonic
 
 import pytest
 
-from services.ops import selection
-from services.ops.console import overview, overview_pages, rendering
 from services.ops.console.sessions import Visitor
-from services.ops.console.watch import Measurements
-from services.ops.dead_letters import DeadLetter
-from services.ops.flow import Flow
-from services.ops.gauge import Gauge, Known, Unknown
-from services.ops.runs import Run
-from shared.engine.presence import Note, Seen
-from shared.topology import BRONZE, QUEUES, SILVER
+from services.ops.dlq import filters
+from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.overview import model, web
+from services.ops.overview.collector import Measurements
+from services.ops.probe import CachedProbe, Measured, Unavailable
+from services.ops.queues.rates import QueueStatus
+from services.ops.runs.runs import Run
+from services.ops.web import templating
+from shared.config.topology import BRONZE, QUEUES, SILVER
+from shared.engine.worker_status import ObservedStatus, WorkerStatus
 from shared.version import VERSION
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -41,32 +42,34 @@ RUN = Run(
     in_quarantine=2,
 )
 LETTER = DeadLetter(SILVER.name, "1", '{"key": "silver/a"}', "PermanentError", "batch refused", "3")
-EMPTY = tuple(Flow(queue.name, queue.service, 0, 0, 0, 0, 0.0, None, None, "empty", None) for queue in QUEUES)
+EMPTY = tuple(QueueStatus(queue.name, queue.service, 0, 0, 0, 0, 0.0, None, None, "empty", None) for queue in QUEUES)
 HEALTHY = Measurements(
     at=NOW,
-    queues=Known(EMPTY, NOW),
-    runs=Known([RUN], NOW),
-    rows=Known({"usajobs_search": {"silver.job": 12_345}}, NOW),
-    dead_letters=Known([], NOW),
+    queues=Measured(EMPTY, NOW),
+    runs=Measured([RUN], NOW),
+    rows=Measured({"usajobs_search": {"silver.job": 12_345}}, NOW),
+    dead_letters=Measured([], NOW),
     quiet=True,
-    workers=Known([Seen(Note(q.service, "host", 1, 0.0, 0.0, (), 0, None), 0.0) for q in QUEUES], NOW),
-    latencies=Known([], NOW),
+    workers=Measured(
+        [ObservedStatus(WorkerStatus(q.service, "host", 1, 0.0, 0.0, (), 0, None), 0.0) for q in QUEUES], NOW
+    ),
+    latencies=Measured([], NOW),
 )
-BLIND = replace(HEALTHY, queues=Unknown("SQS is away"), dead_letters=Unknown("SQS is away"))
+BLIND = replace(HEALTHY, queues=Unavailable("SQS is away"), dead_letters=Unavailable("SQS is away"))
 
 
 def render(template: str, measured: Measurements) -> str:
     visitor = Visitor("ann", "operator", "session", "form")
-    return rendering.render(template, **overview_pages.shown(measured), visitor=visitor, path="/")
+    return templating.render(template, **web.shown(measured), visitor=visitor, path="/")
 
 
 def with_queue(**counts: int) -> Measurements:
     flow = replace(EMPTY[-1], **counts)  # type: ignore[arg-type]
-    return replace(HEALTHY, queues=Known((*EMPTY[:-1], flow), NOW))
+    return replace(HEALTHY, queues=Measured((*EMPTY[:-1], flow), NOW))
 
 
 def with_run(**columns: object) -> Measurements:
-    return replace(HEALTHY, runs=Known([replace(RUN, **columns)], NOW))  # type: ignore[arg-type]
+    return replace(HEALTHY, runs=Measured([replace(RUN, **columns)], NOW))  # type: ignore[arg-type]
 
 
 def text_of(html: str) -> str:
@@ -79,7 +82,7 @@ def page(measured: Measurements) -> str:
 
 def letter_page(visitor: Visitor) -> str:
     shown = {"letter": LETTER, "stored": {}, "now": 0.0, "ids": ["1"]}
-    return rendering.render("letter_page.html", **shown, visitor=visitor, path="/dead-letters/1")
+    return templating.render("letter_page.html", **shown, visitor=visitor, path="/dead-letters/1")
 
 
 def test_who_may_only_look_sees_no_action() -> None:
@@ -88,7 +91,7 @@ def test_who_may_only_look_sees_no_action() -> None:
 
 
 def test_every_form_that_changes_something_carries_the_session_s_token() -> None:
-    for template in (rendering.HERE / "templates").glob("*.html"):
+    for template in (templating.HERE / "templates").glob("*.html"):
         for form in re.findall(r'<form[^>]*method="post"[^>]*>.*', template.read_text()):
             following = template.read_text().partition(form)[2][:60]
             assert "ours()" in form + following or 'action="/login"' in form, template.name
@@ -96,7 +99,7 @@ def test_every_form_that_changes_something_carries_the_session_s_token() -> None
 
 def test_every_page_says_the_version_to_whoever_is_logged_in() -> None:
     assert text_of(render("page.html", HEALTHY)).endswith(f"smelt {VERSION}")
-    assert VERSION not in rendering.render("login.html", visitor=None, path="/login", to="/", wrong=False)
+    assert VERSION not in templating.render("login.html", visitor=None, path="/login", to="/", wrong=False)
 
 
 def test_the_pipeline_reads_from_source_to_postgres() -> None:
@@ -118,7 +121,7 @@ def test_the_whole_page_holds_the_fragment() -> None:
 
 @pytest.mark.parametrize("place", ["error_message", "error_type", "body", "attempts"])
 def test_what_a_dead_letter_says_is_escaped(place: str) -> None:
-    measured = replace(with_queue(dead=1), dead_letters=Known([replace(LETTER, **{place: HOSTILE})], NOW))
+    measured = replace(with_queue(dead=1), dead_letters=Measured([replace(LETTER, **{place: HOSTILE})], NOW))
     html = render("page.html", measured)
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(&#39;x&#39;)" in html
@@ -131,10 +134,10 @@ def test_what_a_dead_letter_says_is_escaped(place: str) -> None:
         with_run(dataset=HOSTILE),
         with_run(params={HOSTILE: HOSTILE}),
         with_run(run_id=HOSTILE, read=1),
-        replace(HEALTHY, rows=Known({HOSTILE: {HOSTILE: 1}}, NOW)),
-        replace(HEALTHY, rows=Unknown(HOSTILE)),
-        replace(HEALTHY, runs=Unknown(HOSTILE)),
-        replace(HEALTHY, queues=Unknown(HOSTILE)),
+        replace(HEALTHY, rows=Measured({HOSTILE: {HOSTILE: 1}}, NOW)),
+        replace(HEALTHY, rows=Unavailable(HOSTILE)),
+        replace(HEALTHY, runs=Unavailable(HOSTILE)),
+        replace(HEALTHY, queues=Unavailable(HOSTILE)),
     ],
 )
 def test_whatever_comes_from_outside_is_escaped(measured: Measurements) -> None:
@@ -144,7 +147,7 @@ def test_whatever_comes_from_outside_is_escaped(measured: Measurements) -> None:
 
 
 def test_no_markup_needs_inline_script_or_style() -> None:
-    html = render("page.html", replace(with_queue(dead=1), dead_letters=Known([LETTER], NOW)))
+    html = render("page.html", replace(with_queue(dead=1), dead_letters=Measured([LETTER], NOW)))
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script>", html)
 
 
@@ -156,11 +159,11 @@ def test_queues_that_cannot_be_measured_are_unknown_and_never_zero() -> None:
 
 def test_without_the_queues_nobody_says_that_there_are_no_dead_letters() -> None:
     assert "None." not in page(BLIND)
-    assert overview.verdict(BLIND).level == "unknown"
+    assert model.verdict(BLIND).level == "unknown"
 
 
 def test_a_database_that_is_away_leaves_the_queues_on_the_page() -> None:
-    measured = replace(with_queue(visible=7), runs=Unknown("refused"), rows=Unknown("refused"))
+    measured = replace(with_queue(visible=7), runs=Unavailable("refused"), rows=Unavailable("refused"))
     shown = page(measured)
     assert "visible 7" in shown
     assert "Runs unknown : refused" in shown
@@ -169,8 +172,8 @@ def test_a_database_that_is_away_leaves_the_queues_on_the_page() -> None:
 
 
 def test_an_old_count_says_how_old_it_is() -> None:
-    old = replace(HEALTHY, rows=Known({"usajobs_search": {"silver.job": 5}}, NOW - timedelta(seconds=30)))
-    assert overview.database(old).detail == "5 rows at 03:03:35"
+    old = replace(HEALTHY, rows=Measured({"usajobs_search": {"silver.job": 5}}, NOW - timedelta(seconds=30)))
+    assert model.database(old).detail == "5 rows at 03:03:35"
 
 
 def test_dead_letters_stand_out_by_words_and_by_a_sign() -> None:
@@ -189,7 +192,7 @@ def test_no_dead_letter_draws_no_attention() -> None:
 def test_dead_letters_are_grouped_by_queue_and_reason() -> None:
     bronze = replace(LETTER, queue=BRONZE.name)
     died = replace(LETTER, error_type="worker died")
-    found = selection.grouped([died, LETTER, bronze, LETTER])
+    found = filters.grouped([died, LETTER, bronze, LETTER])
     assert [(group.queue, group.error_type, len(group.letters)) for group in found] == [
         (BRONZE.name, "PermanentError", 1),
         (SILVER.name, "PermanentError", 2),
@@ -198,14 +201,14 @@ def test_dead_letters_are_grouped_by_queue_and_reason() -> None:
 
 
 def test_letters_that_the_look_did_not_see_are_not_forgotten() -> None:
-    measured = replace(with_queue(dead=5), dead_letters=Known([LETTER], NOW))
+    measured = replace(with_queue(dead=5), dead_letters=Measured([LETTER], NOW))
     assert "of 5, the others came later or are held by somebody" in page(measured)
 
 
 def test_a_run_names_the_dead_letters_that_hold_it_up() -> None:
     letter = replace(LETTER, body=f'{{"key": "silver/run={RUN.run_id}/page=0001"}}')
-    measured = replace(with_queue(dead=2), dead_letters=Known([letter, LETTER], NOW))
-    assert [view.dead for view in overview.run_views(measured)] == [1]
+    measured = replace(with_queue(dead=2), dead_letters=Measured([letter, LETTER], NOW))
+    assert [view.dead for view in model.run_views(measured)] == [1]
 
 
 def test_a_kept_conservation_law_is_shown_in_full() -> None:
@@ -214,7 +217,7 @@ def test_a_kept_conservation_law_is_shown_in_full() -> None:
 
 def test_a_broken_conservation_law_is_the_first_thing_on_the_page() -> None:
     measured = replace(with_run(inserted=89), queues=with_queue(dead=1).queues)
-    assert overview.verdict(measured).text == f"1 run does not add up: {RUN.run_id}"
+    assert model.verdict(measured).text == f"1 run does not add up: {RUN.run_id}"
     assert 'class="conservation broken"' in render("overview.html", measured)
     assert "✓" not in page(measured)
 
@@ -240,11 +243,11 @@ def test_coverage_is_not_claimed_before_a_run_is_complete() -> None:
         (replace(with_run(completed_at=None), quiet=False), "running"),
         (with_run(completed_at=None, at=NOW + timedelta(hours=1)), "incomplete"),
         (with_run(completed_at=None, planned_at=NOW, at=NOW), "running"),
-        (replace(with_run(completed_at=None), queues=Unknown("away")), "unknown"),
+        (replace(with_run(completed_at=None), queues=Unavailable("away")), "unknown"),
     ],
 )
 def test_a_run_is_incomplete_only_when_nothing_is_on_the_way(measured: Measurements, state: str) -> None:
-    assert [view.state for view in overview.run_views(measured)] == [state]
+    assert [view.state for view in model.run_views(measured)] == [state]
 
 
 def test_a_run_without_pages_is_drawn() -> None:
@@ -252,17 +255,17 @@ def test_a_run_without_pages_is_drawn() -> None:
 
 
 def test_without_runs_the_page_says_how_to_start_one() -> None:
-    assert "smelt run" in page(replace(HEALTHY, runs=Known([], NOW)))
+    assert "smelt run" in page(replace(HEALTHY, runs=Measured([], NOW)))
 
 
 def test_a_service_with_messages_that_it_does_not_take_is_told_from_an_idle_one() -> None:
-    assert overview.hops(with_queue(visible=1).queues)[-1].activity == "takes nothing"
-    assert overview.hops(HEALTHY.queues)[-1].activity == "nothing to do"
+    assert model.hops(with_queue(visible=1).queues)[-1].activity == "takes nothing"
+    assert model.hops(HEALTHY.queues)[-1].activity == "nothing to do"
 
 
 @pytest.mark.parametrize(("visible", "filled"), [(0, 0), (1, 1), (2, 2), (511, 9), (512, 10), (1_000_000, 10)])
 def test_a_drawn_queue_fills_by_doubling(visible: int, filled: int) -> None:
-    assert overview.hops(with_queue(visible=visible).queues)[-1].lanes[0].filled == filled
+    assert model.hops(with_queue(visible=visible).queues)[-1].lanes[0].filled == filled
 
 
 def test_a_part_that_hangs_is_unknown_and_is_asked_only_once() -> None:
@@ -273,11 +276,11 @@ def test_a_part_that_hangs_is_unknown_and_is_asked_only_once() -> None:
         asked.append(1)
         return answer.wait()
 
-    gauge = Gauge("part", hangs)
-    assert gauge.read(monotonic()) == Unknown("no answer in time")
-    assert gauge.read(monotonic()) == Unknown("no answer in time")
+    gauge = CachedProbe("part", hangs)
+    assert gauge.read(monotonic()) == Unavailable("no answer in time")
+    assert gauge.read(monotonic()) == Unavailable("no answer in time")
     answer.set()
-    assert isinstance(gauge.read(monotonic() + 10), Known)
+    assert isinstance(gauge.read(monotonic() + 10), Measured)
     assert asked == [1]
 
 
@@ -286,22 +289,22 @@ def test_a_part_that_fails_is_unknown_with_the_reason_in_one_line() -> None:
         message = "connection refused\nis the server running?"
         raise OSError(message)
 
-    assert Gauge("part", fails).read(monotonic() + 10) == Unknown("connection refused")
+    assert CachedProbe("part", fails).read(monotonic() + 10) == Unavailable("connection refused")
 
 
 def test_a_part_that_fails_after_it_worked_does_not_keep_its_old_value() -> None:
     answers = iter([1])
-    gauge = Gauge("part", lambda: next(answers), rest=0, lasting=60)
+    gauge = CachedProbe("part", lambda: next(answers), rest=0, lasting=60)
     gauge._next = float("-inf")
-    assert isinstance(gauge.read(monotonic() + 10), Known)
+    assert isinstance(gauge.read(monotonic() + 10), Measured)
     gauge._next = float("-inf")
-    assert isinstance(gauge.read(monotonic() + 10), Unknown)
+    assert isinstance(gauge.read(monotonic() + 10), Unavailable)
 
 
 def test_a_lasting_value_is_shown_while_a_newer_one_takes_long() -> None:
     answer = Event()
     answer.set()
-    gauge = Gauge("part", answer.wait, lasting=60)
+    gauge = CachedProbe("part", answer.wait, lasting=60)
     first = gauge.read(monotonic() + 10)
     answer.clear()
     gauge._next = float("-inf")

@@ -5,9 +5,9 @@ from threading import Event
 
 import pytest
 
-from services.ops import replay_record
-from services.ops.console.actions import KEPT, Action, Actions
-from services.ops.replay_record import Advance, Tally, Work
+from services.ops import operator_log
+from services.ops.operator_log import ActionResult, OnProgress, Work
+from services.ops.web.actions import KEPT, Action, Actions
 from shared.errors import PermanentError
 
 
@@ -23,19 +23,19 @@ def done(actions: Actions, planned: Action, who: str = "ann") -> Action:
 
 
 def tally(work: Callable[[], None]) -> Work:
-    def doing(_: Advance) -> Tally:
+    def doing(_: OnProgress) -> ActionResult:
         work()
-        return Tally(7, done=10)
+        return ActionResult(7, done=10)
 
     return doing
 
 
 def test_it_is_done_under_the_name_of_who_confirmed_it() -> None:
     names: list[str] = []
-    finished = done(Actions(), action(tally(lambda: names.append(replay_record.operator()))), "ann")
+    finished = done(Actions(), action(tally(lambda: names.append(operator_log.operator()))), "ann")
     assert (finished.state, finished.done, finished.record) == ("done", 10, 7)
     assert names == ["ann"]
-    assert replay_record.operator() != "ann"
+    assert operator_log.operator() != "ann"
 
 
 def test_confirmed_twice_it_is_done_once() -> None:
@@ -49,12 +49,12 @@ def test_confirmed_twice_it_is_done_once() -> None:
 def test_stopped_it_ends_after_the_message_that_it_is_at() -> None:
     began, go_on = Event(), Event()
 
-    def work(advance: Advance) -> Tally:
+    def work(advance: OnProgress) -> ActionResult:
         for _ in range(10):
             began.set()
             go_on.wait(10)
             advance(1)
-        return Tally(1)
+        return ActionResult(1)
 
     actions, planned = Actions(), action(work)
     actions.start(actions.plan(planned), "ann")

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from services.ops.console import watch
-from services.ops.console.plots import COLUMN, COLUMNS, HEIGHT, Plot, plot
-from services.ops.flow import Flow
-from services.ops.gauge import Known, Unknown
-from services.ops.measure import Counts, Look
-from services.ops.pulse import Moment, Pulse
-from shared.topology import QUEUES
+from services.ops.overview import collector
+from services.ops.overview.plots import COLUMN, COLUMNS, HEIGHT, Plot, plot
+from services.ops.probe import Measured, Unavailable
+from services.ops.queues.monitor import Moment, QueueMonitor
+from services.ops.queues.rates import QueueStatus
+from services.ops.queues.stats import Counts, QueueSnapshot
+from shared.config.topology import QUEUES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 QUEUE = QUEUES[0].name
@@ -20,7 +20,7 @@ QUEUE = QUEUES[0].name
 def moment(ago: timedelta, waiting: int | None) -> Moment:
     """So many messages, `ago`."""
     others = None if waiting is None else 0
-    return NOW - ago, Flow(QUEUE, "loader", waiting, others, others, others, None, None, None, "unknown", None)
+    return NOW - ago, QueueStatus(QUEUE, "loader", waiting, others, others, others, None, None, None, "unknown", None)
 
 
 def drawn(depths: Sequence[int | None]) -> Plot:
@@ -29,10 +29,10 @@ def drawn(depths: Sequence[int | None]) -> Plot:
     return plot([moment((first - n) * COLUMN, depth) for n, depth in enumerate(depths)], "total", NOW)
 
 
-def look(at: float, messages: int | None) -> Look:
+def look(at: float, messages: int | None) -> QueueSnapshot:
     counts = None if messages is None else Counts(messages, 0, 0)
     work = {queue.name: counts for queue in QUEUES}
-    return Look(at, work, work, [], () if counts else ("SQS: away",))
+    return QueueSnapshot(at, work, work, [], () if counts else ("SQS: away",))
 
 
 def test_an_unknown_reading_interrupts_the_line() -> None:
@@ -62,14 +62,14 @@ def test_a_reading_of_long_ago_is_not_what_is_now() -> None:
 def test_a_queue_that_is_unknown_leaves_no_others_to_be_counted_and_says_why() -> None:
     known = look(0.0, 1)
     away = replace(known, dead={**known.dead, QUEUE: None}, problems=("Redis: away", "SQS: away"))
-    beats = [Known(Pulse(partial(replace, seen), dict).beat(), NOW) for seen in (known, away)]
-    assert isinstance(watch._queues(beats[0]), Known)
-    assert watch._queues(beats[1]) == Unknown("SQS: away")
+    beats = [Measured(QueueMonitor(partial(replace, seen), dict).beat(), NOW) for seen in (known, away)]
+    assert isinstance(collector._queues(beats[0]), Measured)
+    assert collector._queues(beats[1]) == Unavailable("SQS: away")
 
 
 def test_looks_become_rates_and_history_and_an_unknown_look_stays_unknown() -> None:
     looks = iter([look(0.0, 10), look(10.0, 4), look(20.0, None)])
-    pulse = Pulse(lambda: next(looks), dict)
+    pulse = QueueMonitor(lambda: next(looks), dict)
     first, second, third = (pulse.beat() for _ in range(3))
     assert first.flows[0].rate_out is None
     assert second.flows[0].rate_out == 0.6

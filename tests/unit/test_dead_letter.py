@@ -68,13 +68,15 @@ class FakeSqs:
 def buried(message: Message = MESSAGE, error: BaseException | None = None) -> dict[str, str]:
     """The attributes of the dead letter."""
     sqs = FakeSqs()
-    dead_letter.bury(cast("Any", sqs), message, "transformer", error or PermanentError("no such rule"))
+    dead_letter.move_to_dead_letter_queue(
+        cast("Any", sqs), message, "transformer", error or PermanentError("no such rule")
+    )
     return {name: value["StringValue"] for name, value in sqs.calls[0][1]["MessageAttributes"].items()}
 
 
 def test_the_copy_is_on_the_dead_letter_queue_before_the_message_is_deleted() -> None:
     sqs = FakeSqs()
-    dead_letter.bury(cast("Any", sqs), MESSAGE, "transformer", PermanentError("no"))
+    dead_letter.move_to_dead_letter_queue(cast("Any", sqs), MESSAGE, "transformer", PermanentError("no"))
     assert [(verb, asked["QueueUrl"]) for verb, asked in sqs.calls] == [
         ("send", f"{QUEUE_URL}-dlq"),
         ("delete", QUEUE_URL),
@@ -85,13 +87,13 @@ def test_the_copy_is_on_the_dead_letter_queue_before_the_message_is_deleted() ->
 def test_what_could_not_be_copied_is_not_deleted() -> None:
     sqs = FakeSqs(away=True)
     with pytest.raises(ConnectionError):
-        dead_letter.bury(cast("Any", sqs), MESSAGE, "transformer", PermanentError("no"))
+        dead_letter.move_to_dead_letter_queue(cast("Any", sqs), MESSAGE, "transformer", PermanentError("no"))
     assert sqs.calls == []
 
 
 def test_the_body_is_copied_as_it_is() -> None:
     sqs = FakeSqs()
-    dead_letter.bury(cast("Any", sqs), MESSAGE, "transformer", PermanentError("no"))
+    dead_letter.move_to_dead_letter_queue(cast("Any", sqs), MESSAGE, "transformer", PermanentError("no"))
     assert sqs.calls[0][1]["MessageBody"] == MESSAGE.body
 
 
@@ -187,7 +189,7 @@ def test_attributes_of_other_types_are_kept_as_they_were() -> None:
     message = replace(
         MESSAGE, attributes={"long": "x" * 5_000, "count": "7", "bytes": "", "colour": "red"}, typed=TYPED
     )
-    dead_letter.bury(cast("Any", sqs), message, "transformer", PermanentError("no"))
+    dead_letter.move_to_dead_letter_queue(cast("Any", sqs), message, "transformer", PermanentError("no"))
     sent = sqs.calls[0][1]["MessageAttributes"]
     assert sent["count"] == TYPED["count"]
     assert sent["bytes"] == {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
@@ -248,7 +250,7 @@ def test_a_message_survives_the_way_to_a_child_process() -> None:
 
 def test_a_wait_is_asked_for_in_whole_seconds() -> None:
     sqs = FakeSqs()
-    messages.show_again(cast("Any", sqs), MESSAGE, after=1.7)
+    messages.change_visibility(cast("Any", sqs), MESSAGE, after=1.7)
     assert sqs.calls == [
         ("change", {"QueueUrl": QUEUE_URL, "ReceiptHandle": "receipt-1", "VisibilityTimeout": 2}),
     ]

@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import pytest
 
-from services.ops import patch, replay
-from services.ops.dead_letters import DeadLetter
+from services.ops.dlq import patch, replay
+from services.ops.dlq.dead_letters import DeadLetter
+from shared.config.topology import BRONZE, EXTRACT, SILVER, Queue
 from shared.engine import dead_letter
 from shared.engine.message import Message
 from shared.errors import PermanentError
-from shared.topology import BRONZE, EXTRACT, SILVER, Queue
 
 SOURCES = {"prod-bronze": BRONZE, "prod-silver": SILVER, "prod-extract": EXTRACT}
 
@@ -89,7 +89,7 @@ def test_the_count_and_the_trace_survive_the_next_burial_whatever_else_the_messa
     sent = {name: value["StringValue"] for name, value in replay.attributes(held, 2).items()}
     sqs = FakeSqs()
     message = Message("{}", "1", "receipt", "https://sqs.test/prod-bronze", 1, 0, 0, attributes=sent)
-    dead_letter.bury(cast("Any", sqs), message, "transformer", PermanentError("again"))
+    dead_letter.move_to_dead_letter_queue(cast("Any", sqs), message, "transformer", PermanentError("again"))
     buried = sqs.sent[0]["MessageAttributes"]
     assert (buried["replays"]["StringValue"], buried["traceparent"]["StringValue"]) == ("2", sent["traceparent"])
     assert set(buried) - set(sent) <= set(replay.REASON)

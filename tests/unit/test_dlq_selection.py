@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.ops import patch, selection
-from services.ops.dead_letters import DeadLetter
-from services.ops.selection import Filter
+from services.ops.dlq import filters, patch
+from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.dlq.filters import Filter
+from shared.config.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from shared.errors import PermanentError
-from shared.topology import BRONZE, EXTRACT, QUEUES, SILVER
 
 RUN = "20260102T000000Z-00000001"
 KEY = f"bronze/books/date=2026-01-02/run={RUN}/part=0001/page=0001.json.gz"
@@ -83,7 +83,7 @@ def test_letters_that_differ_only_in_names_and_numbers_have_the_same_reason() ->
         failed("uploads/books/c.json", "uploads/books/c.json: row 7: field 'name' is missing"),
         failed("uploads/books/d.json", "uploads/books/d.json: not JSON"),
     ]
-    groups = selection.grouped(letters)
+    groups = filters.grouped(letters)
     assert [(group.reason, len(group.letters)) for group in groups] == [
         ("…: row …: field … is missing", 2),
         ("uploads/books/d.json: not JSON", 1),
@@ -92,7 +92,7 @@ def test_letters_that_differ_only_in_names_and_numbers_have_the_same_reason() ->
 
 def test_groups_follow_the_pipeline_and_are_of_one_queue_and_one_type_of_error() -> None:
     others = [replace(LETTER, error_type="KeyError"), replace(LETTER, queue=SILVER.name), LETTER]
-    groups = selection.grouped([*ALL, *others])
+    groups = filters.grouped([*ALL, *others])
     assert [(group.queue, group.error_type, len(group.letters)) for group in groups] == [
         (EXTRACT.name, "TransientError", 1),
         (BRONZE.name, "PermanentError", 2),
@@ -104,33 +104,33 @@ def test_groups_follow_the_pipeline_and_are_of_one_queue_and_one_type_of_error()
 
 @pytest.mark.parametrize("name", ["bronze", "smelt-bronze", "smelt-bronze-dlq", "transformer"])
 def test_a_queue_has_several_names(name: str) -> None:
-    assert selection.queue_called(name) is BRONZE
+    assert filters.queue_called(name) is BRONZE
 
 
 def test_what_is_no_queue_is_refused_with_the_names_that_are() -> None:
     with pytest.raises(PermanentError, match="known: extract, bronze, uploads, silver"):
-        selection.queue_called("gold")
+        filters.queue_called("gold")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("1.5h", 5_400), ("2d", 172_800)])
 def test_durations(text: str, seconds: float) -> None:
-    assert selection.seconds(text) == seconds
+    assert filters.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "h", "5 min", "-5m", "1e3s", "\u0665m"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(PermanentError, match="not of the form"):
-        selection.seconds(text)
+        filters.seconds(text)
 
 
 @pytest.mark.parametrize(("text", "rate"), [("5", 5), ("5/s", 5), ("0.5/s", 0.5)])
 def test_rates(text: str, rate: float) -> None:
-    assert selection.per_second(text) == rate
+    assert filters.per_second(text) == rate
 
 
 def test_a_rate_of_nothing_is_refused() -> None:
     with pytest.raises(PermanentError, match="never end"):
-        selection.per_second("0/s")
+        filters.per_second("0/s")
 
 
 def test_facts_of_a_letter() -> None:

@@ -9,7 +9,7 @@ from services.loader import drift
 from services.loader.drift import Drift, Shares
 from shared.datasets import contract
 from shared.datasets.contract import BatchLimits
-from shared.silver import Shape
+from shared.formats.silver import Shape
 
 LIMITS = BatchLimits(smallest=20, null_share_rise=0.3)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.expand import CHUNK, expanded, verified, zstd
+from services.transformer.decompress import CHUNK, decompressed, verified, zstd
 from shared.errors import PermanentError
 
 LIMIT = 10_000
@@ -25,7 +25,7 @@ def zstd_frame(content: bytes) -> bytes:
 
 def expand(body: bytes, limit: int = LIMIT) -> bytes:
     """All of it at once."""
-    return expanded(io.BufferedReader(io.BytesIO(body)), limit).read()
+    return decompressed(io.BufferedReader(io.BytesIO(body)), limit).read()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_no_more_than_the_limit_comes_out(pack: Any) -> None:
 
 def test_a_bomb_is_not_expanded_beyond_the_limit_before_it_is_refused() -> None:
     bomb = gzip.compress(bytes(64 << 20))
-    stream = expanded(io.BufferedReader(io.BytesIO(bomb)), 1 << 20)
+    stream = decompressed(io.BufferedReader(io.BytesIO(bomb)), 1 << 20)
     chunks = []
     with pytest.raises(PermanentError, match="expands to more than"):
         chunks.extend(iter(lambda: stream.read(CHUNK), b""))
@@ -124,7 +124,7 @@ def test_what_fails_in_reading_is_not_taken_for_damage() -> None:
         begun = False
 
     with pytest.raises(ConnectionResetError):
-        expanded(io.BufferedReader(Broken()), LIMIT).read()
+        decompressed(io.BufferedReader(Broken()), LIMIT).read()
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd"]))
@@ -136,5 +136,5 @@ def test_no_bytes_raise_anything_but_a_refusal(body: bytes, magic: bytes) -> Non
 @given(st.lists(st.integers(1, 3_000), max_size=8), st.sampled_from([bytes, gzip.compress, zstd_frame]))
 def test_it_may_be_read_in_pieces_of_any_size(sizes: list[int], pack: Any) -> None:
     content = json.dumps(list(range(1_000))).encode()
-    stream = expanded(io.BufferedReader(io.BytesIO(pack(content))), LIMIT)
+    stream = decompressed(io.BufferedReader(io.BytesIO(pack(content))), LIMIT)
     assert b"".join([*(stream.read(size) for size in sizes), stream.read()]) == content

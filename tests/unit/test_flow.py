@@ -4,28 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from services.ops.commands import words
-from services.ops.flow import Flow, flows
-from services.ops.measure import Counts, Look
-from shared.engine.presence import Note, Seen
-from shared.topology import QUEUES, SILVER
+from services.ops.cli import formatting
+from services.ops.queues.rates import QueueStatus, flows
+from services.ops.queues.stats import Counts, QueueSnapshot
+from shared.config.topology import QUEUES, SILVER
+from shared.engine.worker_status import ObservedStatus, WorkerStatus
 
 NOTHING = Counts(0, 0, 0)
 
 
-def worker(settled: int, pid: int = 1, up: float = 100.0, service: str = "loader") -> Seen:
-    note = Note(
+def worker(settled: int, pid: int = 1, up: float = 100.0, service: str = "loader") -> ObservedStatus:
+    note = WorkerStatus(
         service, "host", pid, since=50.0 + pid, at=50.0 + pid + up, working=(), settled=settled, last_settled=None
     )
-    return Seen(note, ago=0.0)
+    return ObservedStatus(note, ago=0.0)
 
 
-def look(at: float, silver: Counts | None, *workers: Seen) -> Look:
+def look(at: float, silver: Counts | None, *workers: ObservedStatus) -> QueueSnapshot:
     counts: dict[str, Counts | None] = dict.fromkeys((queue.name for queue in QUEUES), NOTHING)
-    return Look(at, {**counts, SILVER.name: silver}, {**counts, SILVER.name: Counts(3, 1, 0)}, [*workers])
+    return QueueSnapshot(at, {**counts, SILVER.name: silver}, {**counts, SILVER.name: Counts(3, 1, 0)}, [*workers])
 
 
-def flow(earlier: Look | None, later: Look) -> Flow:
+def flow(earlier: QueueSnapshot | None, later: QueueSnapshot) -> QueueStatus:
     return flows(earlier, later, {})[-1]
 
 
@@ -62,7 +62,7 @@ def test_a_process_heard_of_again_after_its_note_was_lost_makes_the_rate_unknown
 
 
 @pytest.mark.parametrize("earlier", [None, look(0, None, worker(0)), look(1, Counts(4, 0, 0))])
-def test_without_a_look_before_rates_are_unknown(earlier: Look | None) -> None:
+def test_without_a_look_before_rates_are_unknown(earlier: QueueSnapshot | None) -> None:
     found = flow(earlier, look(1, Counts(4, 0, 0), worker(0)))
     assert (found.rate_in, found.rate_out, found.trend, found.empty_in) == (None, None, "unknown", None)
     assert found.visible == 4
@@ -73,10 +73,10 @@ def test_what_could_not_be_measured_is_unknown_and_not_nothing() -> None:
     found = flow(look(0, Counts(4, 0, 0)), unmeasured)
     assert (found.visible, found.in_flight, found.delayed, found.dead, found.oldest) == (None,) * 5
     assert (found.rate_in, found.rate_out, found.trend) == (None, None, "unknown")
-    assert "unknown" in words.count(found.visible)
-    assert "unknown" in words.waited(found)
-    assert "unknown" in words.empty_in(found)
-    assert "unknown" in words.alarming(found.dead)
+    assert "unknown" in formatting.count(found.visible)
+    assert "unknown" in formatting.waited(found)
+    assert "unknown" in formatting.empty_in(found)
+    assert "unknown" in formatting.alarming(found.dead)
 
 
 def test_without_workers_notes_the_trend_is_known_and_the_rates_are_not() -> None:
@@ -100,9 +100,9 @@ def test_dead_letters_count_whoever_holds_them() -> None:
     [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (7_800, "2 h 10 min"), (273_600, "3 d 4 h")],
 )
 def test_durations_in_words(seconds: float, said: str) -> None:
-    assert words.duration(seconds) == said
+    assert formatting.duration(seconds) == said
 
 
 def test_a_worker_s_times_are_told_by_its_own_clock() -> None:
-    ahead = Seen(replace(worker(0).note, since=9_000.0, at=9_100.0), ago=2.0)
+    ahead = ObservedStatus(replace(worker(0).note, since=9_000.0, at=9_100.0), ago=2.0)
     assert ahead.seconds_since(ahead.note.since) == 102.0

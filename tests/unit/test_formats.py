@@ -15,18 +15,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.transformer import formats
-from services.transformer.bounds import Bounds
 from services.transformer.content import Content, Unreadable
-from services.transformer.expand import verified
+from services.transformer.decompress import verified
 from services.transformer.formats import document
 from services.transformer.formats.cutting import cut
+from services.transformer.input_limits import InputLimits
 from services.transformer.transform import parse
 from shared.datasets.contract import Raw
+from shared.datasets.field_types import Text
 from shared.datasets.raw_model import RawModel
-from shared.datasets.values import Text
 from shared.errors import PermanentError
 
-BOUNDS = Bounds(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1_000, nesting=64)
+BOUNDS = InputLimits(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1_000, nesting=64)
 
 
 class Thing(RawModel):
@@ -46,7 +46,7 @@ LIST = cast("Raw", SimpleNamespace(Record=Thing, RECORDS=(), COUNT=(), TOTAL=(),
 PLACE = r"a list of records at data\.items"
 
 
-def read(body: bytes | str, raw: Raw = THINGS, bounds: Bounds = BOUNDS) -> Content:
+def read(body: bytes | str, raw: Raw = THINGS, bounds: InputLimits = BOUNDS) -> Content:
     """The content of an upload with these bytes."""
     return formats.read_upload(verified(stream(body), bounds.expanded), raw, bounds)
 
@@ -438,5 +438,5 @@ def test_an_answer_that_says_it_has_nothing_has_no_records() -> None:
 
 def test_json_lines_may_begin_with_a_very_long_one() -> None:
     lines = json.dumps({"id": "a" * (1 << 19)}) + "\n" + json.dumps({"id": 2}) + "\n"
-    bounds = Bounds(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1 << 20, nesting=64)
+    bounds = InputLimits(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1 << 20, nesting=64)
     assert len(list(read(lines, bounds=bounds).records)) == 2

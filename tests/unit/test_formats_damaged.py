@@ -19,15 +19,15 @@ import polars as pl
 import pytest
 
 from services.transformer import formats
-from services.transformer.bounds import Bounds
 from services.transformer.content import Encoded, Unreadable
-from services.transformer.expand import verified
+from services.transformer.decompress import verified
+from services.transformer.input_limits import InputLimits
 from shared.datasets import contract
 from shared.errors import PermanentError
 
 FILES = int(os.environ.get("SMELT_TEST_DAMAGED_FILES", "400"))
 SECONDS = 5  # for a file of a few kilobytes
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 16, record=2_000, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 16, record=2_000, nesting=64)
 RAW = contract.raw("reference_table")
 HEADER = ("list", "code", "label", "valid_from", "valid_to")
 PLACE = re.compile(r"byte|its footer|line|rows? \d|column|the object is empty|this is |list of records at")

@@ -14,8 +14,8 @@ import pytest
 
 from services.transformer.content import Encoded, Unreadable
 from shared.datasets.contract import Raw
+from shared.datasets.field_types import Text
 from shared.datasets.raw_model import RawModel
-from shared.datasets.values import Text
 from shared.errors import PermanentError
 from tests.unit.test_formats import read
 

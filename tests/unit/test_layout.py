@@ -54,7 +54,7 @@ def offences(folder: str, *forbidden: str) -> list[str]:
 def test_there_is_something_to_look_at() -> None:
     assert {"extractor", "transformer", "loader", "ops", "serving"} <= set(SERVICES)
     assert contract.names()
-    assert "shared.topology.Queue" in set(imported(Path("shared/settings.py")))
+    assert "shared.config.topology.Queue" in set(imported(Path("shared/config/settings.py")))
 
 
 def test_the_ground_floor_imports_no_wing() -> None:

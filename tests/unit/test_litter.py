@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.litter import litter
-from shared.settings import IGNORED_FILES, Settings, load_settings
+from shared.config.settings import IGNORED_FILES, Settings, load_settings
+from shared.storage.litter import litter
 from tests.unit.environment import WORKER
 
 FOLDER = "uploads/things/"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError
-from shared.objects import (
-    ObjectId,
+from shared.storage.object_id import ObjectId
+from shared.storage.object_keys import (
     dataset_of,
     is_folder,
     is_replay,
@@ -20,7 +20,7 @@ from shared.objects import (
     replay_key,
     run_date,
     silver_key,
-    silver_stem,
+    silver_prefix,
     upload_key,
 )
 
@@ -136,7 +136,7 @@ def test_silver_and_quarantine_keep_the_path_of_the_bronze_object() -> None:
 
 
 def test_the_batches_of_an_object_and_of_no_other_share_a_stem() -> None:
-    stem = silver_stem(BRONZE, 1)
+    stem = silver_prefix(BRONZE, 1)
     assert all(silver_key(BRONZE, 1, batch).startswith(stem) for batch in (1, 99_999, 100_000))
     newer = ObjectId("lake", BRONZE.key, version_id="v2")
     assert not any(key.startswith(stem) for key in (silver_key(BRONZE, 11, 1), silver_key(newer, 1, 1)))

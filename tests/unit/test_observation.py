@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.observation import Observation, observation, observed_at, source_number
+from shared.formats.observation import Observation, observation, observed_at, source_number
 
 NOON = datetime(2025, 9, 3, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

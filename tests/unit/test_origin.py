@@ -6,12 +6,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from services.transformer.batches import Slice
+from services.transformer.batching import RecordBatch
 from services.transformer.content import Content
-from services.transformer.origin import Origin, origin_of
-from services.transformer.transform import Batch
+from services.transformer.provenance import Provenance, provenance_of
+from services.transformer.transform import TransformResult
 from shared.errors import PermanentError
-from shared.objects import ObjectId
+from shared.storage.object_id import ObjectId
 from shared.version import VERSION
 
 DATASET = "usajobs_search"
@@ -30,9 +30,9 @@ REPEATED: dict[str, Any] = {
 }
 
 
-def origin(key: str, **content: Any) -> Origin:
+def origin(key: str, **content: Any) -> Provenance:
     """Of an object that says this of itself."""
-    return origin_of(DATASET, ObjectId("lake", key, version_id="v"), Content(iter(()), **content), STORED)
+    return provenance_of(DATASET, ObjectId("lake", key, version_id="v"), Content(iter(()), **content), STORED)
 
 
 def test_a_page_is_of_the_run_that_it_says_and_as_old_as_its_answer() -> None:
@@ -92,5 +92,5 @@ def test_only_what_lies_among_the_replays_is_one() -> None:
 
 
 def test_a_batch_says_which_release_made_it() -> None:
-    nothing = Batch(pl.DataFrame(), {}, (), {})
-    assert origin(UPLOAD).header(Slice(1, 0, [], last=True), nothing).made_by == f"smelt {VERSION}"
+    nothing = TransformResult(pl.DataFrame(), {}, (), {})
+    assert origin(UPLOAD).header(RecordBatch(1, 0, [], last=True), nothing).made_by == f"smelt {VERSION}"

@@ -4,10 +4,10 @@ from itertools import count
 
 import pytest
 
-from services.extractor.plan import run_id
+from services.extractor.run_id import run_id
 from shared.errors import PermanentError
-from shared.events import RunCommand
-from shared.objects import run_date
+from shared.formats.commands import RunCommand
+from shared.storage.object_keys import run_date
 
 SENT = 1_756_900_800_123  # 2025-09-03 12:00:00.123 UTC
 DELIVERIES = count(1)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import quarantine
 from shared.errors import NewerVersionError, PermanentError
-from shared.objects import ObjectId
-from shared.quarantine import Problem, Rejected, raw_text
+from shared.formats import quarantine
+from shared.formats.quarantine import Problem, Rejected, raw_text
+from shared.storage.object_id import ObjectId
 
 SOURCE = ObjectId("lake", "uploads/things/ünï.json", version_id="v", etag="e", sequencer="01")
 JSON_VALUES = st.recursive(

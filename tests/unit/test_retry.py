@@ -8,9 +8,9 @@ from shared.engine.retry import (
     LONGEST_ABSENCE,
     LONGEST_BACKOFF,
     LONGEST_WAIT,
-    Again,
     DeadLetter,
     PutBack,
+    Retry,
     Tried,
     plan_retry,
 )
@@ -30,14 +30,14 @@ JITTER = st.floats(min_value=0, max_value=1, exclude_max=True)
     [
         pytest.param(PermanentError("bad"), 1, 0.0, DeadLetter("permanent"), id="permanent at once"),
         pytest.param(PermanentError("bad"), 5, 0.0, DeadLetter("permanent"), id="permanent on the last attempt"),
-        pytest.param(TransientError("away"), 4, 0.0, Again(8.0), id="transient before the last attempt"),
+        pytest.param(TransientError("away"), 4, 0.0, Retry(8.0), id="transient before the last attempt"),
         pytest.param(TransientError("away"), 5, 0.0, DeadLetter("last attempt"), id="transient on the last attempt"),
         pytest.param(
             TransientError("away"), 6, 0.0, DeadLetter("last attempt"), id="transient beyond the last attempt"
         ),
-        pytest.param(TransientError("away"), 1, 0.0, Again(1.0), id="shortest wait of the first"),
-        pytest.param(TransientError("away"), 1, 0.5, Again(1.5), id="jitter in the middle"),
-        pytest.param(KeyError("who knows"), 1, 0.0, Again(1.0), id="unforeseen is tried again"),
+        pytest.param(TransientError("away"), 1, 0.0, Retry(1.0), id="shortest wait of the first"),
+        pytest.param(TransientError("away"), 1, 0.5, Retry(1.5), id="jitter in the middle"),
+        pytest.param(KeyError("who knows"), 1, 0.0, Retry(1.0), id="unforeseen is tried again"),
         pytest.param(KeyError("who knows"), 5, 0.0, DeadLetter("last attempt"), id="unforeseen on the last attempt"),
         pytest.param(TransientError("ask later", after=60), 1, 0.0, PutBack(60.0), id="as long as was asked for"),
         pytest.param(TransientError("ask later", after=60), 9, 0.0, PutBack(60.0), id="asked for, and tried often"),
@@ -48,14 +48,14 @@ JITTER = st.floats(min_value=0, max_value=1, exclude_max=True)
     ],
 )
 def test_the_plan_follows_from_the_kind_of_error_and_the_attempts(
-    error: Exception, attempts: int, jitter: float, planned: Again | PutBack | DeadLetter
+    error: Exception, attempts: int, jitter: float, planned: Retry | PutBack | DeadLetter
 ) -> None:
     assert plan_retry(error, Tried(attempts, most=5, age=100, oldest=1_000), jitter) == planned
 
 
 def test_the_wait_doubles_with_every_attempt_up_to_the_longest() -> None:
     waits = [plan_retry(TransientError("away"), Tried(n, 99, age=0, oldest=1), jitter=0.0) for n in range(1, 12)]
-    assert waits == [Again(w) for w in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 150.0, 150.0, 150.0)]
+    assert waits == [Retry(w) for w in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 150.0, 150.0, 150.0)]
 
 
 def test_what_met_a_part_that_is_away_is_tried_after_a_tenth_of_its_age() -> None:
@@ -77,7 +77,7 @@ def test_a_message_never_has_more_attempts_than_its_queue_allows(
     error: Exception, attempts: int, most: int, jitter: float
 ) -> None:
     plan = plan_retry(error, Tried(attempts, most, age=0, oldest=1), jitter)
-    assert not isinstance(plan, Again) or attempts < most
+    assert not isinstance(plan, Retry) or attempts < most
 
 
 @given(error=ERRORS, attempts=ATTEMPTS, jitter=JITTER)
@@ -85,5 +85,5 @@ def test_a_backoff_is_never_shorter_than_half_of_it_nor_longer_than_the_longest(
     error: Exception, attempts: int, jitter: float
 ) -> None:
     plan = plan_retry(error, Tried(attempts, 1001, age=0, oldest=1), jitter)
-    if isinstance(plan, Again):
+    if isinstance(plan, Retry):
         assert min(2.0**attempts, LONGEST_BACKOFF) / 2 <= plan.after <= LONGEST_BACKOFF

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ops.commands.run_pictures import state_line
-from services.ops.run_details import Part, parts
-from services.ops.runs import Run
+from services.ops.runs.cli_output import state_line
+from services.ops.runs.details import Part, parts
+from services.ops.runs.runs import Run
 from shared.datasets.contract import Part as Planned
-from shared.run_plan import RunPlan
+from shared.formats.run_plan import RunPlan
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 RUN = Run(

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import run_plan
 from shared.datasets.contract import Part
 from shared.errors import NewerVersionError, PermanentError
-from shared.events import PageCommand
-from shared.run_plan import RunPlan
+from shared.formats import run_plan
+from shared.formats.commands import PageCommand
+from shared.formats.run_plan import RunPlan
 
 PARTS = (Part({"size": "s"}, rows=1001, pages=3), Part({"size": "m"}, rows=0, pages=0), Part({"size": "l"}, 99, 1))
 

@@ -5,13 +5,12 @@ from itertools import islice
 
 import pytest
 
-from services.extractor.slot import understood
-from services.ops import slots
-from services.ops.scheduled_runs import LastRun, status
-from services.ops.schedules import Schedule
+from services.extractor.run_guard import without_placeholder
+from services.ops.schedules import cron
+from services.ops.schedules.schedules import Schedule
+from services.ops.schedules.status import LastRun, status
 from shared.errors import PermanentError
-from shared.events import RunCommand
-from shared.schedule import SCHEDULED_TIME
+from shared.formats.commands import SCHEDULED_TIME, RunCommand
 
 FRIDAY = datetime(2026, 3, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -19,7 +18,7 @@ DAY = timedelta(days=1)
 
 def times(expression: str, zone: str = "UTC", most: int = 3) -> list[str]:
     """The first slots from Friday, 6 March 2026 on."""
-    return [f"{slot:%a %m-%d %H:%M}" for slot in islice(slots.slots(expression, zone, FRIDAY, FRIDAY), most)]
+    return [f"{slot:%a %m-%d %H:%M}" for slot in islice(cron.slots(expression, zone, FRIDAY, FRIDAY), most)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_a_slot_keeps_to_its_own_clock_when_that_clock_changes() -> None:
 )
 def test_a_schedule_that_can_never_come_is_refused(expression: str, zone: str) -> None:
     with pytest.raises(PermanentError):
-        slots.check(expression, zone)
+        cron.check(expression, zone)
 
 
 def schedule(expression: str = "cron(0 7 * * ? *)", *, enabled: bool = True, since: datetime = FRIDAY) -> Schedule:
@@ -108,11 +107,11 @@ def test_the_slots_of_an_expression_that_we_do_not_know_are_unknown_and_not_none
 
 
 def test_missed_slots_are_counted_up_to_a_bound() -> None:
-    assert missed(schedule("rate(1 minute)"), None, FRIDAY + 99 * DAY) == slots.MOST
+    assert missed(schedule("rate(1 minute)"), None, FRIDAY + 99 * DAY) == cron.MOST
 
 
 def test_a_slot_that_the_scheduler_did_not_fill_in_is_none() -> None:
     told = RunCommand(dataset="things", slot=SCHEDULED_TIME)
-    assert understood(told).slot is None
+    assert without_placeholder(told).slot is None
     filled = told.model_copy(update={"slot": "2026-03-06T07:00:00Z"})
-    assert understood(filled) == filled
+    assert without_placeholder(filled) == filled

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.extractor import sequence
+from services.extractor import pagination
 from shared.datasets.contract import NO_COUNTS, PageCounts, Params, Plan, Request
-from shared.envelope import Envelope
 from shared.errors import PermanentError
-from shared.events import PageCommand
+from shared.formats.commands import PageCommand
+from shared.formats.envelope import Envelope
 
 
 class AtOnce:
@@ -48,7 +48,7 @@ def page(number: int, of: int) -> PageCommand:
 
 def stored(payload: object, *tokens: str) -> Envelope:
     """A page, in whose part these tokens were asked for up to now."""
-    asked = [sequence.fingerprint({"day": "1", "token": token}) for token in tokens]
+    asked = [pagination.fingerprint({"day": "1", "token": token}) for token in tokens]
     return Envelope(tuple(asked), 200, payload)
 
 
@@ -64,7 +64,7 @@ def stored(payload: object, *tokens: str) -> Envelope:
     ],
 )
 def test_a_page_knows_how_many_its_part_has(number: int, of: int, token: str | None, known: int) -> None:
-    assert sequence.pages_known(OneAfterAnother(), page(number, of), token, NO_COUNTS, of) == known
+    assert pagination.pages_known(OneAfterAnother(), page(number, of), token, NO_COUNTS, of) == known
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_where_all_pages_can_be_asked_for_at_once_a_part_grows_once(
     number: int, of: int, announced: int | None, planned: int, known: int
 ) -> None:
     asked = page(number, of)
-    assert sequence.pages_known(AtOnce(), asked, None, PageCounts(1, pages=announced), planned) == known
-    assert list(sequence.next_pages(AtOnce(), asked, stored(None), known)) == [
+    assert pagination.pages_known(AtOnce(), asked, None, PageCounts(1, pages=announced), planned) == known
+    assert list(pagination.next_pages(AtOnce(), asked, stored(None), known)) == [
         page(added, known) for added in range(of + 1, known + 1)
     ]
 
@@ -92,26 +92,26 @@ def test_where_all_pages_can_be_asked_for_at_once_a_part_grows_once(
 def test_a_page_that_is_not_the_last_brings_the_next_with_the_part_s_own_params(
     number: int, of: int, then: int
 ) -> None:
-    (following,) = sequence.next_pages(OneAfterAnother(), page(number, of), stored("a"), then)
+    (following,) = pagination.next_pages(OneAfterAnother(), page(number, of), stored("a"), then)
     assert following == page(number + 1, then)
 
 
 def test_the_last_page_brings_none() -> None:
-    assert list(sequence.next_pages(OneAfterAnother(), page(1, 3), stored(None), 1)) == []
+    assert list(pagination.next_pages(OneAfterAnother(), page(1, 3), stored(None), 1)) == []
 
 
 def test_a_page_fetched_anew_brings_the_next_as_any() -> None:
     anew = page(1, 3).model_copy(update={"replaces": "v1"})
-    assert list(sequence.next_pages(OneAfterAnother(), anew, stored("a"), 3)) == [page(2, 3)]
+    assert list(pagination.next_pages(OneAfterAnother(), anew, stored("a"), 3)) == [page(2, 3)]
 
 
 def test_a_page_is_asked_for_as_the_one_before_says() -> None:
-    assert sequence.params_after(OneAfterAnother(), page(1, 3), stored("a")) == {"day": "1", "token": "a"}
+    assert pagination.params_after(OneAfterAnother(), page(1, 3), stored("a")) == {"day": "1", "token": "a"}
 
 
 def test_a_page_beyond_the_last_is_a_permanent_error() -> None:
     with pytest.raises(PermanentError, match="run 20250903T120000Z-0badcafe, part 2 ends with page 2"):
-        sequence.params_after(OneAfterAnother(), page(2, 3), stored(None))
+        pagination.params_after(OneAfterAnother(), page(2, 3), stored(None))
 
 
 @pytest.mark.parametrize(("token", "first"), [("c", 3), ("b", 2), ("a", 1)])
@@ -119,23 +119,23 @@ def test_pages_that_go_round_in_a_circle_are_a_permanent_error(token: str, first
     again = stored(token, "a", "b", "c")
     reason = f"part 2: page 3 leads back to the request of page {first}"
     with pytest.raises(PermanentError, match=reason):
-        sequence.params_after(OneAfterAnother(), page(3, 4), again)
+        pagination.params_after(OneAfterAnother(), page(3, 4), again)
     with pytest.raises(PermanentError, match=reason):
-        list(sequence.next_pages(OneAfterAnother(), page(3, 4), again, 4))
+        list(pagination.next_pages(OneAfterAnother(), page(3, 4), again, 4))
 
 
 def test_in_a_part_that_an_older_version_began_a_circle_is_named_by_its_pages_too() -> None:
     with pytest.raises(PermanentError, match="page 9 leads back to the request of page 8"):
-        sequence.params_after(OneAfterAnother(), page(9, 10), stored("a", "a", "b"))
+        pagination.params_after(OneAfterAnother(), page(9, 10), stored("a", "a", "b"))
 
 
 def test_pages_far_beyond_those_announced_are_a_permanent_error() -> None:
-    assert sequence.params_after(OneAfterAnother(), page(17, 18), stored("new"))
+    assert pagination.params_after(OneAfterAnother(), page(17, 18), stored("new"))
     with pytest.raises(PermanentError, match="page 18 says that more follow, and that there are 4 pages"):
-        sequence.params_after(OneAfterAnother(), page(18, 19), stored("new"))
+        pagination.params_after(OneAfterAnother(), page(18, 19), stored("new"))
 
 
 def test_requests_are_told_apart_whatever_the_order_of_their_params() -> None:
-    one = sequence.fingerprint({"a": "1", "b": "2"})
-    assert sequence.fingerprint({"b": "2", "a": "1"}) == one
-    assert sequence.fingerprint({"a": "2", "b": "1"}) != one
+    one = pagination.fingerprint({"a": "1", "b": "2"})
+    assert pagination.fingerprint({"b": "2", "a": "1"}) == one
+    assert pagination.fingerprint({"a": "2", "b": "1"}) != one

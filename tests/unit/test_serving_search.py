@@ -5,8 +5,8 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from services.serving.limit import Limit
-from services.serving.search import Filters, Search, cursor_of, matching, page, place_of
+from services.serving.api.rate_limit import Limit
+from services.serving.api.search import Filters, Search, cursor_of, matching, page, place_of
 
 ROW = {"sort_key": "2026-01-05", "control_number": 7}
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from shared.config.settings import load_settings
+from shared.config.topology import QUEUES
 from shared.errors import PermanentError
-from shared.settings import load_settings
-from shared.topology import QUEUES
 from tests.unit.environment import WORKER
 
 PASSWORD = "hunter2-and-more"  # noqa: S105 - nobody's

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.shape import LONGEST, MOST_FIELDS, Observer
-from shared.silver import Shape
+from services.transformer.field_profile import LONGEST, MOST_FIELDS, FieldProfiler
+from shared.formats.silver import Shape
 
 LEVELS = 64
 KNOWN = {"status": ("open",), "pay[].per": ("year",), "tags[]": ("a",)}
@@ -16,7 +16,7 @@ KNOWN = {"status": ("open",), "pay[].per": ("year",), "tags[]": ("a",)}
 
 def shape(*records: object) -> Shape:
     """Of these records together."""
-    observer = Observer(KNOWN)
+    observer = FieldProfiler(KNOWN)
     for record in records:
         observer.see(record, LEVELS)
     return observer.shape()

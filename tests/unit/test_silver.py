@@ -12,13 +12,23 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from sqlalchemy import JSON, Table
 
-from shared import silver
 from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
 from shared.datasets.usajobs_search.tables import JOB_LOCATION
 from shared.errors import PermanentError
-from shared.objects import ObjectId
-from shared.silver import CONTENT_HASH, RAW, RECORD_INDEX, SIGHTED, Counts, Header, Replayed, Sighting, Warned
+from shared.formats import silver
+from shared.formats.silver import (
+    CONTENT_HASH,
+    RAW,
+    RECORD_INDEX,
+    SIGHTED,
+    Counts,
+    HashOnlyRow,
+    Header,
+    Replayed,
+    RuleWarning,
+)
+from shared.storage.object_id import ObjectId
 
 DATASETS = [name for name in contract.names() if contract.tables(name)]
 HEADER = Header(
@@ -33,7 +43,7 @@ HEADER = Header(
     batch=3,
     last=False,
     counts=Counts(read=3, valid=2, quarantined=1),
-    warnings=(Warned(rule="key_unique", field="job", message="möre", records=2),),
+    warnings=(RuleWarning(rule="key_unique", field="job", message="möre", records=2),),
     shape={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
     made_by="smelt 9.9.9",
 )
@@ -181,7 +191,7 @@ def test_a_frame_holds_each_row_as_the_normaliser_made_it(
 
 def test_sightings_are_rows_of_nothing_but_key_and_hash_in_the_order_of_the_object() -> None:
     rows = [BLANK | {RECORD_INDEX: n, CONTENT_HASH: b"x", "control_number": n} for n in (0, 2)]
-    frame = silver.with_sightings(silver.frame(rows, JOBS), [Sighting(1, "42", b"seen")], JOBS)
+    frame = silver.with_hash_only_rows(silver.frame(rows, JOBS), [HashOnlyRow(1, "42", b"seen")], JOBS)
     assert dict(frame.schema) == silver.schema(JOBS)
     assert frame.select(RECORD_INDEX, "control_number", CONTENT_HASH, SIGHTED).rows() == [
         (0, 0, b"x", False),

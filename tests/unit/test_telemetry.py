@@ -88,7 +88,7 @@ def test_what_is_said_of_an_error_belongs_to_the_trace_of_the_object_it_befell(
     with telemetry.of_message("loader", {}):
         with pytest.raises(ValueError, match="broken") as raised, telemetry.of_object("loader", STORED, began=1):
             list(explode())
-        with telemetry.at_failure(raised.value):
+        with telemetry.record_failure(raised.value):
             assert telemetry.trace_id() == TRACE
         assert telemetry.trace_id() != TRACE
     for name in ("loader.message", "loader.object"):
@@ -100,14 +100,14 @@ def test_an_error_of_one_message_is_none_of_the_next() -> None:
     stored = telemetry.of_object("loader", STORED, began=1)
     with telemetry.of_message("loader", {}), pytest.raises(ValueError, match="broken"), stored:
         list(explode())
-    with telemetry.of_message("loader", {}), telemetry.at_failure(ValueError("another")):
+    with telemetry.of_message("loader", {}), telemetry.record_failure(ValueError("another")):
         assert telemetry.trace_id() != TRACE
 
 
 @pytest.mark.usefixtures("_received")
 def test_each_item_has_a_span_for_its_making_also_the_one_that_fails(finished: InMemorySpanExporter) -> None:
     with pytest.raises(ValueError, match="broken"):
-        list(telemetry.each("parse", explode()))
+        list(telemetry.traced_iter("parse", explode()))
     assert [(span.name, span.status.is_ok) for span in finished.get_finished_spans()] == [
         ("parse", True),
         ("parse", False),
@@ -127,7 +127,7 @@ def test_without_a_collector_parts_of_the_work_have_no_span_but_the_trace_goes_o
     with telemetry.of_message("loader", STORED), telemetry.span("loader.load") as span:
         assert not span.is_recording()
         assert telemetry.trace_id() == TRACE
-        assert list(telemetry.each("parse", [1, 2])) == [1, 2]
+        assert list(telemetry.traced_iter("parse", [1, 2])) == [1, 2]
     assert [span.name for span in finished.get_finished_spans()] == ["loader.message"]
 
 

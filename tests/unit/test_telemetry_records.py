@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from services.loader.ledger import Effect
+from services.loader.ledger import LoadCounts
 from services.loader.load import _outcomes
-from shared.objects import ObjectId
-from shared.silver import Counts, Header
+from shared.formats.silver import Counts, Header
+from shared.storage.object_id import ObjectId
 
 
 def header(read: int, quarantined: int) -> Header:
@@ -17,7 +17,7 @@ def header(read: int, quarantined: int) -> Header:
 
 
 def test_unchanged_records_that_came_in_full_are_told_from_sightings() -> None:
-    effect = Effect(inserted=3, updated=2, unchanged=7, stale=4)
+    effect = LoadCounts(inserted=3, updated=2, unchanged=7, stale=4)
     outcomes = _outcomes(header(read=17, quarantined=1), effect, held=3 + 2 + 1)
     assert outcomes == {"inserted": 3, "updated": 2, "unchanged": 1, "sighted": 6, "stale": 4, "quarantined": 1}
     assert sum(outcomes.values()) == 17

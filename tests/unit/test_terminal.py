@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.ops.commands import terminal
+from services.ops.cli import output as terminal
 
 
 def test_text_from_outside_can_neither_colour_nor_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import topology
-from shared.topology import NOTIFICATIONS, QUEUES, Queue
+from shared.config import topology
+from shared.config.topology import NOTIFICATIONS, QUEUES, Queue
 
 ROOT = Path(topology.__file__).parents[1]
 FOR_TERRAFORM = ROOT / "infra" / "terraform" / "topology.json"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import BigInteger, Column, Date, Text
 
-from services.ops.trace import typed
+from services.ops.lineage.rows import typed
 
 NUMBER, NAME, DAY = Column("number", BigInteger), Column("name", Text), Column("day", Date)
 

@@ -11,22 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.loader import drift
-from services.transformer.batches import Slice, sliced
-from services.transformer.bounds import Bounds
+from services.transformer.batching import RecordBatch, batched
 from services.transformer.content import Encoded, Unreadable, unreadable
 from services.transformer.fingerprint import natural_key
-from services.transformer.origin import Origin
-from services.transformer.rejects import rejected
+from services.transformer.input_limits import InputLimits
+from services.transformer.provenance import Provenance
+from services.transformer.quarantine_entries import quarantine_entries
 from services.transformer.stored_key import stored_key
-from services.transformer.transform import Batch, parse, transform
+from services.transformer.transform import TransformResult, parse, transform
 from shared.datasets import contract
 from shared.datasets.usajobs_search import raw as search
-from shared.objects import ObjectId
-from shared.silver import RECORD_INDEX
+from shared.formats.silver import RECORD_INDEX
+from shared.storage.object_id import ObjectId
 
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=2_000, nesting=16)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=2_000, nesting=16)
 SEARCH, HISTORIC = "usajobs_search", "usajobs_historic"
-ORIGIN = Origin(
+ORIGIN = Provenance(
     dataset=SEARCH,
     bronze=ObjectId("lake", "uploads/usajobs_search/a.jsonl", version_id="v"),
     observed_at=datetime(2025, 9, 3, 12, tzinfo=UTC),
@@ -64,7 +64,7 @@ def encoded(*records: object) -> list[bytes]:
     return [json.dumps(record).encode() for record in records]
 
 
-def batch(dataset: str, *records: Encoded, first: int = 0) -> Batch:
+def batch(dataset: str, *records: Encoded, first: int = 0) -> TransformResult:
     """What becomes of these records."""
     return transform(dataset, records, first, BOUNDS)
 
@@ -118,15 +118,15 @@ def test_every_historic_record_is_a_row_or_has_problems(records: list[Encoded], 
 @settings(max_examples=100)
 @given(st.lists(SEARCH_RECORDS.map(lambda record: encoded(record)[0]) | DAMAGED, max_size=4))
 def test_everything_that_is_rejected_can_be_kept(records: list[Encoded]) -> None:
-    (part,) = sliced(iter([*encoded(posting("\x00"), posting("\ud800")), *records]))
+    (part,) = batched(iter([*encoded(posting("\x00"), posting("\ud800")), *records]))
     problems = batch(SEARCH, *part.records).problems
-    entries = list(rejected(ORIGIN, part, problems, BOUNDS))
+    entries = list(quarantine_entries(ORIGIN, part, problems, BOUNDS))
     assert [entry.record_index for entry in entries] == sorted(problems)
 
 
 def test_entries_of_a_later_batch_are_of_its_own_records() -> None:
-    part = Slice(number=2, first=70, records=[*encoded(posting(1), posting(2, PositionTitle=""))], last=True)
-    (entry,) = rejected(ORIGIN, part, batch(SEARCH, *part.records, first=70).problems, BOUNDS)
+    part = RecordBatch(number=2, first=70, records=[*encoded(posting(1), posting(2, PositionTitle=""))], last=True)
+    (entry,) = quarantine_entries(ORIGIN, part, batch(SEARCH, *part.records, first=70).problems, BOUNDS)
     assert (entry.record_index, entry.natural_key) == (71, "2")
 
 
@@ -140,8 +140,8 @@ def test_a_flawed_record_may_be_nested_deeper_than_python_goes() -> None:
 @pytest.mark.parametrize("levels", [17, 400])
 def test_of_a_record_nested_too_deep_the_beginning_is_kept(levels: int) -> None:
     text = encoded(posting(1))[0].replace(b"null", b"0")[:-1] + b', "Unknown": ' + b"[" * levels + b"]" * levels + b"}"
-    (part,) = sliced(iter([text]))
-    (entry,) = rejected(ORIGIN, part, batch(SEARCH, text).problems, BOUNDS)
+    (part,) = batched(iter([text]))
+    (entry,) = quarantine_entries(ORIGIN, part, batch(SEARCH, text).problems, BOUNDS)
     assert [problem.rule for problem in entry.problems] == ["nesting"]
     assert json.loads(entry.raw) == text[:1_000].decode()
 
@@ -210,9 +210,9 @@ def test_a_number_where_a_text_belongs_keeps_its_digits(code: str) -> None:
 
 
 def test_the_digits_of_a_number_that_is_rejected_are_kept_too() -> None:
-    (part,) = sliced([b'{"list": "x", "code": 123456789012345678901234567890, "label": 0.10, "valid_from": "soon"}'])
+    (part,) = batched([b'{"list": "x", "code": 123456789012345678901234567890, "label": 0.10, "valid_from": "soon"}'])
     origin = replace(ORIGIN, dataset=REFERENCE)
-    (entry,) = rejected(origin, part, batch(REFERENCE, *part.records).problems, BOUNDS)
+    (entry,) = quarantine_entries(origin, part, batch(REFERENCE, *part.records).problems, BOUNDS)
     assert '"code": 123456789012345678901234567890, "label": 0.10' in entry.raw
     assert entry.natural_key == "x\t123456789012345678901234567890"
 
@@ -326,8 +326,8 @@ def test_the_natural_key_of_a_rejected_record_is_told_where_it_has_one(
 
 def test_an_entry_says_what_when_and_where_it_was() -> None:
     records: list[Encoded] = [*encoded(posting(1), posting("2 ", PositionTitle="")), b"{not json", encoded(7)[0]]
-    (part,) = sliced(records)
-    without_title, not_json, number = rejected(ORIGIN, part, batch(SEARCH, *records).problems, BOUNDS)
+    (part,) = batched(records)
+    without_title, not_json, number = quarantine_entries(ORIGIN, part, batch(SEARCH, *records).problems, BOUNDS)
     assert [entry.record_index for entry in (without_title, not_json, number)] == [1, 2, 3]
     assert [entry.natural_key for entry in (without_title, not_json, number)] == ["2", None, None]
     assert json.loads(without_title.raw) == posting("2 ", PositionTitle="")

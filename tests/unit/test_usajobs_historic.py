@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from services.transformer import gate
 from services.transformer.fingerprint import fingerprint
-from services.transformer.unstorable import marked
-from shared import silver
+from services.transformer.invalid_values import replace_invalid
 from shared.datasets import contract
 from shared.datasets.usajobs_historic import raw, tables
 from shared.datasets.usajobs_historic.gate import GATE
 from shared.datasets.usajobs_historic.normalise import LISTS, VERSION, normalise
+from shared.formats import silver
 
 Posting = dict[str, Any]
 
@@ -30,7 +30,7 @@ def posting(number: object = 1, **fields: object) -> Posting:
 
 def row(record: object) -> contract.Row:
     """The row of one record."""
-    return normalise(raw.Record.model_validate(marked(record)))
+    return normalise(raw.Record.model_validate(replace_invalid(record)))
 
 
 def frame(*records: object) -> pl.DataFrame:
@@ -43,13 +43,13 @@ def frame(*records: object) -> pl.DataFrame:
 
 def refused(*records: object) -> dict[int, list[str]]:
     """{index: rules} of the records that the gate rejects."""
-    problems, _ = gate.judge(frame(*records), GATE, contract.tables("usajobs_historic"))
+    problems, _ = gate.run_checks(frame(*records), GATE, contract.tables("usajobs_historic"))
     return {index: [problem.rule for problem in found] for index, found in problems.items()}
 
 
 def warned(*records: object) -> dict[str, int]:
     """{rule: records} of what the gate only warns about."""
-    _, warnings = gate.judge(frame(*records), GATE, contract.tables("usajobs_historic"))
+    _, warnings = gate.run_checks(frame(*records), GATE, contract.tables("usajobs_historic"))
     return {warning.rule: warning.records for warning in warnings}
 
 
@@ -262,7 +262,7 @@ def test_any_record_gives_rows_that_the_gate_can_judge_or_is_invalid(record: obj
         found = frame(record)
     except ValidationError:
         return
-    problems, _ = gate.judge(found, GATE, contract.tables("usajobs_historic"))
+    problems, _ = gate.run_checks(found, GATE, contract.tables("usajobs_historic"))
     assert set(problems) <= {0}
 
 
@@ -304,7 +304,7 @@ def test_a_record_at_the_edge_of_a_rule_passes(fields: Posting) -> None:
 
 def test_a_record_without_a_control_number_is_rejected_should_it_ever_come_so_far() -> None:
     without = frame(posting()).with_columns(control_number=pl.lit(None, pl.Int64))
-    problems, _ = gate.judge(without, GATE, contract.tables("usajobs_historic"))
+    problems, _ = gate.run_checks(without, GATE, contract.tables("usajobs_historic"))
     assert [problem.rule for problem in problems[0]] == ["control_number_present"]
 
 

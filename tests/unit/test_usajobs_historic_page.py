@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from services.transformer.bounds import Bounds
-from services.transformer.transform import Batch, transform
-from shared import silver
+from services.transformer.input_limits import InputLimits
+from services.transformer.transform import TransformResult, transform
 from shared.datasets import contract
+from shared.formats import silver
 from tests.conftest import SHARED_DATA
 
 Posting = dict[str, Any]
 
 DATASET = "usajobs_historic"
 OURS = (silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, silver.RAW)  # columns of no field
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
 FLAGS = (
     "teleworkEligible",
     "securityClearanceRequired",
@@ -45,7 +45,7 @@ def real_page() -> list[Posting]:
     return postings
 
 
-def refined(postings: list[Posting]) -> Batch:
+def refined(postings: list[Posting]) -> TransformResult:
     """What becomes of them."""
     return transform(DATASET, [json.dumps(posting).encode() for posting in postings], 0, BOUNDS)
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.transformer.bounds import Bounds
 from services.transformer.fingerprint import fingerprint
-from services.transformer.transform import Batch, transform
+from services.transformer.input_limits import InputLimits
+from services.transformer.transform import TransformResult, transform
 from shared.datasets.usajobs_search import normalise, raw
-from shared.silver import CONTENT_HASH, RECORD_INDEX
+from shared.formats.silver import CONTENT_HASH, RECORD_INDEX
 
 Posting = dict[str, Any]
-BOUNDS = Bounds(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=100_000, nesting=64)
+BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=100_000, nesting=64)
 
 
 def posting(number: object = "1", details: dict[str, Any] | None = None, **fields: Any) -> Posting:
@@ -27,7 +27,7 @@ def posting(number: object = "1", details: dict[str, Any] | None = None, **field
     }
 
 
-def batch(*records: object) -> Batch:
+def batch(*records: object) -> TransformResult:
     """What becomes of these records."""
     return transform("usajobs_search", [json.dumps(record).encode() for record in records], 0, BOUNDS)
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from shared import events, quarantine, run_plan
+from shared.config.topology import QUEUES, Queue
 from shared.engine.retry import PutBack, Tried, plan_retry
 from shared.errors import NewerVersionError, PermanentError
-from shared.topology import QUEUES, Queue
+from shared.formats import commands, quarantine, run_plan
 
 Read = Callable[[bytes], object]
 READERS: dict[str, Read] = {
-    "a command": lambda body: events.command(body.decode()),
+    "a command": lambda body: commands.command(body.decode()),
     "a run plan": run_plan.read,
     "a quarantine object": lambda body: quarantine.read(gzip.compress(body)),
 }

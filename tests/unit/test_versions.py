@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from services.ops.versions import Stored, sequenced
-from shared.objects import ObjectId
-from shared.observation import Observation, observation
+from shared.formats.observation import Observation, observation
+from shared.storage.object_id import ObjectId
+from shared.storage.versions import ObjectVersion, sequenced
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 KEY = "uploads/d/a.json"
@@ -16,7 +16,7 @@ FIRST, SECOND = "0055AED6DCD90281E5", "0055AED6DCD90281E6"  # as S3 writes them,
 
 def sequencers(*held: str | None) -> list[str | None]:
     """Of versions of one key, the oldest first, of which the ledger has these."""
-    versions = [Stored(ObjectId("bucket", KEY, str(number)), AT, 1) for number in range(len(held))]
+    versions = [ObjectVersion(ObjectId("bucket", KEY, str(number)), AT, 1) for number in range(len(held))]
     known = {(KEY, str(number)): sequencer for number, sequencer in enumerate(held)}
     return [stored.object.sequencer for stored in sequenced(versions, known)]
 

@@ -1,13 +1,13 @@
 """Why messages wait, together where they failed alike."""
 
-from services.ops.waits import Wait, waits
-from shared.engine.trouble import Trouble
+from services.ops.queues.retries import RetryGroup, waits
+from shared.engine.pending_retries import PendingRetry
 
 LATER = 1_800_000_000.0
 
 
-def trouble(number: int, error: str, service: str = "loader", attempt: int = 1) -> Trouble:
-    return Trouble(f"id-{number}", "{}", service, error, attempt, 8, again_at=LATER + number)
+def trouble(number: int, error: str, service: str = "loader", attempt: int = 1) -> PendingRetry:
+    return PendingRetry(f"id-{number}", "{}", service, error, attempt, 8, again_at=LATER + number)
 
 
 def test_messages_that_failed_alike_are_one_wait_with_the_worst_attempt_and_the_next_moment() -> None:
@@ -19,8 +19,8 @@ def test_messages_that_failed_alike_are_one_wait_with_the_worst_attempt_and_the_
         ]
     )
     assert found == [
-        Wait("smelt-silver", "Away", "port … in run …", 2, 4, 8, LATER + 3),
-        Wait("smelt-silver", "Away", "nobody", 1, 1, 8, LATER + 9),
+        RetryGroup("smelt-silver", "Away", "port … in run …", 2, 4, 8, LATER + 3),
+        RetryGroup("smelt-silver", "Away", "nobody", 1, 1, 8, LATER + 9),
     ]
 
 

@@ -14,15 +14,15 @@ from botocore.exceptions import BotoCoreError
 from sqlalchemy.exc import ArgumentError
 
 from infra.embedded.errors import StackError
-from services.ops import metrics
 from services.ops.connections import connect
 from services.ops.console import settings
-from services.ops.console.actions import Actions
-from services.ops.console.app import application
-from services.ops.console.desk import Desk
-from services.ops.console.doors import door
+from services.ops.console.auth import door
+from services.ops.console.routes import application
 from services.ops.console.settings import ConsoleSettings
-from services.ops.console.watch import Metronome, Watch, impatient
+from services.ops.overview.collector import DashboardCollector, Ticker, with_short_timeouts
+from services.ops.queues import metrics
+from services.ops.web.actions import Actions
+from services.ops.web.context import ConsoleContext
 from shared import telemetry
 from shared.errors import PermanentError
 from shared.version import VERSION
@@ -41,13 +41,13 @@ def main() -> NoReturn:
     try:
         acting = connect()
         chosen = settings.load()
-        reading = impatient(acting)
+        reading = with_short_timeouts(acting)
         cloudwatch = boto3.client("cloudwatch", config=Config(connect_timeout=1, read_timeout=2))
         listening = _listen(chosen)
     except (PermanentError, StackError, BotoCoreError, ArgumentError) as error:
         sys.exit(f"smelt: {error}")
-    watch, actions = Watch(reading, cloudwatch), Actions()
-    desk = Desk(watch, reading, acting, actions)
+    watch, actions = DashboardCollector(reading, cloudwatch), Actions()
+    desk = ConsoleContext(watch, reading, acting, actions)
     config = uvicorn.Config(
         application(desk, door(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
         access_log=False,
@@ -60,7 +60,7 @@ def main() -> NoReturn:
         server_header=False,
     )
     log.info("console.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
-    metronome = Metronome(watch.beat)
+    metronome = Ticker(watch.beat)
     metronome.start()
     try:
         uvicorn.Server(config).run(sockets=[listening])

@@ -6,41 +6,41 @@ Pages and replays are ours, and are documents of ours. A file that somebody uplo
 import io
 from typing import Any
 
-from services.transformer.bounds import Bounds
 from services.transformer.content import Content
-from services.transformer.expand import expanded, verified
+from services.transformer.decompress import decompressed, verified
 from services.transformer.formats import csv_rows, document, json_lines, parquet
 from services.transformer.formats.foreign import refuse_foreign
 from services.transformer.formats.prefixed import prefixed
 from services.transformer.formats.text_encoding import as_utf8
-from shared import objects
+from services.transformer.input_limits import InputLimits
 from shared.datasets.contract import Raw
 from shared.errors import PermanentError
+from shared.storage import object_keys, objects
 
 ENVELOPE = 1 << 20  # bytes of a page that are ours, beside the document that its source sent
 LOOK = 1 << 16  # bytes read at a time
 BRACKETS = (b"{", b"[")
 
 
-def read(key: str, stored: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
+def read(key: str, stored: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits) -> Content:
     """The content of an object with this key. Raises PermanentError for what is not what it must be."""
-    if objects.is_upload(key):
+    if object_keys.is_upload(key):
         return read_upload(verified(stored, bounds.expanded), raw, bounds)
-    stream = expanded(stored, bounds.expanded)
-    return read_replay(stream, bounds) if objects.is_replay(key) else read_page(stream, raw, bounds)
+    stream = decompressed(stored, bounds.expanded)
+    return read_replay(stream, bounds) if object_keys.is_replay(key) else read_page(stream, raw, bounds)
 
 
-def read_page(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
+def read_page(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits) -> Content:
     """A page of a run, in the extractor's envelope."""
     return document.read_page(_whole(stream, bounds.document + ENVELOPE), raw)
 
 
-def read_replay(stream: "io.BufferedReader[Any]", bounds: Bounds) -> Content:
+def read_replay(stream: "io.BufferedReader[Any]", bounds: InputLimits) -> Content:
     """Records that come back out of quarantine."""
     return document.read_replay(_whole(stream, bounds.document + ENVELOPE))
 
 
-def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> Content:
+def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits) -> Content:
     """A file of any format that smelt reads, plain (see `expand`)."""
     head = stream.peek(LOOK)
     refuse_foreign(head)
@@ -61,7 +61,7 @@ def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds) -> C
     return csv_rows.read(rest, raw, bounds, blank)
 
 
-def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds, blank: int) -> Content:
+def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits, blank: int) -> Content:
     """Lines if the first of several is a record; else a document, unless most lines are records after all."""
     second = _next_line(text, bounds)
     if not second.strip():
@@ -78,14 +78,14 @@ def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds
         raise
 
 
-def _document(content: bytes, raw: Raw, bounds: Bounds, *, whole: bool) -> Content:
+def _document(content: bytes, raw: Raw, bounds: InputLimits, *, whole: bool) -> Content:
     if not whole:
         message = f"a JSON document of more than {bounds.document} bytes; JSON lines may be longer"
         raise PermanentError(message)
     return document.read_upload(content, raw)
 
 
-def _next_line(text: "io.BufferedReader[Any]", bounds: Bounds) -> bytes:
+def _next_line(text: "io.BufferedReader[Any]", bounds: InputLimits) -> bytes:
     """The next line with something in it, after the line ends before it, of which there may be megabytes."""
     before = b""
     while (line := text.readline(bounds.record + 1)) and not line.strip():

@@ -7,15 +7,15 @@ from typing import Any
 
 import orjson
 
-from services.transformer.bounds import Bounds
 from services.transformer.content import Content, Encoded, Unreadable
 from services.transformer.formats.csv_header import Header, read_header
 from services.transformer.formats.csv_lines import PATIENCE, Lines, Reader, Row
+from services.transformer.input_limits import InputLimits
 from shared.datasets.contract import Raw
-from shared.quarantine import Problem
+from shared.formats.quarantine import Problem
 
 
-def read(stream: "io.BufferedReader[Any]", raw: Raw, bounds: Bounds, before: int = 0) -> Content:
+def read(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits, before: int = 0) -> Content:
     """Records as they are read; `before` lines of the file have been read.
 
     Raises PermanentError where no header names what every record must have.

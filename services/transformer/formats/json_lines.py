@@ -4,8 +4,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from services.transformer.bounds import Bounds
 from services.transformer.content import Content, Encoded, unreadable
+from services.transformer.input_limits import InputLimits
 from shared import lenient_json
 
 SKIP = 1 << 20  # bytes of a line too long that are passed over at a time
@@ -30,7 +30,7 @@ def mostly(text: bytes) -> bool:
     return bool(objects) and len(lines) > 1 and 2 * objects >= len(lines)
 
 
-def read(stream: "io.BufferedReader[Any]", bounds: Bounds, before: int = 0) -> Content:
+def read(stream: "io.BufferedReader[Any]", bounds: InputLimits, before: int = 0) -> Content:
     """Records as they are read; `before` lines of the file have been read."""
     return Content(_records(stream, bounds.record, before + 1))
 

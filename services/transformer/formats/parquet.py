@@ -22,7 +22,7 @@ from services.transformer.formats.parquet_values import NOTHING, Convert, conver
 from shared.datasets.contract import Raw
 from shared.datasets.raw_model import aliases
 from shared.errors import PermanentError
-from shared.quarantine import Problem
+from shared.formats.quarantine import Problem
 
 MAGIC = b"PAR1"
 

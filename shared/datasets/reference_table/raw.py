@@ -1,8 +1,8 @@
 """A row of a reference table; other columns than these are counted as drift and not kept."""
 
-from shared.datasets.flat import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, TOTAL, VOLATILE  # noqa: F401
+from shared.datasets.field_types import Day, Text
+from shared.datasets.flat_defaults import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, TOTAL, VOLATILE  # noqa: F401
 from shared.datasets.raw_model import RawModel
-from shared.datasets.values import Day, Text
 
 KEY = ("list", "code")
 

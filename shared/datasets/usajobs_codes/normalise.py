@@ -1,7 +1,7 @@
 """From a code list to rows: one in `code_list`, one a code in `code`."""
 
+from shared.datasets.child_rows import numbered
 from shared.datasets.contract import Row
-from shared.datasets.rows import numbered
 from shared.datasets.usajobs_codes.raw import Record
 
 VERSION = 1

@@ -6,8 +6,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_pascal
 
 from shared.datasets.contract import BatchLimits
+from shared.datasets.field_types import Flag, Items, Moment, Text
 from shared.datasets.raw_model import RawModel
-from shared.datasets.values import Flag, Items, Moment, Text
 
 RECORDS = ("CodeList",)
 COUNT: tuple[str, ...] = ()

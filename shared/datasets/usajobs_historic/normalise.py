@@ -1,7 +1,7 @@
 """From a posting to rows: its fields in `historic_joa`, and a table a list."""
 
+from shared.datasets.child_rows import numbered
 from shared.datasets.contract import Row
-from shared.datasets.rows import numbered
 from shared.datasets.usajobs_historic.raw import Record
 
 VERSION = 1

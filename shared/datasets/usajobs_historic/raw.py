@@ -4,8 +4,8 @@ from pydantic import AliasChoices, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.datasets.contract import BatchLimits
+from shared.datasets.field_types import Day, Flag, Items, Key, Money, Text, Whole
 from shared.datasets.raw_model import RawModel
-from shared.datasets.values import Day, Flag, Items, Key, Money, Text, Whole
 
 RECORDS = ("data",)
 COUNT: tuple[str, ...] = ()

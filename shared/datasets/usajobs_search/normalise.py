@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shared.datasets.child_rows import numbered
 from shared.datasets.contract import Row
-from shared.datasets.rows import numbered
 from shared.datasets.usajobs_search.raw import Record
 
 VERSION = 1

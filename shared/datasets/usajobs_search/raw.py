@@ -6,19 +6,8 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from shared.datasets.contract import BatchLimits
+from shared.datasets.field_types import Coordinate, Flag, Items, Key, Moment, Money, Text, Texts, Whole, empty_if_null
 from shared.datasets.raw_model import RawModel
-from shared.datasets.values import (
-    Coordinate,
-    Flag,
-    Items,
-    Key,
-    Moment,
-    Money,
-    Text,
-    Texts,
-    Whole,
-    empty_if_null,
-)
 
 RECORDS = ("SearchResult", "SearchResultItems")
 COUNT = ("SearchResult", "SearchResultCount")

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import topology
-from shared.engine.trouble import TroubleBoard
+from shared.config import topology
+from shared.engine.pending_retries import PendingRetryStore
 from shared.errors import PermanentError
-from shared.events import created_objects
+from shared.formats.s3_events import created_objects
 from tests.contract.poison.case import (
     BRONZE,
     EXTRACT,
@@ -129,7 +129,7 @@ def _look(deployment: Deployment, outcome: Outcome) -> None:
 
 def _troubled(deployment: Deployment) -> Iterator[Letter]:
     service_queues = {queue.service: queue.name.removeprefix("smelt-") for queue in topology.QUEUES}
-    for trouble in TroubleBoard(deployment.environment["SMELT_REDIS_URL"]).current():
+    for trouble in PendingRetryStore(deployment.environment["SMELT_REDIS_URL"]).current():
         yield Letter(service_queues[trouble.service], trouble.body, _keys(trouble.body), trouble.error)
 
 

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from services.transformer.expand import zstd
+from services.transformer.decompress import zstd
 from tests.contract.poison.case import (
     GOOD,
     NEIGHBOURS,

@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 
 from infra.embedded.aws import BUCKET
-from services.transformer.expand import zstd
-from shared import silver
+from services.transformer.decompress import zstd
 from shared.datasets import contract
-from shared.objects import ObjectId
-from shared.silver import Counts, Header, Warned
+from shared.formats import silver
+from shared.formats.silver import Counts, Header, RuleWarning
+from shared.storage.object_id import ObjectId
 from tests.contract.poison.case import BRONZE, EXTRACT, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
 
 PREPARED = f"{UPLOADS}prepared.json"  # there before the corpus is sent
@@ -276,7 +276,7 @@ FORGED: dict[str, tuple[Callable[[], bytes], str]] = {
     "silver/of batch zero.parquet": (lambda: _parquet(batch=0), NO_SILVER),
     "silver/of a shape with NUL.parquet": (lambda: _empty(shape={"a\0": {"string": 1}}), "^Postgres: .*22P05"),
     "silver/of a warning with NUL.parquet": (
-        lambda: _parquet(warnings=(Warned.model_construct(rule="a\0", field="", message="", records=1),)),
+        lambda: _parquet(warnings=(RuleWarning.model_construct(rule="a\0", field="", message="", records=1),)),
         NO_SILVER,
     ),
     "silver/of records from nowhere.parquet": (_empty, "^Postgres: .*conservation"),

@@ -11,21 +11,21 @@ import pytest
 
 from services.transformer import formats
 from services.transformer.batch_rules import refuse_failed
-from services.transformer.batches import sliced
-from services.transformer.bounds import Bounds
-from services.transformer.origin import origin_of
-from services.transformer.transform import Batch, transform
-from shared import objects
+from services.transformer.batching import batched
+from services.transformer.input_limits import InputLimits
+from services.transformer.provenance import provenance_of
+from services.transformer.transform import TransformResult, transform
 from shared.datasets import contract
 from shared.errors import PermanentError
-from shared.objects import ObjectId
+from shared.storage import object_keys
+from shared.storage.object_id import ObjectId
 from tests.contract.poison import keys
 from tests.contract.poison.case import BRONZE, OF_UPLOADS, UPLOAD, Case, DeadLetter, Lands, Quarantined
 from tests.contract.poison.corpus import BOUNDS, CASES
 
 MIB = 1 << 20
 MOST_PROBLEMS = 100  # kept of one record: more help nobody, and cost gigabytes
-SMALL = Bounds(
+SMALL = InputLimits(
     stored=int(BOUNDS["SMELT_LARGEST_OBJECT"]) * MIB,
     expanded=int(BOUNDS["SMELT_LARGEST_EXPANDED"]) * MIB,
     document=int(BOUNDS["SMELT_LARGEST_DOCUMENT"]) * MIB,
@@ -48,15 +48,15 @@ UNREADABLE = [
 
 
 @cache
-def transformed(case: Case) -> tuple[int, Batch]:
+def transformed(case: Case) -> tuple[int, TransformResult]:
     """How many records the case's file holds, and what became of them."""
     body = case.body(case.first)
     assert isinstance(body, bytes)
-    dataset = objects.dataset_of(case.object_key)
+    dataset = object_keys.dataset_of(case.object_key)
     raw = contract.raw(dataset)
     content = formats.read(case.object_key, io.BufferedReader(io.BytesIO(body)), raw, SMALL)
-    origin_of(dataset, ObjectId("bucket", case.object_key), content, datetime.now(UTC))
-    (part,) = sliced(content.records)
+    provenance_of(dataset, ObjectId("bucket", case.object_key), content, datetime.now(UTC))
+    (part,) = batched(content.records)
     batch = transform(dataset, part.records, part.first, SMALL)
     refuse_failed(batch.problems, len(part.records), raw.LIMITS)
     return len(part.records), batch

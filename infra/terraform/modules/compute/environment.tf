@@ -1,4 +1,4 @@
-# What a service is told. The names are those of shared/settings.py, services/ops/console/settings.py and
+# What a service is told. The names are those of shared/config/settings.py, services/ops/console/settings.py and
 # services/serving/settings.py.
 
 locals {

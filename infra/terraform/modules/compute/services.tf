@@ -60,8 +60,8 @@ locals {
   ]...)
 
   # {service: connections to the database at its most tasks}, twice that where old and new ones meet during a deployment: of a
-  # worker two a child (shared/database/engine.py); of the console eight to look and two to act (services/ops/console/watch.py);
-  # of serving eight for answers, two for exports and three to keep gold (services/serving/readers.py); and some for RDS itself.
+  # worker two a child (shared/database/engine.py); of the console eight to look and two to act (services/ops/overview/collector.py);
+  # of serving eight for answers, two for exports and three to keep gold (services/serving/gold/db_role.py); and some for RDS itself.
   connections = merge(
     { for service, worker in var.workers : service => 2 * 2 * worker.most * worker.concurrency if local.services[service].database },
     { ops = 20 },

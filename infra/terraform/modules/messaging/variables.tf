@@ -1,5 +1,5 @@
 variable "topology" {
-  description = "Queues, limits and prefixes: topology.json, which shared/topology.py writes."
+  description = "Queues, limits and prefixes: topology.json, which shared/config/topology.py writes."
   type = object({
     queues = map(object({
       name             = string

@@ -1,5 +1,5 @@
 # The alert rules as data: alarms.tf makes an alarm of each, dashboard.tf draws its line. Limits of the rules about queues are
-# those of `smelt check` (services/ops/alerts.py, by way of alerts.json); here is how CloudWatch sees them. What only the
+# those of `smelt check` (services/ops/health/rules.py, by way of alerts.json); here is how CloudWatch sees them. What only the
 # database knows (freshness, quarantine, conservation) is asked for by scheduled tasks, whose failure is an alert:
 # failed_tasks.tf.
 

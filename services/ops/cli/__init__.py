@@ -1,0 +1,1 @@
+"""The kit of the command line: output, prompts, progress, number formats."""

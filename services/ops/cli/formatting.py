@@ -1,0 +1,71 @@
+"""Figures as a person reads them. None is unknown, and says so."""
+
+from services.ops.queues.rates import QueueStatus
+
+UNKNOWN = "[yellow]unknown[/yellow]"
+SIZES = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def count(number: int | None) -> str:
+    """A number of messages."""
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def alarming(number: int | None) -> str:
+    """A number that should be 0."""
+    return f"[red]{number:,}[/red]" if number else count(number)
+
+
+def duration(seconds: float | None) -> str:
+    """To the two units that matter: 4 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    if seconds is None:
+        return UNKNOWN
+    for size, unit, smaller_size, smaller in SIZES:
+        if seconds >= size:
+            rest = seconds % size // smaller_size
+            return f"{seconds // size:.0f} {unit}" + (f" {rest:.0f} {smaller}" if rest else "")
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def rate(per_second: float | None) -> str:
+    """Messages a second."""
+    if per_second is None:
+        return UNKNOWN
+    return f"{per_second:,.0f}" if per_second >= 10 or not per_second else f"{per_second:.1f}"  # noqa: PLR2004
+
+
+def waited(flow: QueueStatus) -> str:
+    """How long the oldest message has waited."""
+    return "-" if flow.oldest == 0 else duration(flow.oldest)
+
+
+def empty_in(flow: QueueStatus) -> str:
+    """When the queue is empty if it goes on like this."""
+    if flow.trend == "shrinking":
+        return duration(flow.empty_in)
+    return {
+        "empty": "-",
+        "unknown": UNKNOWN,
+        "steady": "[yellow]stands still[/yellow]",
+        "growing": "[yellow]grows[/yellow]",
+    }[flow.trend]
+
+
+def counted(number: int, what: str) -> str:
+    """`1 reason`, `12 reasons`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def letters(number: int) -> str:
+    """`1 dead letter`, `12 dead letters`."""
+    return counted(number, "dead letter")
+
+
+def tail(text: str, width: int) -> str:
+    """The end of a long text, where names differ."""
+    return text if len(text) <= width else "…" + text[-(width - 1) :]
+
+
+def head(text: str, width: int) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,106 @@
+"""The `smelt` command."""
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from redis import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from infra.embedded.errors import StackError
+from services.ops.cli.output import printable
+from services.ops.dlq import cli
+from services.ops.drift import cli
+from services.ops.health import cli
+from services.ops.lineage import cli
+from services.ops.local import cli, database_cli, upload_cli
+from services.ops.quarantine import cli
+from services.ops.queues import cli
+from services.ops.reconcile import cli, reprocess_cli
+from services.ops.runs import cli, cli_list
+from services.ops.schedules import cli
+from shared import telemetry
+from shared.config.topology import QUEUES, queue_of
+from shared.errors import PermanentError, TransientError
+from shared.version import VERSION
+
+SERVICES = [queue.service for queue in QUEUES]
+
+app = typer.Typer(
+    help="From APIs and files into Postgres, with proof that nothing was lost.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the option's value, as typer hands it over
+    if wanted:
+        sys.stdout.write(f"smelt {VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def smelt(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before any command."""
+
+
+app.command()(cli.up)
+app.command()(cli.down)
+app.command()(cli.status)
+app.command()(cli.env)
+app.add_typer(cli.run_commands, name="run")
+app.command()(cli_list.runs)
+app.command()(upload_cli.upload)
+app.command()(cli.audit)
+app.command()(cli.trace)
+app.command()(reprocess_cli.reprocess)
+app.command()(cli.queues)
+app.command()(cli.workers)
+app.command()(cli.top)
+app.add_typer(cli.dlq_commands, name="dlq")
+app.add_typer(cli.quarantine_commands, name="quarantine")
+app.command()(cli.drift)
+app.add_typer(cli.schedule_commands, name="schedule")
+app.command()(cli.check)
+app.add_typer(database_cli.database_commands, name="db")
+
+
+@app.command()
+def worker(service: Annotated[str, typer.Argument(help=", ".join(SERVICES), autocompletion=lambda: SERVICES)]) -> None:
+    """Run one worker in the foreground until SIGTERM or Ctrl-C.
+
+    Example: eval "$(smelt env)" && smelt worker loader
+    """
+    if service not in SERVICES:
+        message = f"no service {service!r}; known: {', '.join(SERVICES)}"
+        raise PermanentError(message)
+    os.execv(sys.executable, [sys.executable, "-m", queue_of(service).module])  # noqa: S606 - this very Python
+
+
+def main() -> NoReturn:
+    """Run the command line; every foreseen failure is one line on standard error and exit code 1."""
+    telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
+    try:
+        app(prog_name="smelt")
+    except (PermanentError, TransientError, StackError) as error:
+        _fail(str(error))
+    except (BotoCoreError, ClientError) as error:
+        _fail(f"AWS: {error}")
+    except RedisError as error:
+        _fail(f"Redis: {error}")
+    except DBAPIError as error:
+        _fail(f"Postgres: {str(error.orig).strip().splitlines()[0]}")
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"smelt: {printable(message)}\n")
+    sys.exit(1)

@@ -1,0 +1,32 @@
+"""A bar for what takes its time, and what is said when it is interrupted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from services.ops.cli import prompts
+from services.ops.cli.output import out
+from services.ops.operator_log import OnProgress
+
+
+@contextmanager
+def advancing(done: str, total: int, rest: str, *, shown: bool) -> Iterator[OnProgress]:
+    """Gives what to tell how many more are `done`. Interrupted, it says how far it came and exits with 130."""
+    count = 0
+    columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=out, transient=True, disable=not (shown and out.is_terminal)) as progress:
+        task = progress.add_task(done, total=total)
+
+        def advance(number: int) -> None:
+            nonlocal count
+            count += number
+            progress.advance(task, number)
+
+        try:
+            yield advance
+        except KeyboardInterrupt:
+            progress.stop()
+            typer.echo(f"smelt: interrupted: {count} of {total} {done}, {rest}", err=True)
+            raise typer.Exit(prompts.INTERRUPTED) from None

@@ -1,1 +1,0 @@
-"""The subcommands of `smelt`, one module a subject."""

@@ -1,0 +1,129 @@
+"""How one comes in: by a token and a session, or by the word of a load balancer."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from hmac import compare_digest
+from typing import Protocol
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+import jwt
+import structlog
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.ops import operator_log
+from services.ops.console import alb
+from services.ops.console.sessions import Role, Sessions, Visitor
+from services.ops.console.settings import ConsoleSettings
+from services.ops.web import templating
+
+TOKEN = "token"  # noqa: S105 - the parameter's name
+# A link in a page elsewhere: the browser keeps a strict cookie back, until the next request comes from our own page.
+ONCE_MORE = '<!doctype html><meta http-equiv="refresh" content="0"><title>smelt</title>'
+
+log = structlog.get_logger()
+
+
+class Authenticator(Protocol):
+    """Lets visitors in. `enter` may block; it gives the visitor, or the answer for whom it does not let in."""
+
+    sessions: Sessions
+    secure: bool  # whether browsers always come by https
+
+    def enter(self, request: Request) -> Visitor | Response:
+        """Who asks."""
+        ...
+
+
+class TokenAuth:
+    """A token in a form or a link becomes a session's cookie."""
+
+    secure = False
+
+    def __init__(self, tokens: Mapping[Role, str]) -> None:
+        self._tokens = tokens
+        self.sessions = Sessions(hashlib.sha256(repr(sorted(tokens.items())).encode()).digest())
+
+    def enter(self, request: Request) -> Visitor | Response:
+        """By the cookie; a token in the address is exchanged for one."""
+        visitor = self.sessions.read(request)
+        if request.method == "GET" and TOKEN in request.query_params:
+            return self.exchange(request, request.query_params[TOKEN], _without_token(request.url), visitor)
+        if visitor is not None:
+            return visitor
+        if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
+            return HTMLResponse(ONCE_MORE)
+        if request.method not in {"GET", "HEAD"}:
+            return templating.refused(request, "Your session has ended. Log in, and do it again.", None)
+        return RedirectResponse(URL("/login").include_query_params(next=_path(request.url)), 303)
+
+    def exchange(self, request: Request, token: str, to: str, visitor: Visitor | None = None) -> Response:
+        """On to `to` with a session, if the token is one of ours, or if there is one already; else to the form."""
+        opened = self._opened(token)
+        if opened is None and visitor is None:
+            log.warning("console.login_refused", host=request.client.host if request.client else "")
+            return templating.login(request, to, wrong=True)
+        response = RedirectResponse(to, 303)
+        if opened:
+            self.sessions.keep(response, opened, secure=request.url.scheme == "https")
+        return response
+
+    def _opened(self, token: str) -> Visitor | None:
+        for role, held in self._tokens.items():
+            if compare_digest(token.encode(), held.encode()):
+                return self.sessions.open(f"{operator_log.operator()} (console)", role)
+        return None
+
+
+class AlbAuth:
+    """Every request has the load balancer's word; the session is only for forms, and belongs to the same person."""
+
+    secure = True
+
+    def __init__(self, settings: ConsoleSettings) -> None:
+        self._settings, self._key_of = settings, alb.fetching(settings)
+        self.sessions = Sessions(secrets.token_bytes(32))
+
+    def enter(self, request: Request) -> Visitor | Response:
+        """By the header; nobody comes in who came round the load balancer."""
+        try:
+            identity = alb.identify(self._settings, request.headers.get(alb.HEADER, ""), self._key_of)
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError, URLError, TimeoutError) as error:
+            log.warning("console.identity_refused", error_type=type(error).__name__, error=str(error))
+            return templating.refused(request, "Come through the load balancer: it says who you are.", None)
+        name = f"{identity.name} (console)"
+        held = self.sessions.read(request)
+        return held if held and (held.name, held.role) == (name, identity.role) else self._open(name, identity.role)
+
+    def _open(self, name: str, role: Role) -> Visitor:
+        return self.sessions.open(name, role)
+
+
+def door(settings: ConsoleSettings) -> TokenAuth | AlbAuth:
+    """The one that the settings ask for."""
+    if settings.alb_arn is not None:
+        return AlbAuth(settings)
+    tokens: dict[Role, str] = {}
+    if settings.token is not None:
+        tokens["operator"] = settings.token.get_secret_value()
+    if settings.read_token is not None:
+        tokens["reader"] = settings.read_token.get_secret_value()
+    return TokenAuth(tokens)
+
+
+def local(target: str) -> str:
+    """A path of ours to go on to; the overview for anything else."""
+    parts = urlsplit(target)
+    ours = target.startswith("/") and not parts.scheme and not parts.netloc and "\\" not in target
+    return target if ours and target.isprintable() else "/"
+
+
+def _without_token(url: URL) -> str:
+    return _path(url.remove_query_params(TOKEN))
+
+
+def _path(url: URL) -> str:
+    return url.path + (f"?{url.query}" if url.query else "")

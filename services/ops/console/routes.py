@@ -1,0 +1,130 @@
+"""The console as a web application: its routes, and what becomes of errors."""
+
+from collections.abc import Callable
+from functools import partial
+
+from botocore.exceptions import BotoCoreError, ClientError
+from redis import RedisError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from services.ops.console.auth import Authenticator, TokenAuth, local
+from services.ops.console.middleware import Guard, SecurityHeaders
+from services.ops.dlq import web, web_actions
+from services.ops.health import runbooks
+from services.ops.lineage import web
+from services.ops.overview import web
+from services.ops.probe import reason_of
+from services.ops.quarantine import web
+from services.ops.runs import web
+from services.ops.schedules import web
+from services.ops.web import action_pages, forms, templating
+from services.ops.web.context import ConsoleContext, FormHandler, Page
+from shared.errors import PermanentError, TransientError
+
+GET_ROUTES: dict[str, Page] = {
+    "/": web.show_overview,
+    "/overview": web.show_overview_fragment,
+    "/runs": web.list_runs,
+    "/runs/{run_id}": web.show_run,
+    "/dead-letters": web.list_dead_letters,
+    "/dead-letters/{id}": web.show_dead_letter,
+    "/quarantine": web.list_quarantine,
+    "/quarantine/{id}": web.show_entry,
+    "/drift": web.show_drift,
+    "/trace": web.show_lineage,
+    "/schedules": web.list_schedules,
+    "/audit": web.show_audit_log,
+    "/runbooks/{name}": runbooks.show,
+    "/actions/{id}": action_pages.show,
+    "/actions/{id}/progress": action_pages.progress,
+}
+POST_ROUTES: dict[str, FormHandler] = {  # of operators only; the first three plan what `confirm` does
+    "/dead-letters/replay": web_actions.replay_dead_letters,
+    "/dead-letters/discard": web_actions.discard_dead_letters,
+    "/quarantine/replay": web.replay_entries,
+    "/schedules/change": web.change_schedule,
+    "/actions/{id}/confirm": action_pages.confirm,
+    "/actions/{id}/stop": action_pages.stop,
+}
+UNAVAILABLE_ERRORS = (BotoCoreError, ClientError, TransientError, RedisError, DBAPIError, PoolTimeout)
+
+
+def application(desk: ConsoleContext, door: Authenticator, names: list[str], *more: BaseRoute) -> Starlette:
+    """The whole console for requests under these names, and `more` routes that need no login."""
+    known = Middleware(TrustedHostMiddleware, allowed_hosts=names)
+    inside = [
+        *(Route(path, partial(look, desk), methods=["GET"]) for path, look in GET_ROUTES.items()),
+        *(Route(path, _doing(desk, does), methods=["POST"]) for path, does in POST_ROUTES.items()),
+        Route("/logout", _logout(door), methods=["POST"]),
+    ]
+    login = [*_login(door)] if isinstance(door, TokenAuth) else []
+    return Starlette(
+        routes=[
+            Route("/healthz", _healthy),  # by whatever name a load balancer asks
+            Mount("/static", StaticFiles(directory=templating.HERE / "static")),
+            Mount(
+                "/",
+                routes=[*login, *more, Mount("/", routes=inside, middleware=[Middleware(Guard, door=door)])],
+                middleware=[known],
+            ),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={
+            HTTPException: _refused,
+            PermanentError: partial(_told, status=400),
+            **dict.fromkeys(UNAVAILABLE_ERRORS, partial(_told, status=503)),
+        },
+    )
+
+
+def _doing(desk: ConsoleContext, does: FormHandler) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        form = await forms.checked(request)
+        return await run_in_threadpool(does, desk, request, form)
+
+    return endpoint
+
+
+def _login(door: TokenAuth) -> list[BaseRoute]:
+    def ask(request: Request) -> Response:
+        return templating.login(request, local(request.query_params.get("next", "/")))
+
+    async def enter(request: Request) -> Response:
+        forms.check_origin(request)
+        form = await forms.read(request)
+        return door.exchange(request, form.get("token", "").strip(), local(form.get("next", "/")))
+
+    return [Route("/login", ask, methods=["GET"]), Route("/login", enter, methods=["POST"])]
+
+
+def _logout(door: Authenticator) -> Callable[[Request], object]:
+    async def leave(request: Request) -> Response:
+        await forms.own(request, request.state.visitor)
+        answer = RedirectResponse("/", 303)
+        door.sessions.end(answer)
+        return answer
+
+    return leave
+
+
+async def _healthy(_: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
+    return templating.refused(request, why, getattr(request.state, "visitor", None), status)
+
+
+def _told(request: Request, error: Exception, status: int) -> Response:
+    return templating.refused(request, reason_of(error), getattr(request.state, "visitor", None), status)

@@ -1,0 +1,95 @@
+"""`smelt dlq`: look at dead letters; sending them again and discarding them is next door."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from services.ops.cli import formatting
+from services.ops.cli.output import plain, say, say_json
+from services.ops.connections import Connections, connect
+from services.ops.dlq import cli_actions, cli_options, cli_output, filters, plans
+from services.ops.dlq.cli_options import Contains, Dataset, Error, Ids, Json, OlderThan, QueueName, Run
+from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.dlq.filters import Filter
+from services.ops.lineage.stored import state_of
+from shared.errors import PermanentError
+
+dlq_commands = typer.Typer(help="Dead letters: messages that could not be handled, and why.", no_args_is_help=True)
+
+
+@dlq_commands.command("list")
+def list_(  # noqa: PLR0913, PLR0917 - the options of a command
+    ids: Ids = None,
+    queue: QueueName = None,
+    error: Error = None,
+    dataset: Dataset = None,
+    run: Run = None,
+    older_than: OlderThan = None,
+    contains: Contains = None,
+    every: Annotated[bool, typer.Option("--all", help="every letter of a reason, not only the oldest")] = False,  # noqa: FBT002
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show the dead letters, grouped by reason. Looking changes nothing.
+
+    Exit 0, whether there are any or not; 1 if nobody could look.
+
+    Example: smelt dlq list --queue bronze --error "no such object" --older-than 1h
+    """
+    asked = filters.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    with cli_options.looking():
+        survey = plans.find(connect(), asked)
+    found, groups, now = survey.letters, filters.grouped(survey.letters), time.time()
+    if as_json:
+        described = [cli_output.described(letter, now) for letter in found]
+        by_reason = [cli_output.described_group(group, now) for group in groups]
+        say_json({"dead_letters": described, "groups": by_reason, "unseen": survey.unseen})
+        return
+    say(formatting.letters(len(found)) + (f", {formatting.counted(len(groups), 'reason')}" if found else ""))
+    for group in groups:
+        cli_output.say_group(group, now, every=every)
+    if found:
+        say(f"\n[dim]look closer  smelt dlq show {found[0].id[: cli_output.SHORT_ID]}[/dim]")
+        say("[dim]send again   smelt dlq replay --dry-run, with the same options as here[/dim]")
+    cli_options.say_unseen(survey.unseen)
+
+
+@dlq_commands.command()
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="a dead letter's id, or the beginning of it")],
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show one dead letter: why, how often it was tried, its object, trace and body.
+
+    Exit 1 if there is no such one.
+
+    Example: smelt dlq show 5f2a91c0
+    """
+    connections = connect()
+    letter = _only(connections, identity)
+    now, stored = time.time(), {object_id: state_of(connections, object_id) for object_id in letter.objects}
+    if as_json:
+        states = {f"s3://{object_id.bucket}/{object_id.key}": state for object_id, state in stored.items()}
+        say_json({**cli_output.described(letter, now), "stored": states})
+        return
+    cli_output.say_letter(letter, now, stored)
+    say(f"\n[dim]send again   smelt dlq replay --id {letter.id[: cli_output.SHORT_ID]}[/dim]")
+
+
+dlq_commands.command()(cli_actions.replay)
+dlq_commands.command()(cli_actions.discard)
+
+
+def _only(connections: Connections, identity: str) -> DeadLetter:
+    """The letter of that id. Raises PermanentError where there is none, or more than one."""
+    with cli_options.looking():
+        survey = plans.find(connections, Filter(ids=(identity,)))
+    found = survey.letters
+    if len(found) == 1:
+        return found[0]
+    if found:
+        message = f"{len(found)} dead letters begin with {plain(identity)}: {', '.join(letter.id for letter in found)}"
+    else:
+        elsewhere = f"; {formatting.letters(survey.unseen)} could not be seen" if survey.unseen else ""
+        message = f"no dead letter {plain(identity)}{elsewhere}"
+    raise PermanentError(message)

@@ -1,0 +1,98 @@
+"""Dead letters as a person reads them, and as a program does."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from rich.padding import Padding
+from rich.table import Table
+
+from services.ops.cli import formatting
+from services.ops.cli.output import out, plain, say
+from services.ops.dlq.dead_letters import DeadLetter, readable
+from services.ops.dlq.filters import Group
+from shared.storage.object_id import ObjectId
+
+SHORT_ID = 8  # characters of an id: enough to name it
+SHOWN = 5  # letters of a group, unless all are asked for
+OTHERS = 32  # columns of a line besides how often it was tried and what it is about
+NARROWEST = 20  # columns for what it is about
+
+
+def described(letter: DeadLetter, now: float) -> dict[str, object]:
+    """A dead letter for programs; `now` is in epoch seconds."""
+    return {
+        **asdict(letter),
+        "age_seconds": _age(letter, now),
+        "replays": letter.replays,
+        "datasets": sorted(letter.datasets),
+        "objects": [asdict(stored) for stored in letter.objects],
+        "trace_id": letter.trace_id or None,
+    }
+
+
+def described_group(group: Group, now: float) -> dict[str, object]:
+    """A group for programs, with the ids of its letters."""
+    return {
+        "queue": group.queue,
+        "error_type": group.error_type,
+        "reason": group.reason,
+        "count": len(group.letters),
+        "oldest_seconds": _age(group.letters[0], now),
+        "ids": [letter.id for letter in group.letters],
+    }
+
+
+def say_group(group: Group, now: float, *, every: bool) -> None:
+    """One reason: how many, since when, and what they are about."""
+    count, oldest = f"{len(group.letters):,}", formatting.duration(_age(group.letters[0], now))
+    say(f"\n[bold]{group.queue}-dlq[/bold]  [red]{plain(group.error_type)}[/red]  {count}, oldest {oldest}")
+    say(f"  {plain(group.reason)}")
+    shown = group.letters if every else group.letters[:SHOWN]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for justify in ("left", "right", "left", "left"):
+        table.add_column(justify=justify, no_wrap=True)
+    tried = [_tried(letter) for letter in shown]
+    room = max(NARROWEST, out.width - OTHERS - max(map(len, tried)))
+    for letter, times in zip(shown, tried, strict=True):
+        table.add_row(letter.id[:SHORT_ID], formatting.duration(_age(letter, now)), plain(times), about(letter, room))
+    out.print(Padding(table, (0, 0, 0, 4), expand=False))
+    if more := len(group.letters) - len(shown):
+        say(f"    [dim]and {more:,} more: --all[/dim]")
+
+
+def say_letter(letter: DeadLetter, now: float, stored: dict[ObjectId, str]) -> None:
+    """Everything about one. `stored` says of each object what the bucket has."""
+    since = "unknown" if letter.sent is None else f"{datetime.fromtimestamp(letter.sent, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    service = letter.attributes.get("service") or "unknown"
+    _say("dead letter", f"[bold]{letter.id}[/bold]")
+    _say("queue", f"{letter.queue}-dlq, since {since} ({formatting.duration(_age(letter, now))})")
+    _say("error", f"[red]{plain(letter.error_type)}[/red]: {plain(letter.error_message)}")
+    _say("attempts", f"{plain(letter.attempts)}, by {plain(service)}; replayed {letter.replays} times")
+    for object_id, state in stored.items():
+        _say("object", f"s3://{plain(object_id.bucket)}/{plain(object_id.key)}")
+        _say("", f"version {plain(object_id.version or 'unknown')}: {state}")
+    _say("trace", plain(letter.trace_id or "unknown"))
+    for name, value in sorted(letter.attributes.items()):
+        _say("attribute", f"{plain(name)} = {plain(value)}")
+    cut = f", the first {len(letter.body):,} of {letter.body_chars:,} characters" if letter.is_cut else ""
+    say(f"\nbody{cut}")
+    for line in readable(letter.body).split("\n"):
+        say(f"  {plain(line)}")
+
+
+def about(letter: DeadLetter, room: int) -> str:
+    """What it is about in so many columns: of a key the end, where keys differ, of a command the beginning."""
+    cut = formatting.tail if letter.objects else formatting.head
+    return plain(cut(letter.about, room))
+
+
+def _tried(letter: DeadLetter) -> str:
+    return f"tried {letter.attempts}" + (f", replayed {letter.replays}" if letter.replays else "")
+
+
+def _age(letter: DeadLetter, now: float) -> float | None:
+    return None if letter.sent is None else max(0.0, now - letter.sent)
+
+
+def _say(name: str, value: str) -> None:
+    say(f"[dim]{name:<12}[/dim] {value}")

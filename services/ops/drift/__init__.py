@@ -1,0 +1,1 @@
+"""Differences between records and what a dataset declares."""

@@ -1,0 +1,40 @@
+"""`smelt drift`: how data differs from what was declared and from what came before."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from services.ops.cli.output import out, plain, say, say_json
+from services.ops.connections import connect
+from services.ops.dlq import filters
+from services.ops.dlq.cli_options import Dataset, Json
+from services.ops.drift import queries
+
+Since = Annotated[str, typer.Option("--since", help="seen in the last 30s, 15m, 2h or 1d")]
+
+
+def drift(
+    dataset: Dataset = None,
+    since: Since = "30d",
+    kind: Annotated[str | None, typer.Option(help="unknown_field, vanished_field, type_change or new_value")] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Fields nobody declared, fields that vanished, other types, values beyond the documented ones; per run or upload.
+
+    The records were loaded all the same. Exit 0, also where there is none.
+
+    Example: smelt drift --since 7d
+    """
+    with connect().database.connect() as connection:
+        found = queries.seen(connection, timedelta(seconds=filters.seconds(since)), dataset, kind)
+    if as_json:
+        say_json([row._asdict() for row in found])
+        return
+    table = Table("seen", "dataset", "run or upload", "kind", "field", "what", "records", box=None, pad_edge=False)
+    for row in found:
+        seen = f"{row.seen_at:%m-%d %H:%M}"
+        texts = (row.dataset, row.source, row.kind, row.path, row.detail)
+        table.add_row(seen, *map(plain, texts), f"{row.records:,}")
+    out.print(table) if found else say("no drift")

@@ -1,0 +1,1 @@
+"""From a row or an object back to where it came from."""

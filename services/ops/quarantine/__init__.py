@@ -1,0 +1,1 @@
+"""Quarantined records: look and replay."""

@@ -1,0 +1,1 @@
+"""Queues: depth, rates, waits, workers."""

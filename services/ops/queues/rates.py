@@ -1,0 +1,116 @@
+"""How fast messages come and go, from two looks at the queues. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from services.ops.queues.stats import Counts, QueueSnapshot
+from shared.config.topology import QUEUES, Queue
+from shared.engine.worker_status import ObservedStatus
+
+Trend = Literal["empty", "shrinking", "steady", "growing", "unknown"]
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """A queue as it is, and where it is going. Rates are messages a second, times seconds; None is unknown.
+
+    `empty_in` is known while the queue shrinks.
+    """
+
+    queue: str
+    service: str
+    visible: int | None
+    in_flight: int | None
+    delayed: int | None
+    dead: int | None
+    oldest: float | None
+    rate_in: float | None
+    rate_out: float | None
+    trend: Trend
+    empty_in: float | None
+
+    @property
+    def total(self) -> int | None:
+        """All messages, visible or not; dead letters are none of them."""
+        counts = (self.visible, self.in_flight, self.delayed)
+        return None if None in counts else sum(filter(None, counts))
+
+
+def flows(earlier: QueueSnapshot | None, later: QueueSnapshot, ages: Mapping[str, float]) -> list[QueueStatus]:
+    """All queues, in the order of the pipeline. `ages` is how long the oldest message has waited, where known."""
+    return [_flow(queue, earlier, later, ages.get(queue.name)) for queue in QUEUES]
+
+
+def _flow(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot, age: float | None) -> QueueStatus:
+    counts, dead = later.work[queue.name], later.dead[queue.name]
+    change = _change(queue, earlier, later)
+    rate_in, rate_out = _rates(change, _settled_rate(queue, earlier, later))
+    return QueueStatus(
+        queue=queue.name,
+        service=queue.service,
+        visible=counts.visible if counts else None,
+        in_flight=counts.in_flight if counts else None,
+        delayed=counts.delayed if counts else None,
+        dead=dead.total if dead else None,
+        oldest=0.0 if counts and not counts.total else age,
+        rate_in=rate_in,
+        rate_out=rate_out,
+        trend=_trend(counts, change),
+        empty_in=counts.total / -change if counts and change is not None and change < 0 else None,
+    )
+
+
+def _change(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot) -> float | None:
+    """Messages a second by which the queue grew."""
+    before = earlier.work[queue.name] if earlier else None
+    after = later.work[queue.name]
+    if earlier is None or before is None or after is None or later.at <= earlier.at:
+        return None
+    return (after.total - before.total) / (later.at - earlier.at)
+
+
+def _settled_rate(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot) -> float | None:
+    """Messages a second that workers took off the queue, by their own count."""
+    if earlier is None or earlier.workers is None or later.workers is None or later.at <= earlier.at:
+        return None
+    elapsed = later.at - earlier.at
+    before = {_process(seen): seen.note.settled for seen in _of(queue, earlier.workers)}
+    settled = [_settled(before.get(_process(seen)), seen, elapsed) for seen in _of(queue, later.workers)]
+    return None if None in settled else sum(filter(None, settled)) / elapsed
+
+
+def _settled(before: int | None, seen: ObservedStatus, elapsed: float) -> int | None:
+    """How many messages a process settled in between; unknown of one that was there before but not heard of."""
+    if before is not None:
+        return seen.note.settled - before
+    return seen.note.settled if seen.seconds_since(seen.note.since) <= elapsed else None
+
+
+def _rates(change: float | None, settled: float | None) -> tuple[float | None, float | None]:
+    """In and out: SQS tells neither, but how the queue grew is one less the other.
+
+    At least as much went out as the queue shrank, even if whoever took it did not say so.
+    """
+    if change is None or settled is None:
+        return None, None
+    out = max(settled, -change)
+    return change + out, out
+
+
+def _trend(counts: Counts | None, change: float | None) -> Trend:
+    if counts and not counts.total:
+        return "empty"
+    if counts is None or change is None:
+        return "unknown"
+    if change == 0:
+        return "steady"
+    return "growing" if change > 0 else "shrinking"
+
+
+def _of(queue: Queue, workers: Iterable[ObservedStatus]) -> list[ObservedStatus]:
+    return [seen for seen in workers if seen.note.service == queue.service]
+
+
+def _process(seen: ObservedStatus) -> tuple[str, int, float]:
+    return seen.note.host, seen.note.pid, seen.note.since

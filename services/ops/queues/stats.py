@@ -1,0 +1,130 @@
+"""One look at all queues and workers: what could be measured, and what could not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from redis import RedisError
+
+from services.ops.connections import Connections
+from shared.config.topology import QUEUES, Queue
+from shared.engine.message import dead_letter_url
+from shared.engine.pending_retries import PendingRetry
+from shared.engine.worker_status import ObservedStatus
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDataQueryTypeDef, MetricTypeDef
+    from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
+
+AGE_LOOKS_BACK = timedelta(minutes=10)  # CloudWatch has a value a minute, some minutes late
+AGE_METRIC = "ApproximateAgeOfOldestMessage"
+SILENT = 8.0  # s without a note of a worker: more than one beat was missed
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Messages of one queue. SQS's counts are approximate."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.visible + self.in_flight + self.delayed
+
+
+@dataclass(frozen=True)
+class QueueSnapshot:
+    """What was seen at a moment (monotonic seconds). None is unknown; `problems` says why, one line each."""
+
+    at: float
+    work: Mapping[str, Counts | None]  # by the name of the queue in the topology
+    dead: Mapping[str, Counts | None]  # likewise: its dead letters
+    workers: list[ObservedStatus] | None
+    problems: tuple[str, ...] = ()
+    troubles: tuple[PendingRetry, ...] | None = ()  # what failed and will be tried again
+
+
+def queue_counts(connections: Connections, queues: Sequence[Queue] = QUEUES) -> dict[str, Counts]:
+    """{queue: its messages}. Raises what boto3 raises."""
+    return _all(connections.sqs, {queue.name: connections.settings.queue_url(queue) for queue in queues})
+
+
+def dead_letter_counts(connections: Connections) -> dict[str, Counts]:
+    """{queue: its dead letters}. Raises what boto3 raises."""
+    urls = {queue.name: dead_letter_url(connections.settings.queue_url(queue)) for queue in QUEUES}
+    return _all(connections.sqs, urls)
+
+
+def look(connections: Connections) -> QueueSnapshot:
+    """Measure everything at once. Never raises for a part that is away."""
+    urls = {queue.name: connections.settings.queue_url(queue) for queue in QUEUES}
+    problems: list[str] = []
+    with ThreadPoolExecutor(2 * len(urls) + 2) as pool:
+        count = partial(partial, _counts, connections.sqs)
+        work = {name: pool.submit(_or_unknown, problems, count(url)) for name, url in urls.items()}
+        dead = {name: pool.submit(_or_unknown, problems, count(dead_letter_url(url))) for name, url in urls.items()}
+        workers = pool.submit(_or_unknown, problems, connections.roster.current)
+        troubles = pool.submit(_or_unknown, problems, lambda: tuple(connections.trouble.current()))
+    return QueueSnapshot(
+        at=monotonic(),
+        work={name: counted.result() for name, counted in work.items()},
+        dead={name: counted.result() for name, counted in dead.items()},
+        workers=workers.result(),
+        problems=tuple(dict.fromkeys(problems)),
+        troubles=troubles.result(),
+    )
+
+
+def oldest(cloudwatch: "CloudWatchClient", connections: Connections) -> dict[str, float]:
+    """{queue: seconds that its oldest message has waited}, as CloudWatch last had it; without what it does not know."""
+    names = [queue.name for queue in QUEUES]
+    asked = [_age_query(f"q{n}", connections.settings.queue_url(queue)) for n, queue in enumerate(QUEUES)]
+    now = datetime.now(UTC)
+    try:
+        answer = cloudwatch.get_metric_data(MetricDataQueries=asked, StartTime=now - AGE_LOOKS_BACK, EndTime=now)
+    except (BotoCoreError, ClientError):  # the emulator, or no right to ask
+        return {}
+    return {
+        names[int(found["Id"][1:])]: max(zip(found["Timestamps"], found["Values"], strict=True))[1]
+        for found in answer["MetricDataResults"]
+        if found["Values"]
+    }
+
+
+def _age_query(identity: str, url: str) -> "MetricDataQueryTypeDef":
+    dimension: DimensionTypeDef = {"Name": "QueueName", "Value": url.rpartition("/")[2]}
+    metric: MetricTypeDef = {"Namespace": "AWS/SQS", "MetricName": AGE_METRIC, "Dimensions": [dimension]}
+    return {"Id": identity, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+
+
+def _all(sqs: "SQSClient", urls: Mapping[str, str]) -> dict[str, Counts]:
+    with ThreadPoolExecutor(len(urls)) as pool:
+        return dict(zip(urls, pool.map(partial(_counts, sqs), urls.values()), strict=True))
+
+
+def _counts(sqs: "SQSClient", url: str) -> Counts:
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return Counts(
+        visible=int(found["ApproximateNumberOfMessages"]),
+        in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
+        delayed=int(found["ApproximateNumberOfMessagesDelayed"]),
+    )
+
+
+def _or_unknown(problems: list[str], measure: Callable[[], T]) -> T | None:
+    try:
+        return measure()
+    except (BotoCoreError, ClientError, RedisError) as error:
+        problems.append(f"{'Redis' if isinstance(error, RedisError) else 'SQS'}: {error}")
+        return None

@@ -1,0 +1,1 @@
+"""The bucket compared with the ledger; objects sent once more."""

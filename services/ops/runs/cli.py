@@ -1,0 +1,113 @@
+"""`smelt run`: start an extraction, wait for it where asked, and look at it later."""
+
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from services.ops.cli.output import out, say, say_json, say_outcome, watch_run
+from services.ops.connections import connect
+from services.ops.dlq.cli_options import Json
+from services.ops.runs import cli_output, details, runs
+from shared.datasets import contract
+from shared.errors import PermanentError
+
+START, SHOW = "start", "show"
+
+
+class RunGroup(TyperGroup):
+    """`smelt run DATASET` starts one: what is no subcommand belongs to `start`, whose help is the group's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put in the word that nobody has to say."""
+        said = args and args[0] in {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, args if said else [START, *args])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Errors are about `smelt run` too."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return (None if name == START else name), command, rest
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """As if there were only the one command."""
+        self.commands[START].format_help(ctx, formatter)
+
+
+run_commands = typer.Typer(cls=RunGroup, help="Start a run; `smelt run show ID` tells all about one.")
+
+
+@run_commands.command(START)
+def start(
+    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
+    param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="until every page is loaded; exit 0 only then")] = False,  # noqa: FBT002
+    timeout: Annotated[float, typer.Option(help="seconds to wait at most")] = 900,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Start a run: put one command on the extract queue.
+
+    `smelt run show ID` tells what has become of it.
+
+    Exit 0 if it is on the queue; with --wait if it is complete and adds up, 1 if not.
+
+    Example: smelt run DATASET --param keyword="data engineering" --wait
+    """
+    connections = connect()
+    run_id = runs.start(connections, dataset, parsed(param or []))
+    if not wait:
+        say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")
+        return
+    looks = runs.follow(connections, run_id, timeout)
+    if as_json:
+        *_, look = looks
+        say_json({"run_id": run_id, **_described(look)})
+    else:
+        look = watch_run(looks)
+        say_outcome(look)
+    if not (look.run and look.run.done):
+        raise typer.Exit(1)
+
+
+@run_commands.command(SHOW)
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="the run's id, as `smelt runs` has it")],
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Everything about one run: pages, counts, warnings, drift, quarantine, and what waits or died.
+
+    Looking changes nothing. Exit 0 if it is known, 1 if its plan is not in the ledger.
+
+    Example: smelt run show 20260102T030000Z-0123abcd
+    """
+    connections = connect()
+    with out.status("looking at the ledger, the bucket and the dead letters"):
+        found = details.details(connections, run_id)
+        waiting = details.waiting(connections, run_id, time.time())
+    if as_json:
+        say_json(cli_output.described(run_id, found, waiting))
+    else:
+        cli_output.say_details(run_id, found, waiting)
+    if found is None:
+        raise typer.Exit(1)
+
+
+def parsed(pairs: list[str]) -> dict[str, str]:
+    """`name=value` pairs. Raises PermanentError for what is not one."""
+    if wrong := [pair for pair in pairs if "=" not in pair or pair.startswith("=")]:
+        message = f"--param takes name=value, not {wrong[0]!r}"
+        raise PermanentError(message)
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _described(look: runs.Progress) -> dict[str, object]:
+    run = look.run
+    return {
+        "complete": bool(run and run.completed_at),
+        "conserved": bool(run and run.conserved),
+        "missing": run.missing if run else None,
+        "run": asdict(run) if run else None,
+        "dead_letters": [asdict(letter) for letter in look.dead_letters],
+        "troubles": [asdict(trouble) for trouble in look.troubles],
+    }

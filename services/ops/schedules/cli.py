@@ -1,0 +1,150 @@
+"""`smelt schedule`: which runs the clock starts, and whether it did."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from services.ops.cli import formatting
+from services.ops.cli.output import out, plain, say, say_json
+from services.ops.cli.prompts import confirm
+from services.ops.connections import connect
+from services.ops.dlq.cli_options import Json, Yes
+from services.ops.runs.cli import parsed
+from services.ops.schedules import schedules
+from services.ops.schedules import status as scheduled_runs
+from services.ops.schedules.status import LastRun, Status
+from shared.datasets import contract
+
+schedule_commands = typer.Typer(
+    help="Schedules: runs that EventBridge Scheduler, or the emulator, starts.", no_args_is_help=True
+)
+Name = Annotated[str, typer.Argument(help="the schedule's name")]
+
+
+@schedule_commands.command("list")
+def list_(as_json: Json = False) -> None:  # noqa: FBT002
+    """Show every schedule: its last slot and run, what became of it, the slots missed since, and the next one.
+
+    A slot counts as missed when no run of it is in the ledger half an hour later.
+
+    Exit 0 if no slot was missed, else 1.
+
+    Example: smelt schedule list
+    """
+    statuses = scheduled_runs.statuses(connect())
+    if as_json:
+        say_json({"schedules": [_described(status) for status in statuses]})
+    elif statuses:
+        out.print(_table(statuses))
+    else:
+        say("no schedule: `smelt schedule add --help`")
+    if any(status.missed for status in statuses):
+        raise typer.Exit(1)
+
+
+@schedule_commands.command()
+def add(  # noqa: PLR0913, PLR0917 - the options of a command
+    name: Name,
+    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
+    expression: Annotated[str, typer.Argument(help="cron(0 7 * * ? *), rate(1 hour) or at(2026-12-31T07:00:00)")],
+    timezone: Annotated[str, typer.Option(help="whose clock; the emulator goes by UTC whatever is said")] = "UTC",
+    param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Add a schedule: its command goes to the extract queue at each slot.
+
+    Example: smelt schedule add daily DATASET "cron(0 7 * * ? *)" --timezone America/New_York
+    """
+    schedules.add(connect(), name, dataset, parsed(param or []), expression, timezone)
+    say_json({"added": name}) if as_json else say(f"added {plain(name)}: see `smelt schedule list`")
+
+
+@schedule_commands.command()
+def pause(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
+    """Stop a schedule until it is resumed; slots in between are not missed.
+
+    Example: smelt schedule pause daily
+    """
+    schedules.set_enabled(connect(), name, enabled=False)
+    say_json({"paused": name}) if as_json else say(f"paused {plain(name)}")
+
+
+@schedule_commands.command()
+def resume(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
+    """Let a paused schedule go on.
+
+    Example: smelt schedule resume daily
+    """
+    schedules.set_enabled(connect(), name, enabled=True)
+    say_json({"resumed": name}) if as_json else say(f"resumed {plain(name)}")
+
+
+@schedule_commands.command()
+def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa: FBT002
+    """Remove a schedule. What it has extracted stays.
+
+    Example: smelt schedule remove daily --yes
+    """
+    connections = connect()
+    found = schedules.find(connections.scheduler, name)
+    confirm(f"Remove {plain(name)}, {found.expression} of {plain(found.command.dataset)}?", yes=yes)
+    schedules.remove(connections, name)
+    say_json({"removed": name}) if as_json else say(f"removed {plain(name)}")
+
+
+@schedule_commands.command("run-now")
+def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
+    """Start the schedule's run now, for no slot. It is refused while the run before is still going.
+
+    Example: smelt schedule run-now daily
+    """
+    run_id, _ = schedules.run_now(connect(), name)
+    say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")
+
+
+def _table(statuses: list[Status]) -> Table:
+    titles = ("schedule", "dataset", "when", "last slot", "last run", "state", "missed", "next")
+    table = Table(*titles, box=None, pad_edge=False, header_style="dim")
+    for status in statuses:
+        schedule, last = status.schedule, status.last
+        table.add_row(
+            plain(schedule.name),
+            plain(schedule.command.dataset),
+            plain(schedule.expression) + (f" {schedule.timezone}" if schedule.timezone != "UTC" else ""),
+            _moment(last.slot if last else None),
+            last.run_id if last else "-",
+            _state(last),
+            formatting.alarming(status.missed),
+            _moment(status.next) if schedule.enabled else "[yellow]paused[/yellow]",
+        )
+    return table
+
+
+def _state(last: LastRun | None) -> str:
+    if last is None:
+        return "never ran"
+    told = f"{last.state}: {plain(last.why)}" if last.why else last.state
+    return f"[red]{told}[/red]" if last.state == "refused" else told
+
+
+def _moment(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _described(status: Status) -> dict[str, object]:
+    schedule, last = status.schedule, status.last
+    told = schedule.command
+    return {
+        "name": schedule.name,
+        "dataset": told.dataset,
+        "params": told.params,
+        "expression": schedule.expression,
+        "timezone": schedule.timezone,
+        "enabled": schedule.enabled,
+        "last": asdict(last) if last else None,
+        "missed": status.missed,
+        "next": status.next,
+    }

@@ -1,0 +1,1 @@
+"""The kit of the console: forms, actions, templates. It knows no subject."""

@@ -1,0 +1,71 @@
+"""SQL of what postings add up to. Pure."""
+
+from services.serving.api.search import Filters, Statement, matching
+
+BIN = 10_000  # dollars a year
+HIGHEST_BIN = 40  # what pays more is in the last
+MOST_PLACES = 2_000  # dots on a map
+
+
+def summary(filters: Filters, point: tuple[float, float] | None) -> Statement:
+    """How many, how many of them open, of how many agencies; and the quartiles of the middles of their pay."""
+    which = matching(filters, point)
+    sql = f"""
+        with found as materialized (
+            select agency, is_open, annual_maximum > 0 as paid,
+                   (annual_minimum + annual_maximum)::double precision / 2 as middle {which.sql}
+        )
+        select count(*) as postings, count(*) filter (where is_open) as open,
+               (select count(*) from (select agency from found group by agency) as one where agency <> '') as agencies,
+               percentile_cont(array[0.25, 0.5, 0.75]) within group (order by middle) filter (where paid) as pay
+        from found
+    """  # noqa: S608 - our own names and expressions; values are bound
+    return Statement(sql, which.values)
+
+
+def pay(filters: Filters, point: tuple[float, float] | None) -> Statement:
+    """Postings by the middle of their pay, in bins of BIN dollars."""
+    which = matching(filters, point)
+    sql = f"""
+        select bin * {BIN} as dollars, count(*) as postings
+        from (
+            select least(floor((annual_minimum + annual_maximum) / 2 / {BIN}), {HIGHEST_BIN})::integer as bin
+            {which.sql} and annual_maximum > 0
+        ) as binned group by bin order by bin
+    """  # noqa: S608 - likewise
+    return Statement(sql, which.values)
+
+
+def timeline(filters: Filters, point: tuple[float, float] | None) -> Statement:
+    """Postings opened, by week for half a year, by month for longer; gaps are zero."""
+    which = matching(filters, point)
+    sql = f"""
+        with opened as (
+            select opened_on as day, count(*) as postings {which.sql} and opened_on is not null group by opened_on
+        ),
+        span as (
+            select min(day) as first, max(day) as last,
+                   case when max(day) - min(day) > 183 then 'month' else 'week' end as step from opened
+        )
+        select step, slot::date as from_day, coalesce(sum(postings), 0)::integer as postings
+        from span cross join lateral generate_series(
+                 date_trunc(step, greatest(first, last - 3660)), last, ('1 ' || step)::interval
+             ) as slot
+             left join opened on day >= slot and day < slot + ('1 ' || step)::interval
+        group by step, slot order by slot
+    """  # noqa: S608 - likewise
+    return Statement(sql, which.values)
+
+
+def places(filters: Filters, point: tuple[float, float] | None) -> Statement:
+    """Where they are: dots of a tenth of a degree, the busiest first; with `near` only those in the radius."""
+    which = matching(filters, point)
+    within = "gold.miles_between(:latitude, :longitude, latitude, longitude) <= :radius" if point else "true"
+    sql = f"""
+        select round(latitude * 10) / 10 as latitude, round(longitude * 10) / 10 as longitude,
+               min(name) as name, count(*) as postings
+        from (select control_number {which.sql} offset 0) as found join gold.posting_location using (control_number)
+        where latitude is not null and longitude is not null and {within}
+        group by 1, 2 order by postings desc, 1, 2 limit {MOST_PLACES}
+    """  # noqa: S608 - likewise
+    return Statement(sql, which.values)

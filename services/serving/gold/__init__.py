@@ -1,0 +1,1 @@
+"""Gold: refreshed, exported, granted to readers."""

@@ -1,0 +1,76 @@
+"""Gold as Parquet in the bucket: `gold/<view>/date=YYYY-MM-DD/<view>.parquet`, of each day the last."""
+
+import tempfile
+import time
+from datetime import UTC, date, datetime, timedelta
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import Engine, text
+
+from services.serving.api.result_stream import parquet, slices
+from services.serving.api.search import Statement
+from services.serving.gold.refresh import NOTE, last_seen
+from services.serving.gold.snapshots import COLUMNS
+from shared.config.topology import GOLD_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = structlog.get_logger()
+
+VIEWS = {
+    "posting": COLUMNS,
+    **dict.fromkeys(
+        (
+            "posting_location",
+            "posting_history",
+            "data_jobs_chicago",
+            "pay_raised",
+            "deadline_extended",
+            "agency_daily",
+            "pay_by_series",
+            "time_to_close",
+        ),
+        "*",
+    ),
+}
+
+
+def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
+    """Store all views if gold was refreshed since they were stored last; whether this call did so."""
+    with engine.connect() as connection:
+        seen = last_seen(connection)
+        stored = connection.scalar(text("select seen from gold.freshness where what = 'export'"))
+    if seen is None or seen == stored:
+        return False
+    started = time.monotonic()
+    today = datetime.now(UTC).date()
+    for view, columns in VIEWS.items():
+        with tempfile.TemporaryDirectory(prefix="smelt-gold-") as folder:
+            path = Path(folder) / f"{view}.parquet"
+            _write(engine, Statement(f"select {columns} from gold.{view}", {}), path)  # noqa: S608 - our own names
+            _store(s3, bucket, key(view, today), path)
+    took = timedelta(seconds=time.monotonic() - started)
+    with engine.begin() as connection:
+        connection.execute(NOTE, {"what": "export", "took": took, "changed": len(VIEWS), "seen": seen})
+    log.info("gold.exported", views=len(VIEWS), seconds=round(took.total_seconds(), 2))
+    return True
+
+
+def key(view: str, day: date) -> str:
+    """Where a view of a day is."""
+    return f"{GOLD_PREFIX}{view}/date={day:%Y-%m-%d}/{view}.parquet"
+
+
+def _write(engine: Engine, statement: Statement, path: Path) -> None:
+    with slices(engine, statement) as (schema, frames):
+        parquet(schema, frames, path)
+
+
+def _store(s3: "S3Client", bucket: str, name: str, path: Path) -> None:
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    s3.upload_file(str(path), bucket, name, ExtraArgs={"Metadata": {"sha256": digest}})

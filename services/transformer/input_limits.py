@@ -1,0 +1,29 @@
+"""Limits on input that anybody may drop into the bucket."""
+
+from dataclasses import dataclass
+
+from shared.config.settings import Settings
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class InputLimits:
+    """Bytes of an object as stored, as expanded, and of one JSON document; bytes of a record; how deep it may nest."""
+
+    stored: int
+    expanded: int
+    document: int
+    record: int
+    nesting: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Bounds":
+        """The settings give MiB."""
+        return cls(
+            stored=settings.largest_object * MIB,
+            expanded=settings.largest_expanded * MIB,
+            document=settings.largest_document * MIB,
+            record=settings.largest_record * MIB,
+            nesting=settings.deepest_nesting,
+        )

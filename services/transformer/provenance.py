@@ -1,0 +1,92 @@
+"""Where the records of a bronze object come from: what all its batches have in common."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ValidationError
+
+from services.transformer.batch_rules import warn_of_count
+from services.transformer.batching import RecordBatch
+from services.transformer.content import Content
+from services.transformer.transform import TransformResult
+from shared.datasets import contract
+from shared.errors import PermanentError
+from shared.fields import NonNegativeInt32, PositiveInt32, RunId
+from shared.formats.observation import observed_at
+from shared.formats.silver import Counts, Header, Replayed, RuleWarning
+from shared.storage import object_keys
+from shared.storage.object_id import ObjectId
+from shared.version import VERSION
+
+
+class Ingest(BaseModel):
+    """Which page of a run an envelope is, and the pages and rows of its part, as known when it was fetched."""
+
+    run_id: RunId
+    part: PositiveInt32
+    page: PositiveInt32
+    of: PositiveInt32
+    part_rows: NonNegativeInt32 | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """`ingest` is None unless the object is a page of a run, `replay` unless it repeats rejected records."""
+
+    dataset: str
+    bronze: ObjectId
+    observed_at: datetime
+    transform_version: int
+    ingest: Ingest | None
+    replay: Replayed | None
+    announced: int | None
+
+    def header(self, part: RecordBatch, batch: TransformResult) -> Header:
+        """The header of one batch's silver object."""
+        valid, quarantined = len(batch.frame), len(batch.problems)
+        page = self.ingest
+        return Header(
+            dataset=self.dataset,
+            transform_version=self.transform_version,
+            source=self.bronze,
+            observed_at=self.observed_at,
+            run_id=page.run_id if page else None,
+            part=page.part if page else None,
+            page=page.page if page else None,
+            part_pages=page.of if page else None,
+            part_rows=page.part_rows if page else None,
+            batch=part.number,
+            last=part.last,
+            counts=Counts(read=valid + quarantined, valid=valid, quarantined=quarantined),
+            warnings=(*batch.warnings, *self._count_warnings(part)),
+            shape=batch.shape,
+            replay=self.replay,
+            made_by=f"smelt {VERSION}",
+        )
+
+    def _count_warnings(self, part: RecordBatch) -> tuple[RuleWarning, ...]:
+        return warn_of_count(self.announced, part.first + len(part.records)) if part.last else ()
+
+
+def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modified: datetime) -> Provenance:
+    """What the object says of itself. Raises PermanentError for a page or a replay that does not say it properly.
+
+    An upload is no page, whatever its envelope says. What is replayed was seen when it was seen first, and never later
+    than S3 stored the replay.
+    """
+    try:
+        replay = Replayed.model_validate(content.replay) if object_keys.is_replay(bronze.key) else None
+        is_page = content.ingest and not object_keys.is_upload(bronze.key) and not replay
+        ingest = Ingest.model_validate(content.ingest) if is_page else None
+    except ValidationError as error:
+        message = f"{bronze.key}: not the envelope of a page or a replay: {error.errors(include_url=False)[0]['msg']}"
+        raise PermanentError(message) from None
+    return Provenance(
+        dataset=dataset,
+        bronze=bronze,
+        observed_at=min(replay.observed_at, last_modified) if replay else observed_at(content.date, last_modified),
+        transform_version=contract.normalise(dataset).VERSION,
+        ingest=ingest,
+        replay=replay,
+        announced=content.announced,
+    )

@@ -1,0 +1,1 @@
+"""What Redis is asked to remember; nothing depends on it."""

@@ -1,0 +1,68 @@
+"""The commands on the extract queue: start a run, fetch a page."""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from shared.errors import PermanentError
+from shared.fields import Params, PositiveInt32, RunId, ShortText
+from shared.formats.version import require_supported
+
+# EventBridge Scheduler puts the slot's time in its place; an emulator sends it as it is.
+SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
+TRIGGER: Final = "schedule:"  # what the trigger of a schedule's run begins with; its name follows
+
+
+class RunCommand(BaseModel):
+    """Start a run: plan what to fetch from a dataset's source. `slot` is the scheduled time, where a schedule asks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1] = 1
+    type: Literal["run"] = "run"
+    dataset: ShortText
+    run_id: RunId | None = None
+    params: Params = {}
+    trigger: ShortText = "command"
+    slot: ShortText | None = None
+
+
+class PageCommand(BaseModel):
+    """Fetch one page of a planned run. Pages and parts count from 1; `of` is the number of pages of the part.
+
+    What is in bronze is not fetched again, unless it is the version (or eTag) that the command `replaces`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Literal[1] = 1
+    type: Literal["page"] = "page"
+    dataset: ShortText
+    run_id: RunId
+    params: Params
+    part: PositiveInt32
+    page: PositiveInt32
+    of: PositiveInt32
+    replaces: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _page_is_one_of_them(self) -> Self:
+        if self.page > self.of:
+            message = f"page {self.page} of {self.of}"
+            raise ValueError(message)
+        return self
+
+
+Command = RunCommand | PageCommand
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+
+
+def command(body: str) -> Command:
+    """The command in a message of the extract queue. Raises NewerVersionError, PermanentError for anything else."""
+    try:
+        return _COMMAND.validate_json(body)
+    except ValidationError as error:
+        require_supported(body, "version", "a command")
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)[:3])
+        message = f"not a smelt command: {problems}"
+        raise PermanentError(message) from None

@@ -1,0 +1,1 @@
+"""The bucket: identities, keys, reading and writing."""

@@ -1,0 +1,127 @@
+"""Every key of the bucket: where it is built and where it is parsed."""
+
+import re
+from datetime import datetime
+from hashlib import sha256
+
+from shared.config.topology import (
+    BRONZE_PREFIX,
+    PLANS_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIXES,
+    REJECTED_RESPONSES_PREFIX,
+    REPLAYS_PREFIX,
+    SILVER_PREFIX,
+    UPLOADS_PREFIX,
+)
+from shared.errors import PermanentError
+from shared.storage.object_id import ObjectId
+
+LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
+LONG_KEYS = "long-keys"  # in place of a path longer than that
+RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
+
+
+def is_folder(object_id: ObjectId, size: int) -> bool:
+    """Whether it is the empty object that the S3 console calls a folder."""
+    return object_id.key.endswith("/") and not size
+
+
+def run_date(run_id: str) -> str:
+    """The date partition of a run, `YYYY-MM-DD`, from its id `YYYYMMDDTHHMMSSZ-xxxxxxxx`. Raises PermanentError."""
+    try:
+        moment = datetime.strptime(RUN_ID.fullmatch(run_id)[1], "%Y%m%dT%H%M%S%z")  # type: ignore[index]
+    except (TypeError, ValueError):
+        message = f"not a run id: {run_id!r} (YYYYMMDDTHHMMSSZ-xxxxxxxx)"
+        raise PermanentError(message) from None
+    return f"{moment:%Y-%m-%d}"
+
+
+def page_key(dataset: str, run_id: str, part: int, page: int) -> str:
+    """Where the page of a run lies in bronze: the same page always has the same key."""
+    return f"{BRONZE_PREFIX}{_page_path(dataset, run_id, part, page)}.json.gz"
+
+
+def rejected_response_key(dataset: str, run_id: str, part: int, page: int) -> str:
+    """Where an answer lies that is not a page of its source: the newest for this page, those before as its versions."""
+    return f"{REJECTED_RESPONSES_PREFIX}{_page_path(dataset, run_id, part, page)}.body"
+
+
+def _page_path(dataset: str, run_id: str, part: int, page: int) -> str:
+    return f"{dataset}/date={run_date(run_id)}/run={run_id}/part={part:04d}/page={page:04d}"
+
+
+def upload_key(dataset: str, name: str) -> str:
+    """Where a file that somebody drops lies; any name below this folder will do."""
+    return f"{UPLOADS_PREFIX}{dataset}/{name}"
+
+
+def plan_key(dataset: str, run_id: str) -> str:
+    """Where the plan of a run lies."""
+    return f"{PLANS_PREFIX}{dataset}/date={run_date(run_id)}/run={run_id}/plan.json"
+
+
+def dataset_of(raw_key: str) -> str:
+    """The dataset's name in the key of a page, an upload or a replay. Raises PermanentError where the key has none."""
+    prefix, _, rest = raw_key.partition("/")
+    name, slash, _ = rest.partition("/")
+    if f"{prefix}/" not in RAW_PREFIXES or not slash or not name:
+        message = f"{raw_key}: not the key of raw data ({', '.join(f'{p}<dataset>/…' for p in RAW_PREFIXES)})"
+        raise PermanentError(message)
+    return name
+
+
+def replay_key(dataset: str, run_id: str, number: int) -> str:
+    """Where records go that come back out of quarantine."""
+    return f"{REPLAYS_PREFIX}{dataset}/{run_id}/{number:05d}.json"
+
+
+def is_replay(raw_key: str) -> bool:
+    """Whether the object repeats records out of quarantine."""
+    return raw_key.startswith(REPLAYS_PREFIX)
+
+
+def is_upload(raw_key: str) -> bool:
+    """Whether the object is a file that somebody dropped, rather than a page that the extractor fetched."""
+    return raw_key.startswith(UPLOADS_PREFIX)
+
+
+def silver_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
+    """Where the rows of a bronze object's batch go: doing it again with the same code overwrites the same object."""
+    return f"{silver_prefix(bronze, transform_version)}{batch:05d}.parquet"
+
+
+def quarantine_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
+    """Where the rejected records of a bronze object's batch go."""
+    return f"{_stem(QUARANTINE_PREFIX, bronze, transform_version)}{batch:05d}.jsonl.gz"
+
+
+def silver_prefix(bronze: ObjectId, transform_version: int) -> str:
+    """What the silver keys of all batches of a bronze object begin with."""
+    return _stem(SILVER_PREFIX, bronze, transform_version)
+
+
+def _stem(prefix: str, bronze: ObjectId, transform_version: int) -> str:
+    identity = sha256(f"{bronze.bucket}\n{bronze.key}\n{bronze.version}".encode()).hexdigest()[:16]
+    path = _derived_path(bronze.key)
+    folder = path if len(path.encode()) < LONGEST_PATH else f"{dataset_of(bronze.key)}/{LONG_KEYS}"
+    return f"{prefix}{folder}/{identity}-v{transform_version}-"
+
+
+def _derived_path(raw_key: str) -> str:
+    """Where what is made of raw data lies: by dataset first, then `uploads/` or `replays/` where it is not of a run."""
+    prefix, _, rest = raw_key.partition("/")
+    if f"{prefix}/" == BRONZE_PREFIX:
+        return rest
+    dataset, _, name = rest.partition("/")
+    return f"{dataset}/{prefix}/{name}"
+
+
+def raw_key_of(derived_key: str) -> str | None:
+    """The raw key that the key of a silver or quarantine object repeats; None where it was too long to be repeated."""
+    path = derived_key.partition("/")[2].rpartition("/")[0]
+    dataset, _, rest = path.partition("/")
+    folder, _, name = rest.partition("/")
+    if rest == LONG_KEYS:
+        return None
+    return f"{folder}/{dataset}/{name}" if f"{folder}/" in RAW_PREFIXES else BRONZE_PREFIX + path
