@@ -51,7 +51,7 @@ class CachedProbe(Generic[T]):
         self._last: Measured[T] | None = None
         self._reason = ""  # the one logged last
 
-    def start(self) -> "Future[Known[T] | Unknown]":
+    def start(self) -> "Future[Measured[T] | Unavailable]":
         """Begin an attempt, unless one is under way or has just ended."""
         with self._lock:
             if self._attempt is None or (self._attempt.done() and monotonic() >= self._next):
@@ -71,7 +71,7 @@ class CachedProbe(Generic[T]):
         except TimeoutError:
             return last if last is not None and lasts else Unavailable("no answer in time")
 
-    def _try(self, attempt: "Future[Known[T] | Unknown]") -> None:
+    def _try(self, attempt: "Future[Measured[T] | Unavailable]") -> None:
         began, at = monotonic(), datetime.now(UTC)
         try:
             self._last = result = Measured(self._measure(), at)

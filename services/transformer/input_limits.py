@@ -18,7 +18,7 @@ class InputLimits:
     nesting: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Bounds":
+    def of(cls, settings: Settings) -> "InputLimits":
         """The settings give MiB."""
         return cls(
             stored=settings.largest_object * MIB,

@@ -39,7 +39,7 @@ HashLookup = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys t
 
 @dataclass(frozen=True)
 class TransformResult:
-    """The outcome of some records: the valid ones as a frame (`shared.formats.silver.schema`), and the others' problems."""
+    """The outcome of some records: valid ones as a frame (`shared.formats.silver.schema`), problems of the others."""
 
     frame: pl.DataFrame
     problems: Problems

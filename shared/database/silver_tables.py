@@ -26,8 +26,8 @@ def last_seen(root: Table) -> Table:
     """The narrow table beside a root table: the newest observation of each record, and the fence against older ones.
 
     An unchanged record touches only this table. `content_hash` is of the content in the root table; the columns from
-    `observed_at` to `transform_version` are a `shared.formats.observation.Observation`; `inactive_since` is when a complete run
-    did not bring it any more.
+    `observed_at` to `transform_version` are a `shared.formats.observation.Observation`; `inactive_since` is when a
+    complete run did not bring it any more.
     """
     return Table(
         f"{root.name}_last_seen",

@@ -58,8 +58,8 @@ def _chooser(several: list[list[str]]) -> Callable[[Any], Any]:
 class RawModel(BaseModel):
     """Numbers where texts belong are texts; unknown fields are left alone; the first spelling with a value counts.
 
-    What Postgres cannot hold is marked before (`services.transformer.invalid_values`). White space round texts goes, and
-    blank ones become null, in a silver frame: by validators, here, it would cost more than all the rest of validation.
+    What Postgres cannot hold was replaced before (`services.transformer.invalid_values`). White space round texts is
+    stripped, and blank texts become null, in a silver frame: validators here would cost more than all other validation.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)

@@ -16,17 +16,17 @@ from shared.telemetry.traces import (
 )
 
 __all__ = [
-    "at_failure",
     "carrier",
     "configure",
-    "each",
     "export",
-    "note",
     "of_message",
     "of_object",
+    "record_failure",
     "remote_context",
+    "set_span_attributes",
     "span",
     "stop",
     "trace_id",
+    "traced_iter",
     "tracer",
 ]

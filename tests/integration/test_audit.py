@@ -109,7 +109,7 @@ def test_a_quarantine_object_that_never_arrived_is_found(connections: Connection
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two records each."""
-    monkeypatch.setattr(transformer, "sliced", partial(batched, most_records=2))
+    monkeypatch.setattr(transformer, "batched", partial(batched, most_records=2))
 
 
 @pytest.mark.usefixtures("_small_batches")

@@ -9,7 +9,7 @@ import pytest
 from shared.config import topology
 from shared.config.topology import NOTIFICATIONS, QUEUES, Queue
 
-ROOT = Path(topology.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOR_TERRAFORM = ROOT / "infra" / "terraform" / "topology.json"
 
 every_queue = pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)

@@ -11,16 +11,20 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.embedded.errors import StackError
 from services.ops.cli.output import printable
-from services.ops.dlq import cli
-from services.ops.drift import cli
-from services.ops.health import cli
-from services.ops.lineage import cli
-from services.ops.local import cli, database_cli, upload_cli
-from services.ops.quarantine import cli
-from services.ops.queues import cli
-from services.ops.reconcile import cli, reprocess_cli
-from services.ops.runs import cli, cli_list
-from services.ops.schedules import cli
+from services.ops.dlq.cli import dlq_commands
+from services.ops.drift.cli import drift
+from services.ops.health.cli import check
+from services.ops.lineage.cli import trace
+from services.ops.local.cli import down, env, status, up
+from services.ops.local.database_cli import database_commands
+from services.ops.local.upload_cli import upload
+from services.ops.quarantine.cli import quarantine_commands
+from services.ops.queues.cli import queues, top, workers
+from services.ops.reconcile.cli import audit
+from services.ops.reconcile.reprocess_cli import reprocess
+from services.ops.runs.cli import run_commands
+from services.ops.runs.cli_list import runs
+from services.ops.schedules.cli import schedule_commands
 from shared import telemetry
 from shared.config.topology import QUEUES, queue_of
 from shared.errors import PermanentError, TransientError
@@ -52,25 +56,25 @@ def smelt(
     """Options before any command."""
 
 
-app.command()(cli.up)
-app.command()(cli.down)
-app.command()(cli.status)
-app.command()(cli.env)
-app.add_typer(cli.run_commands, name="run")
-app.command()(cli_list.runs)
-app.command()(upload_cli.upload)
-app.command()(cli.audit)
-app.command()(cli.trace)
-app.command()(reprocess_cli.reprocess)
-app.command()(cli.queues)
-app.command()(cli.workers)
-app.command()(cli.top)
-app.add_typer(cli.dlq_commands, name="dlq")
-app.add_typer(cli.quarantine_commands, name="quarantine")
-app.command()(cli.drift)
-app.add_typer(cli.schedule_commands, name="schedule")
-app.command()(cli.check)
-app.add_typer(database_cli.database_commands, name="db")
+app.command()(up)
+app.command()(down)
+app.command()(status)
+app.command()(env)
+app.add_typer(run_commands, name="run")
+app.command()(runs)
+app.command()(upload)
+app.command()(audit)
+app.command()(trace)
+app.command()(reprocess)
+app.command()(queues)
+app.command()(workers)
+app.command()(top)
+app.add_typer(dlq_commands, name="dlq")
+app.add_typer(quarantine_commands, name="quarantine")
+app.command()(drift)
+app.add_typer(schedule_commands, name="schedule")
+app.command()(check)
+app.add_typer(database_commands, name="db")
 
 
 @app.command()

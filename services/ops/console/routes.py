@@ -19,40 +19,41 @@ from starlette.staticfiles import StaticFiles
 
 from services.ops.console.auth import Authenticator, TokenAuth, local
 from services.ops.console.middleware import Guard, SecurityHeaders
-from services.ops.dlq import web, web_actions
+from services.ops.dlq.web import list_dead_letters, show_dead_letter
+from services.ops.dlq.web_actions import discard_dead_letters, replay_dead_letters
 from services.ops.health import runbooks
-from services.ops.lineage import web
-from services.ops.overview import web
+from services.ops.lineage.web import show_audit_log, show_drift, show_lineage
+from services.ops.overview.web import show_overview, show_overview_fragment
 from services.ops.probe import reason_of
-from services.ops.quarantine import web
-from services.ops.runs import web
-from services.ops.schedules import web
+from services.ops.quarantine.web import list_quarantine, replay_entries, show_entry
+from services.ops.runs.web import list_runs, show_run
+from services.ops.schedules.web import change_schedule, list_schedules
 from services.ops.web import action_pages, forms, templating
 from services.ops.web.context import ConsoleContext, FormHandler, Page
 from shared.errors import PermanentError, TransientError
 
 GET_ROUTES: dict[str, Page] = {
-    "/": web.show_overview,
-    "/overview": web.show_overview_fragment,
-    "/runs": web.list_runs,
-    "/runs/{run_id}": web.show_run,
-    "/dead-letters": web.list_dead_letters,
-    "/dead-letters/{id}": web.show_dead_letter,
-    "/quarantine": web.list_quarantine,
-    "/quarantine/{id}": web.show_entry,
-    "/drift": web.show_drift,
-    "/trace": web.show_lineage,
-    "/schedules": web.list_schedules,
-    "/audit": web.show_audit_log,
+    "/": show_overview,
+    "/overview": show_overview_fragment,
+    "/runs": list_runs,
+    "/runs/{run_id}": show_run,
+    "/dead-letters": list_dead_letters,
+    "/dead-letters/{id}": show_dead_letter,
+    "/quarantine": list_quarantine,
+    "/quarantine/{id}": show_entry,
+    "/drift": show_drift,
+    "/trace": show_lineage,
+    "/schedules": list_schedules,
+    "/audit": show_audit_log,
     "/runbooks/{name}": runbooks.show,
     "/actions/{id}": action_pages.show,
     "/actions/{id}/progress": action_pages.progress,
 }
 POST_ROUTES: dict[str, FormHandler] = {  # of operators only; the first three plan what `confirm` does
-    "/dead-letters/replay": web_actions.replay_dead_letters,
-    "/dead-letters/discard": web_actions.discard_dead_letters,
-    "/quarantine/replay": web.replay_entries,
-    "/schedules/change": web.change_schedule,
+    "/dead-letters/replay": replay_dead_letters,
+    "/dead-letters/discard": discard_dead_letters,
+    "/quarantine/replay": replay_entries,
+    "/schedules/change": change_schedule,
     "/actions/{id}/confirm": action_pages.confirm,
     "/actions/{id}/stop": action_pages.stop,
 }

@@ -1,7 +1,7 @@
-"""What must not be so: the rules, once, as data, and what readings say of them. Pure.
+"""Alert rules, defined once as data, and their evaluation against measurements. No I/O.
 
-`smelt check` and the alarms in AWS use them: `python -m services.ops.health.rules` writes to standard output what Terraform
-reads as `infra/terraform/alerts.json`.
+`smelt check` and the alarms in AWS use them: `python -m services.ops.health.rules` prints what Terraform reads as
+`infra/terraform/alerts.json`.
 """
 
 import json

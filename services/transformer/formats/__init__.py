@@ -15,7 +15,7 @@ from services.transformer.formats.text_encoding import as_utf8
 from services.transformer.input_limits import InputLimits
 from shared.datasets.contract import Raw
 from shared.errors import PermanentError
-from shared.storage import object_keys, objects
+from shared.storage import object_keys
 
 ENVELOPE = 1 << 20  # bytes of a page that are ours, beside the document that its source sent
 LOOK = 1 << 16  # bytes read at a time

@@ -8,7 +8,7 @@ locals {
       type    = "run"
       dataset = schedule.dataset
       params  = schedule.params
-      trigger = "schedule:${name}"               # as shared/schedule.py: by it the runs of a schedule are found
+      trigger = "schedule:${name}"               # as shared/formats/commands.py: by it the runs of a schedule are found
       slot    = "<aws.scheduler.scheduled-time>" # Scheduler replaces it
     })
   }
