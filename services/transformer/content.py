@@ -24,8 +24,8 @@ Encoded = bytes | Unreadable  # a record as JSON text
 class Content:
     """Records as they come, and where the object says they are from.
 
-    `date` is the `Date` its source gave it, `ingest` the page of a run that it is, `replay` what it repeats (all empty
-    for a bare upload), `announced` the number of records that it claims to have.
+    `date` is the `Date` header of a page's answer, `ingest` says which page of a run it is, `replay` what a replay
+    repeats (all empty for an upload), `announced` is the number of records that it claims to have.
     """
 
     records: Iterator[Encoded]

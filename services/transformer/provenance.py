@@ -71,15 +71,15 @@ class Provenance:
 def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modified: datetime) -> Provenance:
     """What the object says of itself. Raises PermanentError for a page or a replay that does not say it properly.
 
-    An upload is no page, whatever its envelope says. What is replayed was seen when it was seen first, and never later
-    than S3 stored the replay.
+    What is replayed was seen when it was seen first, and never later than S3 stored the replay.
     """
+    key = bronze.key
     try:
-        replay = Replayed.model_validate(content.replay) if object_keys.is_replay(bronze.key) else None
-        is_page = content.ingest and not object_keys.is_upload(bronze.key) and not replay
-        ingest = Ingest.model_validate(content.ingest) if is_page else None
+        replay = Replayed.model_validate(content.replay) if object_keys.is_replay(key) else None
+        ingest = Ingest.model_validate(content.ingest) if not replay and not object_keys.is_upload(key) else None
     except ValidationError as error:
-        message = f"{bronze.key}: not the envelope of a page or a replay: {error.errors(include_url=False)[0]['msg']}"
+        part = "replay" if object_keys.is_replay(key) else "ingest"
+        message = f"{key}: not the envelope of a page or a replay: {_described(error, part)}"
         raise PermanentError(message) from None
     return Provenance(
         dataset=dataset,
@@ -90,3 +90,9 @@ def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modifie
         replay=replay,
         announced=content.announced,
     )
+
+
+def _described(error: ValidationError, part: str) -> str:
+    """The first field that is wrong in this part of the envelope, and what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, (part, *first["loc"]))) + f": {first['msg']}"

@@ -15,7 +15,6 @@ from threading import Thread
 import psycopg2
 
 from services.ops.runs import runs
-from shared.config.topology import SILVER
 from shared.failpoint import POINTS
 from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
@@ -44,11 +43,10 @@ def many_times_in_any_order(rig: Rig, rng: random.Random, oracle: Oracle) -> Non
     for event in events:
         rig.send_event(event)
     time.sleep(rng.uniform(1, 3))
-    silver = rig.connections.s3.list_object_versions(
-        Bucket=rig.connections.settings.bucket, Prefix=f"silver/usajobs_search/uploads/fault/{oracle.number}/"
-    )
-    for version in silver.get("Versions", []):
-        rig.send_event({"key": version["Key"], "versionId": version["VersionId"]}, SILVER)
+    s3, bucket = rig.connections.s3, rig.connections.settings.bucket
+    for prefix in oracle.silver_prefixes:
+        for version in s3.list_object_versions(Bucket=bucket, Prefix=prefix).get("Versions", []):
+            rig.send_event({"key": version["Key"], "versionId": version["VersionId"]})
 
 
 def extraction(rig: Rig, rng: random.Random, oracle: Oracle) -> None:

@@ -35,7 +35,7 @@ FEWEST_ATTEMPTS = min(queue.max_receives for queue in QUEUES)
 
 
 def run(rig: Rig, seed: int, number: int, name: str) -> Oracle:
-    """One workload under one fault, then quiet, then a fresh object; returns what is owed."""
+    """One workload under one fault, then quiet, then fresh objects; returns what is owed."""
     logged = rig.logged()
     rng = random.Random(f"{seed}/{number}/{name}")
     fault = FAULTS[name]
@@ -44,9 +44,9 @@ def run(rig: Rig, seed: int, number: int, name: str) -> Oracle:
         fault.deliver(rig, rng, oracle)
     oracle.fault_ended = time.monotonic()
     oracle.log_began = logged
-    fresh = Oracle(seed + 1, number)  # same keys and postings: it must flow, and count, like any other
-    upload = next(iter(fresh.uploads(objects=3)))
-    rig.put(oracle, upload)
+    fresh = Oracle(seed + 1, number)  # same keys and postings: they must flow, and count, like any other
+    for upload in fresh.uploads(objects=3):
+        rig.put(oracle, upload)
     return oracle
 
 

@@ -18,59 +18,111 @@ from services.transformer.fingerprint import fingerprint
 from shared.datasets.usajobs_search import raw
 from shared.datasets.usajobs_search.normalise import VERSION
 from shared.formats.observation import source_number
+from shared.storage.object_keys import page_key, upload_key
 
 DATASET = "usajobs_search"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 BAD_SHARE = 0.08
+UPLOADED = 2  # of every three objects, counted from 0
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An object to be put: its key, its postings (None: a record that must be rejected), and when they were seen."""
+    """An object to be put: its key, its postings, and how many other records it has, which must be rejected.
+
+    Its records were seen when S3 stored it.
+    """
 
     key: str
-    seen_at: datetime
     records: tuple[dict[str, Any], ...]
     bad: int
 
     def body(self) -> bytes:
-        """An envelope with the source's own time."""
-        headers = {"Date": format_datetime(self.seen_at, usegmt=True)}
-        payload = {"SearchResult": {"SearchResultItems": list(self.records)}}
-        return json.dumps({"response": {"headers": headers, "payload": payload}}).encode()
+        """The document as somebody drops it."""
+        return json.dumps(self._document()).encode()
+
+    def _document(self) -> dict[str, Any]:
+        return {"SearchResult": {"SearchResultItems": list(self.records)}}
+
+
+@dataclass(frozen=True)
+class Page(Upload):
+    """A page of a run, under a key of bronze. Its records were seen when its source says."""
+
+    seen_at: datetime
+    ingest: dict[str, Any]
+
+    def body(self) -> bytes:
+        """The document in the extractor's envelope."""
+        headers = {"date": format_datetime(self.seen_at, usegmt=True)}
+        response = {"status": 200, "headers": headers, "payload": self._document()}
+        return json.dumps({"request": {}, "response": response, "ingest": self.ingest}).encode()
 
 
 @dataclass
 class Oracle:
-    """The obligations of one run. Control numbers of a run are its own: `number * 1000` and up."""
+    """The obligations of one run. Control numbers of a run are its own: `number * 1000` and up.
+
+    Its pages claim a run that has no plan; `run_id` is that of an extraction that must complete, too.
+    """
 
     seed: int
     number: int
     accepted: list[tuple[Upload, str]] = field(default_factory=list)  # in the order of their puts, with S3's version
-    run_id: str = ""  # of an extraction that must complete, too
+    stored_at: dict[str, datetime] = field(default_factory=dict)  # S3's time by version, of uploads
+    run_id: str = ""
     fault_ended: float = 0.0  # monotonic
     log_began: int = 0  # bytes that the workers had logged before
 
     def uploads(self, objects: int = 10, postings: int = 12, *, ties: bool = True) -> Iterator[Upload]:
-        """A workload: few keys, so that some are overwritten; few postings, so that all meet often.
+        """A workload: pages of few keys, so that some are overwritten, and of few postings, so that all meet often.
 
-        With `ties` some are of the same second, so that key and sequencer decide.
+        With `ties` some are of the same second, so that key and sequencer decide. Every third object is an upload, with
+        a key and postings of its own: only S3 knows when it is stored.
         """
         rng = random.Random(f"{self.seed}/{self.number}")
         choose = rng.choices if ties else rng.sample
         seconds = choose(range(objects * 2), k=objects)  # most out of order
         for n in range(objects):
-            key = f"uploads/{DATASET}/fault/{self.number}/{rng.randrange(objects * 2 // 3)}.json"
+            is_page = n % 3 != UPLOADED
+            page = 1 + rng.randrange(objects * 2 // 3)
+            first = self.number * 1000 + 1 + (0 if is_page else (n + 1) * postings)
             wanted = [rng.randrange(postings) for _ in range(rng.randrange(1, postings))]
-            records = [_posting(self.number * 1000 + 1 + p, f"title {rng.randrange(4)}", p % 3) for p in wanted]
+            records = [_posting(first + p, f"title {rng.randrange(4)}", p % 3) for p in wanted]
             bad = sum(rng.random() < BAD_SHARE for _ in records)
             for _ in range(bad):
                 records.insert(rng.randrange(len(records) + 1), {"MatchedObjectId": "broken"})
-            yield Upload(key, MONDAY + timedelta(seconds=seconds[n]), tuple(records), bad)
+            if is_page:
+                ingest = {"run_id": self.claimed, "part": 1, "page": page, "of": objects}
+                key = page_key(DATASET, self.claimed, 1, page)
+                yield Page(key, tuple(records), bad, MONDAY + timedelta(seconds=seconds[n]), ingest)
+            else:
+                yield Upload(upload_key(DATASET, f"{self.folder}{n}.json"), tuple(records), bad)
 
     def accept(self, upload: Upload, version: str) -> None:
         """S3 has stored it: from now on it is owed."""
         self.accepted.append((upload, version))
+
+    @property
+    def claimed(self) -> str:
+        """The run that its pages claim to be of."""
+        return f"{MONDAY:%Y%m%dT%H%M%SZ}-{self.number:08x}"
+
+    @property
+    def folder(self) -> str:
+        """Where its uploads lie among those of the dataset."""
+        return f"fault/{self.number}/"
+
+    @property
+    def prefixes(self) -> tuple[str, str]:
+        """What the keys of its pages and of its uploads begin with."""
+        return page_key(DATASET, self.claimed, 1, 1).partition("part=")[0], upload_key(DATASET, self.folder)
+
+    @property
+    def silver_prefixes(self) -> tuple[str, str]:
+        """What the keys of all that is made of them begin with."""
+        pages, _ = self.prefixes
+        return pages.replace("bronze/", "silver/"), f"silver/{DATASET}/uploads/{self.folder}"
 
     @property
     def obligations(self) -> int:
@@ -80,9 +132,9 @@ class Oracle:
     def losses(self, database: Engine, versions: tuple[int, ...] = (VERSION,)) -> list[str]:
         """Everything that is not as it must be; empty if all obligations are met."""
         with database.connect() as connection:
-            scope = {"keys": f"uploads/{DATASET}/fault/{self.number}/%"}
-            objects = connection.execute(text("select * from ops.object where key like :keys"), scope).all()
-            rejected = connection.scalar(text("select count(*) from ops.quarantine where key like :keys"), scope)
+            scope = {"keys": [f"{prefix}%" for prefix in self.prefixes]}
+            objects = connection.execute(text("select * from ops.object where key like any(:keys)"), scope).all()
+            rejected = connection.scalar(text("select count(*) from ops.quarantine where key like any(:keys)"), scope)
             low = self.number * 1000
             rows = connection.execute(ROWS, {"low": low, "high": low + 1000}).all()
         return [*self._wrong_objects(objects), *self._wrong_rows(rows, versions), *self._wrong_sums(objects, rejected)]
@@ -131,8 +183,9 @@ class Oracle:
     def _newest(self) -> dict[int, tuple[datetime, dict[str, Any]]]:
         """For each control number its newest sighting. Within an object the last entry counts."""
         newest: dict[int, tuple[tuple[datetime, int, int], dict[str, Any]]] = {}
-        for order, (upload, _) in enumerate(self.accepted):
-            rank = (upload.seen_at, source_number(upload.key), order)
+        for order, (upload, version) in enumerate(self.accepted):
+            seen_at = upload.seen_at if isinstance(upload, Page) else self.stored_at[version]
+            rank = (seen_at, source_number(upload.key), order)
             for record in upload.records:
                 number = record["MatchedObjectId"]
                 if number != "broken" and (int(number) not in newest or newest[int(number)][0] <= rank):

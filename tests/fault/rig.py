@@ -24,10 +24,10 @@ from services.ops.dlq import dead_letters
 from services.ops.queues import stats
 from services.ops.reconcile import reconciliation
 from services.ops.runs import runs
-from shared.config.topology import BRONZE, QUEUES, Queue
+from shared.config.topology import QUEUES, queue_for_key
 from shared.database.engine import connect as connect_database
 from shared.engine.message import dead_letter_url
-from tests.fault.oracle import VERSION, Oracle, Upload
+from tests.fault.oracle import VERSION, Oracle, Page, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
 
@@ -90,11 +90,11 @@ class Rig:
         oracle.accept(upload, answer["VersionId"])
         return {"key": upload.key, "versionId": answer["VersionId"], "eTag": answer["ETag"].strip('"')}
 
-    def send_event(self, described: dict[str, Any], queue: Queue = BRONZE) -> None:
-        """Send an event as S3 writes it, to the bronze queue or another."""
+    def send_event(self, described: dict[str, Any]) -> None:
+        """Send an event as S3 writes it, to the queue to which S3 publishes those of such a key."""
         bucket = self.connections.settings.bucket
         record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": described}}
-        url = self.connections.settings.queue_url(queue)
+        url = self.connections.settings.queue_url(queue_for_key(described["key"]))
         self.connections.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [record]}))
 
     @contextmanager
@@ -149,6 +149,7 @@ class Rig:
 
     def settled(self, oracle: Oracle, versions: tuple[int, ...] = (VERSION,)) -> list[str]:
         """What the oracle misses once the queues are empty, or once patience is over."""
+        self._look_up_times(oracle)
         deadline = time.monotonic() + PATIENCE
         while True:
             self.tend()
@@ -221,6 +222,14 @@ class Rig:
             policy["maxReceiveCount"] = MAX_RECEIVES
             attributes = {"VisibilityTimeout": str(VISIBILITY), "RedrivePolicy": json.dumps(policy)}
             sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    def _look_up_times(self, oracle: Oracle) -> None:
+        """When S3 stored the uploads, now that nothing is broken any more."""
+        s3, bucket = self.connections.s3, self.connections.settings.bucket
+        for upload, version in oracle.accepted:
+            if not isinstance(upload, Page):
+                head = s3.head_object(Bucket=bucket, Key=upload.key, VersionId=version)
+                oracle.stored_at[version] = head["LastModified"]
 
     def _under_way(self) -> int:
         return sum(counts.visible + counts.in_flight for counts in stats.queue_counts(self.connections).values())

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.fault
 def test_the_oracle_notices_a_missing_guarantee(
     folder: Path, mutant: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rigs, "PATIENCE", 12.0)
     name = "events 1-5 times in any order"
     with Rig(folder, mutant) as rig:
+        monkeypatch.setattr(rigs, "PATIENCE", 12.0)
         losses = check(rig, run(rig, 3, 1, name), name)
     assert any(loss.startswith(says) for loss in losses), losses
 
@@ -31,10 +31,10 @@ def test_without_the_heartbeat_long_work_is_delivered_again(
     again: bool,  # noqa: FBT001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rigs, "PATIENCE", 25.0)
     long_work = {"action": "sleep", "probability": 1, "seconds": 2.5 * VISIBILITY}
     oracle = Oracle(seed=5, number=1)
     with Rig(folder, mutant) as rig, rig.failing({"object.got": long_work}):
+        monkeypatch.setattr(rigs, "PATIENCE", 25.0)
         rig.put(oracle, next(oracle.uploads()))
         rig.settled(oracle)
         assert (rig.receives_above(1) > 0) is again

@@ -1,5 +1,5 @@
 """A worker as it is, but for a visibility of seconds, so that what a kill leaves behind comes back soon, and batches of
-few records, so that an upload is several silver objects.
+few records, so that an object of bronze is several silver objects.
 
     python -m tests.fault.worker SERVICE [MUTANT]
 
@@ -93,7 +93,7 @@ def main(service: str, mutant: str = "") -> None:
         MUTANTS[mutant]()
     consumed = queue_of(service)
     module = importlib.import_module(consumed.module)
-    if service == "uploads":
+    if service in {"transformer", "uploads"}:
         transforming = importlib.import_module("services.transformer.worker")
         transforming.sliced = partial(transforming.sliced, most_records=MOST_RECORDS)
     queue = replace(consumed, visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)

@@ -24,6 +24,8 @@ from tests.integration.test_loader import DATASET, posting
 
 pytestmark = pytest.mark.integration
 
+RUN = "20260105T000000Z-0123abcd"
+INGEST = {"run_id": RUN, "part": 1, "of": 2}
 PAY = {"MaximumRange": "10", "MinimumRange": "1", "RateIntervalCode": "PA"}
 # {rule: what is wrong with the posting}
 BROKEN: dict[str, dict[str, Any]] = {
@@ -149,18 +151,16 @@ def test_a_replayed_record_never_makes_a_row_older(
     database: Engine, refine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, bucket = boto3.client("s3"), load_settings().bucket
-    for name, title, date in (
-        ("old", " ", "Mon, 05 Jan 2026 00:00:00 GMT"),
-        ("new", "Newer", "Tue, 06 Jan 2026 00:00:00 GMT"),
+    for number, title, date in (
+        (1, " ", "Mon, 05 Jan 2026 00:00:00 GMT"),
+        (2, "Newer", "Tue, 06 Jan 2026 00:00:00 GMT"),
     ):
-        key = object_keys.upload_key(DATASET, f"{name}.json")
         payload = {"SearchResult": {"SearchResultItems": [posting(1, title)]}}
-        client.put_object(
-            Bucket=bucket, Key=key, Body=orjson.dumps({"response": {"headers": {"Date": date}, "payload": payload}})
-        )
-    refine(object_keys.upload_key(DATASET, "old.json"))
+        page = {"response": {"headers": {"date": date}, "payload": payload}, "ingest": INGEST | {"page": number}}
+        client.put_object(Bucket=bucket, Key=object_keys.page_key(DATASET, RUN, 1, number), Body=orjson.dumps(page))
+    refine(object_keys.page_key(DATASET, RUN, 1, 1))
     assert smelt("replay", "--yes") == "replayed: 1\n"
-    refine(object_keys.upload_key(DATASET, "new.json"))
+    refine(object_keys.page_key(DATASET, RUN, 1, 2))
     mended(monkeypatch)
     refine(newest_replay())
     assert rows(database, "select position_title from silver.job") == [("Newer",)]

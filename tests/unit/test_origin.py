@@ -42,21 +42,25 @@ def test_a_page_is_of_the_run_that_it_says_and_as_old_as_its_answer() -> None:
     assert found.observed_at == STORED - timedelta(seconds=30)
 
 
-def test_an_upload_is_of_no_run_whatever_it_says() -> None:
-    assert origin(UPLOAD, ingest=INGEST, date=DATE).ingest is None
-    assert origin(UPLOAD, ingest={"run_id": "../x"}, date=DATE).ingest is None
-
-
-def test_a_bare_page_is_of_no_run_and_as_old_as_its_object() -> None:
-    found = origin(PAGE)
+def test_an_upload_is_of_no_run_and_as_old_as_its_object() -> None:
+    found = origin(UPLOAD)
     assert (found.ingest, found.replay, found.observed_at) == (None, None, STORED)
+
+
+def test_a_page_without_a_date_is_as_old_as_its_object() -> None:
+    assert origin(PAGE, ingest=INGEST).observed_at == STORED
 
 
 @pytest.mark.parametrize("field", ["run_id", "part", "page", "of"])
 def test_a_page_that_does_not_say_properly_which_it_is_is_refused(field: str) -> None:
     for ingest in ({**INGEST, field: None}, {name: value for name, value in INGEST.items() if name != field}):
-        with pytest.raises(PermanentError, match="not the envelope of a page or a replay"):
+        with pytest.raises(PermanentError, match=rf"not the envelope of a page or a replay: ingest\.{field}: ."):
             origin(PAGE, ingest=ingest)
+
+
+def test_a_page_that_says_nothing_of_its_run_is_refused() -> None:
+    with pytest.raises(PermanentError, match=r"not the envelope of a page or a replay: ingest\.run_id: Field required"):
+        origin(PAGE)
 
 
 def test_a_replay_was_seen_when_what_it_repeats_was_seen() -> None:
@@ -88,7 +92,7 @@ def test_what_lies_among_the_replays_and_is_none_is_refused(replay: dict[str, An
 
 def test_only_what_lies_among_the_replays_is_one() -> None:
     assert origin(UPLOAD, replay=REPEATED).replay is None
-    assert origin(PAGE, replay=REPEATED).replay is None
+    assert origin(PAGE, ingest=INGEST, replay=REPEATED).replay is None
 
 
 def test_a_batch_says_which_release_made_it() -> None:

@@ -46,19 +46,14 @@ def read_replay(content: bytes) -> Content:
 
 
 def read_upload(content: bytes, raw: Raw) -> Content:
-    """The records of a document that anybody may have made. Raises PermanentError.
-
-    Its list; or it is a record itself; or it is a page of ours that somebody puts back, whose list is further down.
-    """
+    """The records of a document that anybody may have made: its list, or itself as one. Raises PermanentError."""
     document = _parsed(content, _upload_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
     try:
         records, announced = _list(document, raw)
     except PermanentError:
-        if _is_record(content, raw):
-            return Content(iter((content.strip(),)))
-        response = _field(document, "response")
-        records, announced = _list(_field(response, "payload"), raw)
-        return Content(map(bytes, records), date=_date(response), announced=announced)
+        if not _is_record(content, raw):
+            raise
+        return Content(iter((content.strip(),)))
     return Content(map(bytes, records), announced=announced)
 
 
@@ -148,13 +143,13 @@ class _Layout:
 
 @cache
 def _page_layout(records: Path, count: Path, total: Path) -> _Layout:
-    return _Layout.of(_envelope(_answer(records, count, total)))
+    response = {"payload": _answer(records, count, total) or Records, "headers": Value, "status": Value}
+    return _Layout.of({"response": response, "ingest": Value})
 
 
 @cache
 def _upload_layout(records: Path, count: Path, total: Path) -> _Layout:
-    answer = _answer(records, count, total)
-    return _Layout.of(_envelope(answer) | answer)
+    return _Layout.of(_answer(records, count, total))
 
 
 @cache
@@ -164,10 +159,6 @@ def _replay_layout() -> _Layout:
 
 def _answer(records: Path, count: Path, total: Path) -> dict[str, Any]:
     return _nested({path: kind for path, kind in ((total, Value), (count, Value), (records, Records)) if path})
-
-
-def _envelope(answer: dict[str, Any]) -> dict[str, Any]:
-    return {"response": {"payload": answer or Records, "headers": Value, "status": Value}, "ingest": Value}
 
 
 def _nested(leaves: Mapping[Path, Any]) -> dict[str, Any]:

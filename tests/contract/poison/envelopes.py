@@ -1,4 +1,4 @@
-"""The extractor's envelope, forged or wrong: it may come with any upload, and under the keys of a run."""
+"""The extractor's envelope, forged or wrong, under the keys of a run; and as an upload, where it is none."""
 
 from hashlib import sha256
 
@@ -6,10 +6,10 @@ from tests.contract.poison.case import (
     BRONZE,
     GOOD,
     POISON,
-    UPLOADS,
     Body,
     Case,
     DeadLetter,
+    Ending,
     envelope,
     good,
     posting,
@@ -17,6 +17,10 @@ from tests.contract.poison.case import (
 )
 
 RUN = "20260101T000000Z-0123abcd"
+PAGES = f"bronze/usajobs_search/date=2026-01-01/run={RUN}/"
+REFUSED = DeadLetter("not the envelope of a page or a replay", BRONZE)
+NO_PLACE = DeadLetter(f"{REFUSED.reason}: ingest|not a run id", BRONZE)
+NO_LIST = DeadLetter("a JSON document without a list of records at SearchResult.SearchResultItems")
 DATES = (
     "yesterday",
     "",
@@ -54,50 +58,38 @@ def _enveloped(**parts: object) -> Body:
     return lambda first: written(envelope([posting(first + POISON)], **parts))
 
 
-def _dated(date: object) -> Body:
-    def body(first: int) -> bytes:
-        content = envelope([posting(first + POISON)])
-        content["response"]["headers"] = {"DATE": date}
-        return written(content)
-
-    return body
-
-
 def _with_headers(headers: object) -> Body:
     def body(first: int) -> bytes:
-        content = envelope([posting(first + POISON)])
+        content = envelope([posting(first + POISON)], ingest=INGEST)
         content["response"]["headers"] = headers
         return written(content)
 
     return body
 
 
+def _round(payload: object) -> Body:
+    return lambda _: written({"response": {"status": 200, "payload": payload}, "ingest": INGEST})
+
+
+def _page(name: str, body: Body, ends: Ending) -> Case:
+    return Case(f"a page of a run {name}", body, ends, key=f"{PAGES}{name}.json")
+
+
 CASES = (
     *(
-        Case(f"an envelope with the date {date!r:.40}", _dated(date), GOOD, key=f"{UPLOADS}poison/date {n}")
+        Case(f"a page of a run with the date {date!r:.40}", _with_headers({"DATE": date}), GOOD, key=f"{PAGES}date {n}")
         for n, date in enumerate(DATES)
     ),
-    Case("an envelope whose headers are a list", _with_headers(["Date"]), GOOD),
-    Case("an envelope whose headers are a number", _with_headers(1), GOOD),
-    Case("an envelope with two dates", _with_headers({"Date": "x", "date": "y"}), GOOD),
-    Case("an uploaded envelope whose ingest is a text", _enveloped(ingest="none"), GOOD),
-    Case(
-        "an uploaded envelope whose ingest is rubbish", _enveloped(ingest={"run_id": [], "part": "x", "page": {}}), GOOD
-    ),
-    Case("an uploaded envelope that claims a run", _enveloped(ingest=INGEST), GOOD),
-    Case(
-        "a page of a run without an envelope",
-        good,
-        DeadLetter("not the envelope of a page or a replay", BRONZE),
-        key=f"bronze/usajobs_search/date=2026-01-01/run={RUN}/bare.json",
-    ),
-    *(
-        Case(
-            f"a page of a run whose {what}",
-            _enveloped(ingest=INGEST | ingest),
-            DeadLetter("not the envelope of a page or a replay|not a run id", BRONZE),
-            key=f"bronze/usajobs_search/date=2026-01-01/run={RUN}/{what}.json",
-        )
-        for what, ingest in INGESTS.items()
-    ),
+    _page("whose headers are a list", _with_headers(["Date"]), GOOD),
+    _page("whose headers are a number", _with_headers(1), GOOD),
+    _page("with two dates", _with_headers({"Date": "x", "date": "y"}), GOOD),
+    _page("without an envelope", good, REFUSED),
+    _page("that does not say which", _enveloped(), REFUSED),
+    _page("whose ingest is a text", _enveloped(ingest="none"), REFUSED),
+    *(_page(f"whose {what}", _enveloped(ingest=INGEST | ingest), NO_PLACE) for what, ingest in INGESTS.items()),
+    _page("round nothing", _round(None), DeadLetter(NO_LIST.reason, BRONZE)),
+    _page("round an envelope", _round(envelope([])), DeadLetter(NO_LIST.reason, BRONZE)),
+    Case("an uploaded envelope", _enveloped(), NO_LIST),
+    Case("an uploaded envelope that claims a run", _enveloped(ingest=INGEST), NO_LIST),
+    Case("an uploaded envelope with a date", _with_headers({"Date": "Mon, 05 Jan 2026 00:00:00 GMT"}), NO_LIST),
 )

@@ -15,6 +15,7 @@ from services.transformer.batching import batched
 from services.transformer.input_limits import InputLimits
 from services.transformer.provenance import provenance_of
 from services.transformer.transform import TransformResult, transform
+from shared.config.topology import RAW_PREFIXES
 from shared.datasets import contract
 from shared.errors import PermanentError
 from shared.storage import object_keys
@@ -33,7 +34,7 @@ SMALL = InputLimits(
     nesting=int(BOUNDS["SMELT_DEEPEST_NESTING"]),
 )
 KEYS = {case.key for case in keys.CASES}
-UPLOADED = [case for case in CASES if case.place == UPLOAD and case.object_key.startswith("bronze/")]
+UPLOADED = [case for case in CASES if case.place == UPLOAD and case.object_key.startswith(RAW_PREFIXES)]
 PAGES = [case for case in UPLOADED if isinstance(case.ends, Lands | Quarantined)]
 # Those whose content is the reason, rather than their key, their size as stored, or what the loader finds.
 UNREADABLE = [
