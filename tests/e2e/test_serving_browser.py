@@ -115,7 +115,7 @@ def test_a_posting_opens_with_what_has_changed_and_where_it_is_from(page: "Page"
     page.get_by_role("button", name="Data Engineer").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("maximum range: 120000 → 150000").wait_for()
-    assert "s3://bucket/bronze/" in dialog.inner_text()
+    assert "s3://bucket/uploads/" in dialog.inner_text()
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.textContent") == "Data Engineer"
 

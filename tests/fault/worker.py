@@ -60,7 +60,7 @@ def without_ledger() -> None:
 
 def without_heartbeat() -> None:
     """Nobody keeps a message from coming again while it is worked on."""
-    consumer.Heartbeat = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,misc]
+    consumer.VisibilityExtender = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,misc]
 
 
 def new_version() -> None:
@@ -95,7 +95,7 @@ def main(service: str, mutant: str = "") -> None:
     module = importlib.import_module(consumed.module)
     if service in {"transformer", "uploads"}:
         transforming = importlib.import_module("services.transformer.worker")
-        transforming.sliced = partial(transforming.sliced, most_records=MOST_RECORDS)
+        transforming.batched = partial(transforming.batched, most_records=MOST_RECORDS)
     queue = replace(consumed, visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
     try:
         more = (getattr(module, name) for name in ("check", "probes") if hasattr(module, name))

@@ -40,7 +40,7 @@ def records(connections: Connections) -> list[dict[str, Any]]:
         return [dict(row) for row in rows]
 
 
-def send_again(connections: Connections, asked: Filter | None = None, **options: Any) -> replay.Tally:
+def send_again(connections: Connections, asked: Filter | None = None, **options: Any) -> replay.ActionResult:
     steps = replay.plan(seen(connections, asked), replay.sources(connections), **options)
     return replay.replay(connections, steps, {})
 

@@ -214,7 +214,7 @@ def test_an_operator_is_told_of_a_certificate_that_does_not_fit(misnamed_postgre
 
 def process(module: str, address: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     code = f"import sys, {module} as m; sys.argv = ['smelt', *sys.argv[1:]]; m.main()"
-    command = ["-c", code] if module.endswith("cli") else ["-m", module]
+    command = ["-c", code] if module == "services.ops.cli.main" else ["-m", module]
     return subprocess.run(
         [sys.executable, *command, *arguments],
         cwd=REPOSITORY,

@@ -166,7 +166,7 @@ def test_an_audit_afterwards_names_nothing_as_lost(poisoned: Poisoned) -> None:
 
 
 AUDIT = """
-from services.ops.audit import audit
+from services.ops.reconcile.reconciliation import audit
 from services.ops.connections import connect
 missing = audit(connect())
 for named in (*(stored.key for stored in missing.objects), *missing.pages):
