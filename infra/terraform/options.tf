@@ -100,7 +100,10 @@ variable "scheduled_tasks" {
       timezone   = "America/New_York"
     }
     check = { # the rules that only the database can answer; alarms.tf has the others
-      command    = ["smelt", "check", "--rule", "freshness", "--rule", "quarantine-share", "--rule", "conservation", "--rule", "outage"]
+      command = [
+        "smelt", "check", "--rule", "freshness", "--rule", "quarantine-share", "--rule", "conservation", "--rule", "consistency",
+        "--rule", "outage"
+      ]
       expression = "cron(0 10 * * ? *)" # today's run is late by then, if it is: a mail a day for as long as something is wrong
       timezone   = "America/New_York"
     }

@@ -20,7 +20,7 @@ from services.extractor.run_guard import RunGuard, without_placeholder
 from shared import telemetry
 from shared.config.settings import Settings
 from shared.config.topology import BRONZE, SILVER
-from shared.datasets import contract
+from shared.datasets import contract, definition
 from shared.datasets.contract import (
     PageCounts,
     Params,
@@ -75,8 +75,10 @@ class Extractor:
 
     def handle(self, message: Message) -> str:
         """Plan a run, or fetch a page."""
-        match command(message.body):
-            case RunCommand() as told:
+        told = command(message.body)
+        definition.refuse_changed(told.dataset)
+        match told:
+            case RunCommand():
                 run = without_placeholder(told)
                 return self.plan(run, plan.run_id(run, message.id, message.sent))
             case PageCommand() as page:

@@ -68,6 +68,7 @@ def enter(connection: Connection, header: Header) -> int | None:
         part_pages=header.part_pages,
         part_rows=header.part_rows,
         observed_at=header.observed_at,
+        definition=header.definition,
         read=header.counts.read,
         stale=header.counts.valid,
         quarantined=header.counts.quarantined,

@@ -17,7 +17,7 @@ from services.loader.upsert import UnknownSightingError, key_texts, upsert
 from shared import telemetry
 from shared.config.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 from shared.database.engine import classify_error
-from shared.datasets import contract
+from shared.datasets import contract, definition
 from shared.errors import PermanentError
 from shared.failpoint import failpoint
 from shared.formats import quarantine as rejects
@@ -127,13 +127,16 @@ def load_silver(connection: Connection, content: Content) -> Loaded:
 
 def load_quarantine(connection: Connection, content: Content) -> Loaded:
     """Rejected records, for people to look at; loading them again changes nothing."""
-    quarantine.admit(connection, rejects.read(content.body))
+    entries = rejects.read(content.body)
+    definition.refuse_changed(entries[0].dataset)
+    quarantine.admit(connection, entries)
     return Loaded("quarantined")
 
 
 def load_plan(connection: Connection, content: Content) -> Loaded:
     """What a run set out to fetch. Its pages may be here already."""
     plan = run_plan.read(content.body)
+    definition.refuse_changed(plan.dataset)
     known = not ledger.plan(connection, plan, content.last_modified)
     completion.complete_run(connection, plan.run_id)
     return Loaded("duplicate" if known else "planned")

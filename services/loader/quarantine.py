@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared import natural_key
 from shared.database.ops_tables import QUARANTINE
 from shared.datasets import contract
 from shared.formats.quarantine import Rejected
@@ -57,7 +58,7 @@ def _seen_after(connection: Connection, entry: Rejected, keys: Sequence[str]) ->
     """Those of the natural keys that have a newer observation in the database."""
     held = contract.tables(entry.dataset).LAST_SEEN
     columns = list(held.primary_key.columns)
-    values = {key: typed for key in keys if (typed := _typed(key, columns))}
+    values = {key: typed for key in keys if (typed := natural_key.values(key, columns))}
     if not values:
         return []
     wanted = or_(*(and_(*(c == v for c, v in zip(columns, typed, strict=True))) for typed in values.values()))
@@ -65,17 +66,6 @@ def _seen_after(connection: Connection, entry: Rejected, keys: Sequence[str]) ->
         tuple(row) for row in connection.execute(select(*columns).where(wanted, held.c.observed_at > entry.observed_at))
     }
     return [key for key, typed in values.items() if typed in newer]
-
-
-def _typed(key: str, columns: Sequence[Column[Any]]) -> tuple[Any, ...] | None:
-    """A natural key's values as its columns have them; None for one that they cannot hold."""
-    try:
-        values = tuple(c.type.python_type(text) for c, text in zip(columns, key.split("\t"), strict=True))
-    except ValueError:
-        return None
-    if "\t".join(map(str, values)) != key:  # Python takes 1_000 for a number
-        return None
-    return values if all(not isinstance(value, int) or abs(value) < 2**63 for value in values) else None
 
 
 def _row(entry: Rejected) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from functools import cache
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Table, TextClause, delete, func, select, text, tuple_
+from sqlalchemy import Boolean, Connection, Table, column, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.sql.expression import ColumnClause, TextualSelect
 
 from services.loader.copy import copy
 from services.loader.ledger import LoadCounts
-from shared import telemetry
+from shared import natural_key, telemetry
 from shared.database.silver_tables import PROVENANCE, RAW
 from shared.datasets import contract
 from shared.datasets.contract import Tables
@@ -59,8 +60,8 @@ def upsert(
 
 
 def key_texts(frame: pl.DataFrame, tables: Tables) -> list[str]:
-    """The natural keys as text, their parts separated by tabs."""
-    return frame.select(pl.concat_str(key_names(tables), separator="\t")).to_series().to_list()
+    """The natural keys as text."""
+    return natural_key.texts(frame.select(key_names(tables)).iter_rows(), [*tables.ROOT.primary_key.columns])
 
 
 def key_names(tables: Tables) -> list[str]:
@@ -89,13 +90,13 @@ def _pass_fence(
 
 
 @cache
-def _fence(table: Table) -> TextClause:
+def _fence(table: Table) -> TextualSelect:
     """One statement that claims and compares at once. `old` is PostgreSQL 18's view of the row before the update.
 
     A bare sighting (marked by a first sight before all time) never makes a row, and passes only with the content held.
     """
-    keys = [f'"{column.name}"' for column in table.primary_key.columns]
-    typed = [*((column.name, column.type.compile(DIALECT)) for column in table.primary_key.columns)]
+    keys = [f'"{key.name}"' for key in table.primary_key.columns]
+    typed = [*((key.name, key.type.compile(DIALECT)) for key in table.primary_key.columns)]
     typed += [(CONTENT_HASH, "bytea"), (SIGHTED, "boolean")]
     arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in typed)
     key_list, new_keys = ", ".join(keys), ", ".join(f"new.{key}" for key in keys)
@@ -116,7 +117,13 @@ def _fence(table: Table) -> TextClause:
                >= (held.observed_at, held.source, held.sequencer, held.transform_version)
               and (excluded.first_seen_at > '-infinity' or held.content_hash = excluded.content_hash)
         returning {new_keys}, old.content_hash is null, old.content_hash is distinct from new.content_hash
-    """)  # noqa: S608 - names of our own tables only
+    """).columns(*_returned(table))  # noqa: S608 - names of our own tables only
+
+
+def _returned(table: Table) -> list[ColumnClause[Any]]:
+    """What the fence returns, with types: the driver has types of its own for bytes and UUIDs."""
+    flags = [column(name, Boolean()) for name in ("is_new", "is_changed")]
+    return [*(column(key.name, key.type) for key in table.primary_key.columns), *flags]
 
 
 def _check_sightings(connection: Connection, tables: Tables, stopped: pl.DataFrame, seen: Observation) -> None:

@@ -16,6 +16,7 @@ from shared.config.settings import Settings
 from shared.config.topology import BRONZE, UPLOADS, queue_for_key
 from shared.database.engine import LONGEST_TRANSACTION, classify_error, connect, probe
 from shared.database.migrate import missing
+from shared.datasets import consistency
 from shared.engine import worker
 from shared.engine.availability import Probe
 from shared.engine.consumer import Handler
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 
 def check(settings: Settings) -> None:
-    """Raises PermanentError unless the database is there and its schema is the one this code needs."""
+    """Raises PermanentError unless datasets are consistent and the database is there, with the schema of this code."""
+    consistency.check_all()
     engine = _connect(settings)
     try:
         needed = missing(engine)

@@ -14,7 +14,7 @@ from services.serving.api.search import Statement
 log = structlog.get_logger()
 
 TIMED_OUT = "57014"
-STATE = "select current_date as today, max(refreshed_at) as refreshed_at from gold.freshness"
+STATE = "select gold.today() as today, max(refreshed_at) as refreshed_at from gold.freshness"
 MOST_KEPT = 200  # answers, of at most some thousand rows
 OUT_OF_RANGE = "22"  # class of states: data exception
 

@@ -9,7 +9,7 @@ from services.transformer.batch_rules import warn_of_count
 from services.transformer.batching import RecordBatch
 from services.transformer.content import Content
 from services.transformer.transform import TransformResult
-from shared.datasets import contract
+from shared.datasets import contract, definition
 from shared.errors import PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId
 from shared.formats.observation import observed_at
@@ -62,6 +62,7 @@ class Provenance:
             shape=batch.shape,
             replay=self.replay,
             made_by=f"smelt {VERSION}",
+            definition=definition.loaded(self.dataset),
         )
 
     def _count_warnings(self, part: RecordBatch) -> tuple[RuleWarning, ...]:

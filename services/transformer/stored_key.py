@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from sqlalchemy import Column
 
 from services.transformer.fingerprint import LONGEST_KEY
+from shared import natural_key
 from shared.datasets import contract
 from shared.datasets.raw_model import RawModel, aliases
 
@@ -21,13 +23,21 @@ def stored_key(record: object, dataset: str) -> str | None:
 
 
 def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
-    for name, kind in _key_types(dataset).items():
+    columns = contract.tables(dataset).ROOT.primary_key.columns
+    for (name, kind), column in zip(_key_types(dataset).items(), columns, strict=True):
         value = record.get(name)
         try:
             value = kind.validate_python(value)
         except ValidationError:  # then no row ever has it, but whoever looks for the record knows it by it
             value = value if isinstance(value, (str, int)) else None
-        yield "" if value is None else str(value).strip()
+        yield "" if value is None else _canonical(value, column)
+
+
+def _canonical(value: Any, column: Column[Any]) -> str:
+    """As the loader writes it; what the column cannot hold is as it was sent."""
+    text = value if isinstance(value, bytes) else str(value).strip()
+    values = natural_key.parse([text], [column])
+    return natural_key.text(values, [column]) if values else str(value).strip()
 
 
 @cache

@@ -16,7 +16,7 @@ from services.transformer.fingerprint import fingerprint
 from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
 from services.transformer.invalid_values import NUL, InvalidValue, replace_invalid
-from shared import lenient_json
+from shared import lenient_json, natural_key
 from shared.datasets import contract, raw_model
 from shared.datasets.contract import Row
 from shared.failpoint import failpoint
@@ -94,9 +94,10 @@ def _outcomes(
     dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: InputLimits, observer: FieldProfiler
 ) -> Iterator[tuple[int, Row | HashOnlyRow | tuple[Problem, ...]]]:
     record_type, normalise = contract.raw(dataset).Record, contract.normalise(dataset).normalise
+    key_columns = tuple(contract.tables(dataset).ROOT.primary_key.columns)
     for index, (encoded, (key, seen_hash), known) in records:
-        if seen_hash == known:
-            yield index, HashOnlyRow(index, key, seen_hash)
+        if seen_hash == known and (values := natural_key.values(key, key_columns)):
+            yield index, HashOnlyRow(index, values, seen_hash)
             continue
         exact = observer.texts  # once a record needs exact numbers, so do most that follow
         record = parse(encoded, bounds, exact=exact)

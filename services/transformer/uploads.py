@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.transformer.worker import Transformer, compose
 from shared.config.settings import Settings
 from shared.config.topology import SILVER
+from shared.datasets import consistency
 from shared.engine import worker
 from shared.engine.backpressure import Backpressure
 from shared.engine.consumer import Handler
@@ -34,4 +35,4 @@ def bootstrap(settings: Settings) -> Handler:
 
 
 if __name__ == "__main__":
-    worker.run("uploads", bootstrap)
+    worker.run("uploads", bootstrap, consistency.check_all)

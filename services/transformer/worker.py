@@ -21,7 +21,7 @@ from services.transformer.transform import HashLookup, nothing_known, transform
 from shared import telemetry
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import IGNORED_FILES, Settings
-from shared.datasets import contract
+from shared.datasets import consistency, contract, definition
 from shared.engine import worker
 from shared.engine.consumer import Handler
 from shared.engine.message import Message
@@ -79,6 +79,9 @@ class Transformer:
 
     def _refine(self, bronze: ObjectId, stream: Stream, *, again: bool, in_full: bool) -> None:
         dataset = object_keys.dataset_of(bronze.key)
+        contract.check_name(dataset)
+        definition.refuse_changed(dataset)
+        consistency.check(dataset)
         content = formats.read(bronze.key, stream.body, contract.raw(dataset), self.bounds)
         origin = provenance_of(dataset, bronze, content, stream.last_modified)
         stem = object_keys.silver_prefix(bronze, origin.transform_version)
@@ -137,4 +140,4 @@ def bootstrap(settings: Settings) -> Handler:
 
 
 if __name__ == "__main__":
-    worker.run("transformer", bootstrap)
+    worker.run("transformer", bootstrap, consistency.check_all)

@@ -82,6 +82,7 @@ OBJECT = Table(
     Column("part_pages", Integer, comment="pages that its part was known to have when this one was fetched"),
     Column("part_rows", Integer, comment="rows that the source said its part has, on this page"),
     Column("observed_at", MOMENT, nullable=False),
+    Column("definition", Text, comment="digest of the dataset's definition that made it"),
     Column("read", Integer, nullable=False),
     Column("inserted", Integer, nullable=False, server_default="0"),
     Column("updated", Integer, nullable=False, server_default="0"),

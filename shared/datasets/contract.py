@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from shared import datasets, fields
+from shared.datasets import definition
 from shared.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -239,4 +240,5 @@ def check_name(dataset: str) -> None:
 @cache
 def _module(dataset: str, part: str) -> Any:
     check_name(dataset)
+    definition.loaded(dataset)  # before they are read: a change from here on is noticed
     return importlib.import_module(f"shared.datasets.{dataset}.{part}")

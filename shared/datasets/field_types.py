@@ -8,6 +8,7 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -82,6 +83,7 @@ Whole = Annotated[Annotated[int, Field(ge=-(2**31), lt=2**31)] | None, _number("
 Money = Annotated[
     Annotated[Decimal, Field(max_digits=14, decimal_places=2)] | None, BeforeValidator(_amount), _number("decimal_type")
 ]
+UuidText = Annotated[Annotated[UUID, AfterValidator(str)] | None, BeforeValidator(_absent_if_blank)]  # in small letters
 Texts = Annotated[list[Text], BeforeValidator(_without_blanks)]
 Item = TypeVar("Item")
 Items = Annotated[list[Item], Field(max_length=MOST_ITEMS), BeforeValidator(_none_if_null)]

@@ -9,11 +9,25 @@ from typing import Any, Literal, cast
 
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
-from sqlalchemy import ARRAY, BigInteger, Boolean, Date, DateTime, Double, Integer, Numeric, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    Time,
+    Uuid,
+)
 from sqlalchemy.types import TypeEngine
 
 from shared.database.silver_tables import PROVENANCE
-from shared.datasets import contract
+from shared.datasets import contract, definition
 from shared.datasets.contract import Row, Tables
 from shared.errors import NewerVersionError, PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId, ShortText
@@ -34,6 +48,9 @@ DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     Text: pl.String(),
     Date: pl.Date(),
     DateTime: pl.Datetime("us"),
+    Time: pl.Time(),
+    LargeBinary: pl.Binary(),
+    Uuid: pl.String(),
 }
 
 
@@ -62,10 +79,10 @@ Shape = dict[str, dict[str, int]]
 
 @dataclass(frozen=True)
 class HashOnlyRow:
-    """A record that is known: its index in the object, its natural key as text, and the hash of its content."""
+    """A record that is known: its index in the object, the values of its natural key, and the hash of its content."""
 
     index: int
-    key: str
+    key: tuple[Any, ...]
     content_hash: bytes
 
 
@@ -116,6 +133,7 @@ class Header(BaseModel):
     shape: Shape = {}
     replay: Replayed | None = None
     made_by: ShortText | None = None  # the release of smelt that wrote it
+    definition: ShortText | None = None  # the digest of the dataset's definition that it was made by
 
 
 def schema(tables: Tables) -> dict[str, pl.DataType]:
@@ -155,8 +173,8 @@ def with_hash_only_rows(frame: pl.DataFrame, sightings: Sequence[HashOnlyRow], t
         return frame
     kinds = schema(tables)
     names = [column.name for column in tables.ROOT.primary_key.columns]
-    parts = zip(*(sighting.key.split("\t") for sighting in sightings), strict=True)
-    keys = {name: pl.Series(name, part).cast(kinds[name]) for name, part in zip(names, parts, strict=True)}
+    columns = zip(*(sighting.key for sighting in sightings), strict=True)
+    keys = {name: pl.Series(name, values, kinds[name]) for name, values in zip(names, columns, strict=True)}
     rows = pl.DataFrame(
         {
             RECORD_INDEX: pl.Series([sighting.index for sighting in sightings], dtype=kinds[RECORD_INDEX]),
@@ -228,7 +246,8 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     """The header and the rows. Raises PermanentError for what `write` did not write.
 
     During an upgrade there are batches of both versions: raises NewerVersionError for one that a newer transformer
-    wrote, and OutdatedError for one of an older transformer that lacks what this version needs.
+    wrote, and OutdatedError for one of an older transformer that lacks what this version needs. Raises
+    ChangedDefinitionError where the dataset's files are no longer those that this process runs.
     """
     try:
         text = pl.read_parquet_metadata(BytesIO(body))[HEADER]
@@ -236,10 +255,12 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, ValueError, OSError) as error:
         message = f"not a silver object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
+    contract.check_name(header.dataset)
+    definition.refuse_changed(header.dataset)
     frame = _with_newer_columns(frame)
     if dict(frame.schema) != schema(contract.tables(header.dataset)):
         _refuse_other_version(header)
-        message = f"not a silver object: its columns are not those of {header.dataset}"
+        message = f"not a silver object: its columns are not those of {header.dataset}{_other_definition(header)}"
         raise PermanentError(message)
     return header, frame
 
@@ -250,6 +271,13 @@ def _header(text: str) -> Header:
     except ValidationError:
         require_supported(text, "schema_version", "a batch")
         raise
+
+
+def _other_definition(header: Header) -> str:
+    ours, version = definition.loaded(header.dataset), header.transform_version
+    if header.definition in {None, ours}:
+        return ""
+    return f"; definition {header.definition} made it, ours is {ours}, both are version {version}: raise VERSION"
 
 
 def _refuse_other_version(header: Header) -> None:

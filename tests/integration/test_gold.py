@@ -92,6 +92,32 @@ def test_a_posting_is_open_through_its_last_day(gold: Engine, days: int, *, is_o
     assert (row["is_open"], row["days_open"]) == (is_open, 9 + min(days, 0))
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])  # at any time one of them has another day
+def test_a_day_is_utc_s_whatever_the_time_zone_of_the_session(gold: Engine, zone: str) -> None:
+    last_days = [TODAY + timedelta(days=days) for days in (-1, 0, 1)]
+    postings = [posting(n, ApplicationCloseDate=f"{day}T00:00:00") for n, day in enumerate(last_days, start=1)]
+    hold(gold, SEARCH, postings)
+    with gold.begin() as connection:
+        connection.execute(text(f"set local timezone to '{zone}'"))
+        connection.execute(text("select gold.build(array[1, 2, 3])"))
+        found = connection.execute(text("select is_open, days_open from gold.posting order by control_number")).all()
+    assert [tuple(row) for row in found] == [(False, 8), (True, 9), (True, 9)]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_the_day_on_which_a_posting_vanished_is_utc_s(gold: Engine, zone: str) -> None:
+    hold(gold, SEARCH, [posting(1), posting(2)])
+    with gold.begin() as connection:
+        for number, hour in ((1, 1), (2, 23)):
+            vanished = {"number": number, "moment": f"{TODAY - timedelta(days=2)} {hour}:00+00"}
+            statement = "update silver.job_last_seen set inactive_since = :moment where control_number = :number"
+            connection.execute(text(statement), vanished)
+        connection.execute(text(f"set local timezone to '{zone}'"))
+        connection.execute(text("select gold.build(array[1, 2])"))
+        ended = connection.execute(text("select ended_on from gold.posting")).scalars().all()
+    assert ended == [TODAY - timedelta(days=2)] * 2
+
+
 def test_a_posting_without_a_last_day_is_open(gold: Engine) -> None:
     hold(gold, SEARCH, [posting(1, ApplicationCloseDate=None)])
     assert (one(gold)["is_open"], one(gold)["ended_on"]) == (True, None)

@@ -191,7 +191,7 @@ def test_a_frame_holds_each_row_as_the_normaliser_made_it(
 
 def test_sightings_are_rows_of_nothing_but_key_and_hash_in_the_order_of_the_object() -> None:
     rows = [BLANK | {RECORD_INDEX: n, CONTENT_HASH: b"x", "control_number": n} for n in (0, 2)]
-    frame = silver.with_hash_only_rows(silver.frame(rows, JOBS), [HashOnlyRow(1, "42", b"seen")], JOBS)
+    frame = silver.with_hash_only_rows(silver.frame(rows, JOBS), [HashOnlyRow(1, (42,), b"seen")], JOBS)
     assert dict(frame.schema) == silver.schema(JOBS)
     assert frame.select(RECORD_INDEX, "control_number", CONTENT_HASH, SIGHTED).rows() == [
         (0, 0, b"x", False),

@@ -67,6 +67,10 @@ def _verdicts(wanted: set[str]) -> list[Verdict]:
 
 
 def _measured(wanted: set[str]) -> Iterator[Reading]:
+    if "consistency" in wanted:
+        yield from measurements.of_datasets()
+    if not (wanted := wanted - {"consistency"}):
+        return
     connections = watch.connected()
     if wanted & {*QUEUE_RULES}:
         yield from measurements.of_queues(next(watch.beats(connections, 0)))

@@ -14,7 +14,7 @@ from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import QueueStatus
 from services.ops.queues.stats import QueueSnapshot
 from services.ops.schedules import status as scheduled_runs
-from shared.datasets import contract
+from shared.datasets import consistency, contract
 from shared.engine.worker_status import ObservedStatus
 
 FEWEST = 20  # records a day, below which a share says nothing
@@ -60,6 +60,13 @@ def of_ledger(connections: Connections) -> Iterator[Reading]:
     except DBAPIError as error:
         found = [Reading(rule, name, None, _why(error)) for rule, name in _expected()]
     yield from found
+
+
+def of_datasets() -> Iterator[Reading]:
+    """Faults of each dataset's definition, as it is here."""
+    for dataset in contract.names():
+        faults = consistency.faults(dataset)
+        yield Reading("consistency", dataset, inf if faults else 0.0, "; ".join(faults))
 
 
 def of_schedules(connections: Connections) -> Iterator[Reading]:

@@ -105,6 +105,10 @@ def rules() -> tuple[Rule, ...]:
             "conservation", "rejected records are counted but cannot be looked at", "records", "critical", "quarantine",
             dict.fromkeys(datasets, 0.0),
         ),
+        Rule(
+            "consistency", "the model and the tables of a dataset do not fit together", "records", "critical",
+            "dead-letters", dict.fromkeys(datasets, 0.0),
+        ),
         Rule("missed-slot", "a schedule did not start its run", "slots", "warning", "missed-schedule"),
     )  # fmt: skip
 

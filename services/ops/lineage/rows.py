@@ -4,17 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column, Connection, inspect, select
 
 from services.ops.connections import Connections
 from services.ops.lineage.source_object import Capture, Head, capture, head, made_by
+from shared import natural_key
 from shared.database.ops_tables import OBJECT, QUARANTINE
 from shared.database.silver_tables import METADATA, PROVENANCE
 from shared.datasets import contract
 from shared.storage.object_id import ObjectId
 
-LARGEST_WHOLE = 2**63  # bigint holds less
 LEDGER = [column for column in OBJECT.columns if column.name not in {"keys", "shape"}]
 
 Entry = Mapping[str, Any]  # a row of one of our tables
@@ -59,24 +58,16 @@ def trace(connections: Connections, key: str, datasets: Sequence[str]) -> list[T
 def typed(key: str, columns: Sequence[Column[Any]]) -> tuple[Any, ...] | None:
     """A natural key as its columns have it; None for one that they cannot hold."""
     parts = [key] if len(columns) == 1 else key.split("\t" if "\t" in key else ",")
-    if len(parts) != len(columns):
-        return None
-    try:
-        values = tuple(
-            TypeAdapter(column.type.python_type).validate_python(part.strip())
-            for column, part in zip(columns, parts, strict=True)
-        )
-    except ValidationError:
-        return None
-    return None if any(isinstance(value, int) and abs(value) >= LARGEST_WHOLE for value in values) else values
+    return natural_key.parse([part.strip() for part in parts], columns)
 
 
 def _traced(connections: Connections, connection: Connection, dataset: str, key: str) -> Trace | None:
     tables = contract.tables(dataset)
-    values = typed(key, [*tables.ROOT.primary_key.columns])
+    columns = [*tables.ROOT.primary_key.columns]
+    values = typed(key, columns)
     if values is None:
         return None
-    name = "\t".join(map(str, values))
+    name = natural_key.text(values, columns)
     row, seen = (_row(connection, table, values) for table in (tables.ROOT, tables.LAST_SEEN))
     rejected = _rejected(connection, dataset, {name, key})
     if not (row or seen or rejected):

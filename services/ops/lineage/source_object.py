@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import lenient_json
+from shared.datasets.definition import ChangedDefinitionError
 from shared.errors import NewerVersionError, PermanentError
 from shared.formats import silver
 from shared.formats.silver import OutdatedError
@@ -77,7 +78,7 @@ def made_by(s3: "S3Client", stored: ObjectId) -> str | None:
     """The release of smelt that wrote a silver object; None if it is gone, or cannot be read, or does not say."""
     try:
         return silver.read(objects.get(s3, stored, LARGEST).body)[0].made_by
-    except (PermanentError, NewerVersionError, OutdatedError):
+    except (PermanentError, NewerVersionError, ChangedDefinitionError, OutdatedError):
         return None
 
 

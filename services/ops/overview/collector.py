@@ -178,7 +178,7 @@ def _verdicts(beat: Measured[Sample] | Unavailable, slow: Measured[list[Reading]
 
 
 def _slow_readings(connections: Connections) -> list[Reading]:
-    return [*measurements.of_ledger(connections), *measurements.of_schedules(connections)]
+    return [*measurements.of_ledger(connections), *measurements.of_datasets(), *measurements.of_schedules(connections)]
 
 
 def _reading(database: Engine, read: Callable[[Connection], T]) -> T:

@@ -1,0 +1,165 @@
+"""Whether the parts of a dataset fit together: checked once, before its first record."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Text,
+    Time,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.types import TypeEngine
+
+from shared import natural_key
+from shared.database.silver_tables import PROVENANCE
+from shared.datasets import contract
+from shared.datasets.raw_model import aliases
+from shared.errors import PermanentError
+
+DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+# What a silver frame takes for a column of each type.
+TYPES: Mapping[type[TypeEngine[Any]], tuple[type, ...]] = {
+    BigInteger: (int,),
+    Integer: (int,),
+    Numeric: (Decimal, int),
+    Double: (float, int),
+    Boolean: (bool,),
+    Text: (str,),
+    Date: (date,),
+    DateTime: (datetime,),
+    Time: (time,),
+    LargeBinary: (bytes,),
+    Uuid: (str,),
+}
+NARROWER = {bool: int, datetime: date}  # subclasses in Python, and other types to a frame
+# Values as sources send them: a field's own is the first that it accepts.
+SAMPLES = ("x", "1", "2000-01-01", "2000-01-01T00:00:00", "12:00:00", "00000000-0000-0000-0000-000000000000")
+
+
+def check_all(_: object = None) -> None:
+    """Of a worker, before it starts. Raises PermanentError with a line for each fault of any dataset."""
+    if lines := [line for dataset in contract.names() for line in faults(dataset)]:
+        raise PermanentError("\n".join(lines))
+
+
+@cache
+def check(dataset: str) -> None:
+    """Raises PermanentError for a dataset whose model and tables do not fit together."""
+    if lines := faults(dataset):
+        raise PermanentError("; ".join(lines))
+
+
+def faults(dataset: str) -> list[str]:
+    """A line for each: dataset, column, and what does not fit."""
+    tables = contract.tables(dataset)
+    found = [*_key_faults(dataset, tables), *_row_faults(tables, _sample_row(dataset))]
+    return [f"dataset {dataset}: {line}" for line in found]
+
+
+def _key_faults(dataset: str, tables: contract.Tables) -> Iterator[str]:
+    columns, fields = [*tables.ROOT.primary_key.columns], contract.raw(dataset).KEY
+    if len(columns) != len(fields):
+        yield f"the natural key has {len(fields)} fields, the primary key of {tables.ROOT.name} {len(columns)} columns"
+    for column in columns:
+        if not natural_key.can_be_key(column.type):
+            yield f"{column} is {_words(column)}, which cannot be part of a natural key"
+
+
+def _row_faults(tables: contract.Tables, row: contract.Row | None) -> Iterator[str]:
+    root = [column for column in tables.ROOT.columns if column.name != PROVENANCE]
+    yield from _faults_of(root, None if row is None else [row])
+    for child in tables.CHILDREN:
+        own = [column for column in child.columns if not column.foreign_keys]
+        if row is not None and child.name not in row:
+            yield f"normalise gives no rows of {child}"
+        else:
+            yield from _faults_of(own, None if row is None else row[child.name])
+
+
+def _faults_of(columns: Sequence[Column[Any]], rows: Sequence[contract.Row] | None) -> Iterator[str]:
+    for column in columns:
+        if not _allowed(column.type):
+            yield f"{column} is {_words(column)}, for which silver frames have no type"
+        elif rows and column.name not in rows[0]:
+            yield f"{column} is {_words(column)}, and normalise gives no value of it"
+        elif rows and not _fits(value := rows[0][column.name], column.type):
+            yield f"{column} is {_words(column)}, and the model gives {_named(value)}"
+
+
+def _allowed(kind: TypeEngine[Any]) -> tuple[type, ...]:
+    if isinstance(kind, ARRAY):
+        return (list,) if _allowed(kind.item_type) else ()
+    return TYPES[Numeric] if isinstance(kind, Numeric) and not isinstance(kind, Double) else TYPES.get(type(kind), ())
+
+
+def _fits(value: Any, kind: TypeEngine[Any]) -> bool:
+    if value is None:
+        return True
+    if isinstance(kind, ARRAY):
+        return isinstance(value, list) and all(_fits(item, kind.item_type) for item in value)
+    allowed = _allowed(kind)
+    return isinstance(value, allowed) and (NARROWER.get(type(value)) not in allowed or type(value) in allowed)
+
+
+def _words(column: Column[Any]) -> str:
+    return column.type.compile(DIALECT)
+
+
+def _named(value: Any) -> str:
+    name = type(value).__name__
+    return f"{name} of {_named(value[0])}" if isinstance(value, list) and value else name
+
+
+def _sample_row(dataset: str) -> contract.Row | None:
+    """The rows of a record with a value in every field that one could be made up for; None where none could."""
+    record = contract.raw(dataset).Record
+    try:
+        return contract.normalise(dataset).normalise(record.model_validate(_sample(record)))
+    except Exception:  # noqa: BLE001 - a normaliser may want more of its values than their types say
+        return None
+
+
+def _sample(model: type[BaseModel]) -> dict[str, Any]:
+    """A record as a source could send it."""
+    samples = {aliases(name, field)[0]: _value(model, name, field) for name, field in model.model_fields.items()}
+    return {name: value for name, value in samples.items() if value is not None}
+
+
+def _value(model: type[BaseModel], name: str, field: FieldInfo) -> Any:
+    if field.annotation is Any or field.annotation is object:
+        return None
+    nested = [_sample(inner) for inner in _models(field.annotation)]
+    candidates = [*nested, *([one] for one in nested), *SAMPLES, *([one] for one in SAMPLES), {}]
+    return next((value for value in candidates if _accepts(model, name, value)), None)
+
+
+def _accepts(model: type[BaseModel], name: str, value: Any) -> bool:
+    """Whether a field takes this value for one; what it makes of it may be that there is none."""
+    record = model.model_construct()
+    try:
+        model.__pydantic_validator__.validate_assignment(record, name, value)
+    except ValidationError:
+        return False
+    return getattr(record, name) not in (None, [])
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]

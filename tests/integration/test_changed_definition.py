@@ -1,0 +1,81 @@
+"""Workers and the definitions of datasets: inconsistent ones are not started with, changed ones are not mixed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.loader import worker as loading
+from shared.config.topology import SILVER
+from shared.datasets import contract, definition
+from shared.datasets.definition import ChangedDefinitionError
+from shared.storage import object_keys
+from tests.integration.pipeline import Pipeline, emptied
+from tests.support.own_dataset import NORMALISE, files, own_dataset
+
+pytestmark = pytest.mark.integration
+
+DATASET = "mine"
+COLUMNS = 'Column("id", Text, primary_key=True)'
+WORKER = """
+import runpy, sys
+from shared import datasets
+datasets.__path__.append(sys.argv[1])
+runpy.run_module(sys.argv[2], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def pipeline(database: Engine, tmp_path: Path) -> Iterator[Pipeline]:
+    with own_dataset(tmp_path, DATASET, files(DATASET, "id: Text", COLUMNS)):
+        tables = contract.tables(DATASET)
+        tables.ROOT.metadata.create_all(database, made := [tables.ROOT, tables.LAST_SEEN])
+        with emptied() as pipeline:
+            yield pipeline
+        tables.ROOT.metadata.drop_all(database, made)
+
+
+def upload(pipeline: Pipeline, name: str) -> None:
+    pipeline.put_body(object_keys.upload_key(DATASET, name), f"id\n{name}\n".encode())
+
+
+def ledger(pipeline: Pipeline) -> list[str | None]:
+    with pipeline.connections.database.connect() as connection:
+        return [*connection.execute(text("select definition from ops.object order by id")).scalars()]
+
+
+def test_the_ledger_says_which_definition_an_object_was_made_by(pipeline: Pipeline) -> None:
+    upload(pipeline, "a")
+    assert pipeline.work() == ["refined", "loaded"]
+    assert ledger(pipeline) == [definition.loaded(DATASET)]
+
+
+def test_after_a_change_nothing_is_refined_or_loaded_until_the_workers_are_restarted(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    upload(pipeline, "a")
+    assert pipeline.refined() == ["refined"]
+    changed = tmp_path / DATASET / "normalise.py"
+    changed.write_text(NORMALISE.replace("VERSION = 1", "VERSION = 2"))
+    upload(pipeline, "b")
+    with pytest.raises(ChangedDefinitionError, match="restart the workers"):
+        pipeline.refined()
+    load = loading.bootstrap(pipeline.connections.settings)
+    with pytest.raises(ChangedDefinitionError, match="restart the workers"):
+        next(load(message) for message in pipeline.taken(SILVER))
+    assert ledger(pipeline) == []
+
+
+@pytest.mark.parametrize("service", ["transformer.worker", "transformer.uploads", "loader.worker"])
+def test_a_worker_does_not_start_with_a_dataset_that_is_inconsistent(
+    backends: Mapping[str, str], tmp_path: Path, service: str
+) -> None:
+    assert backends
+    wrong = files(DATASET, "id: Text\n    day: Text", f'{COLUMNS}, Column("day", Date)')
+    with own_dataset(tmp_path, DATASET, wrong):
+        command = [sys.executable, "-c", WORKER, str(tmp_path), f"services.{service}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "smelt: dataset mine: mine.day is DATE, and the model gives str\n")
