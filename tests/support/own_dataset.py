@@ -10,7 +10,9 @@ from shared.database.silver_tables import METADATA
 from shared.datasets import consistency, contract, definition
 
 FLAT = "from shared.datasets.flat_defaults import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, TOTAL, VOLATILE\n"
-RAW = f'{FLAT}from shared.datasets.raw_model import RawModel\nfrom shared.datasets.field_types import *\nKEY = ("id",)\n'
+RAW = (
+    f'{FLAT}from shared.datasets.raw_model import RawModel\nfrom shared.datasets.field_types import *\nKEY = ("id",)\n'
+)
 TABLES = """
 from sqlalchemy import *
 from shared.database.silver_tables import METADATA, last_seen, provenance
