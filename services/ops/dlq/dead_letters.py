@@ -26,7 +26,7 @@ SHORT = 160  # characters of a body in a line
 # letters of 1 MiB each would not fit into memory.
 MAX_BODY_CHARS = 16_384
 MOST = 1_000  # messages of one queue that a passing look takes in
-PATIENCE = 3  # s to wait for letters that somebody else looks at
+PATIENCE = 10  # s to wait for letters that another process holds while it looks at them, which takes a few seconds
 DIED = "worker died"
 BURIAL = 60  # s that a worker may take to send a dead letter after it asked SQS for the time
 REPLAYS = "replays"  # the attribute that counts how often a message was sent again
