@@ -30,7 +30,7 @@ class Line:
 def gate_share(rig: Rig, fetch: Fetch) -> float:
     """CPU of the gate as a share of all, Postgres included. Not profiled: that would make small calls look dear."""
     contender = InProcess(rig)
-    with contender.beginning(), _timed(gate, "judge") as judged:
+    with contender.beginning(), _timed(gate, "run_checks") as judged:
         before = contender.cpu() + processes.seconds([rig.postgres])
         contender.load_in_turn(fetch)
         return judged() / (contender.cpu() + processes.seconds([rig.postgres]) - before)
