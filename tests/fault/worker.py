@@ -9,9 +9,8 @@ A mutant lacks one guarantee: the harness must notice.
 import contextlib
 import importlib
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import text
@@ -34,13 +33,14 @@ SCALE = VISIBILITY / 90  # by which our timings are shorter than in production
 def without_fence() -> None:
     """Whatever comes last wins."""
     original = upsert._fence
-    upsert._fence = lambda table: text(
-        original(table).text.partition("where (excluded")[0] + _returning(original, table)
-    )
 
+    def fence(table: Any) -> Any:
+        fenced = original(table)
+        insert, _, rest = fenced.element.text.partition("where (excluded")
+        fenced.element = text(f"{insert} returning {rest.partition('returning')[2]}")
+        return fenced
 
-def _returning(original: Callable[..., Any], table: Any) -> str:
-    return "returning" + original(table).text.partition("returning")[2]
+    upsert._fence = cache(fence)
 
 
 def without_ledger() -> None:

@@ -24,7 +24,7 @@ def kept(database: Engine) -> dict[str, str]:
 def test_nothing_is_kept_unless_asked_for(database: Engine) -> None:
     pipeline = Pipeline(load_settings())
     pipeline.redis.flushall()
-    pipeline.upload("raw-a.json", posting(1))
+    pipeline.put_page("raw-a.json", posting(1))
     assert kept(database) == {}
 
 
@@ -32,7 +32,7 @@ def test_what_is_kept_follows_the_rows(database: Engine, monkeypatch: pytest.Mon
     monkeypatch.setenv("SMELT_KEEP_RAW", "true")
     pipeline = Pipeline(load_settings())
     pipeline.redis.flushall()
-    pipeline.upload("raw-b.json", posting(1), posting(2))
+    pipeline.put_page("raw-b.json", posting(1), posting(2))
     assert kept(database) == {"1": "Smelter", "2": "Smelter"}
-    pipeline.upload("raw-c.json", posting(1), posting(2, "Caster"))
+    pipeline.put_page("raw-c.json", posting(1), posting(2, "Caster"))
     assert kept(database) == {"1": "Smelter", "2": "Caster"}

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 from infra.embedded import aws
 from services.ops.connections import Connections, connect
 from services.ops.dlq import dead_letters, replay
+from services.ops.queues import stats
 from services.ops.reconcile import reconciliation
 from services.ops.runs import runs
 from shared.config.topology import QUEUES
@@ -121,8 +122,14 @@ def test_a_dead_letter_has_its_reason_and_is_replayed_once_the_file_is_mended(co
     eventually(lambda: rows(connections, "select 1 from ops.object"))
     steps = replay.plan([letter], replay.sources(connections))
     assert replay.replay(connections, steps, {}).done == 1
-    (again,) = eventually(lambda: dead_letters.survey(connections).letters)
-    assert (again.objects, again.replays) == (letter.objects, 1)
+    eventually(lambda: not any(counts.total for counts in stats.queue_counts(connections).values()))
+    assert dead_letters.survey(connections).letters == []  # its event names only an eTag, which is superseded
+    missing = reconciliation.audit(connections)
+    reconciliation.repair(connections, missing)  # names the version of the wrong file
+    (repeated,) = eventually(lambda: dead_letters.survey(connections).letters)
+    assert "columns" in repeated.error_message
+    assert tuple(repeated.objects) == missing.objects
+    assert reconciliation.audit(connections).objects == ()
 
 
 def test_events_that_were_lost_are_repaired(connections: Connections, moto: Mapping[str, str], tmp_path: Path) -> None:
