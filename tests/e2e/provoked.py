@@ -110,10 +110,10 @@ class Provoked:
             {"SMELT_DATABASE_URL": f"{database}#@"},
             {"SMELT_REDIS_URL": cache.replace("@", "/@")},
         ):
-            for module in ("services.ops.cli.main", "services.loader.worker", "services.serving"):
+            for module in ("services.ops.main", "services.loader.worker", "services.serving"):
                 self.process(module, **wrong)
-        self.process("services.ops.cli.main", SMELT_REDIS_URL=cache.replace("redis", "rediss"))
-        self.process("services.ops.cli.main", SMELT_DATABASE_URL=f"{database}?sslmode=verify-full&sslrootcert=system")
+        self.process("services.ops.main", SMELT_REDIS_URL=cache.replace("redis", "rediss"))
+        self.process("services.ops.main", SMELT_DATABASE_URL=f"{database}?sslmode=verify-full&sslrootcert=system")
 
     def cache_is_away(self) -> None:
         """It is not there."""
@@ -136,7 +136,7 @@ class Provoked:
     def process(self, module: str, **environment: str) -> None:
         """A process that cannot work, until it ends or for as long as it takes to say so."""
         program = "from services.ops.cli.main import main; import sys; sys.argv[1:] = ['top', '--once']; main()"
-        command = ["-c", program] if module == "services.ops.cli.main" else ["-m", module]
+        command = ["-c", program] if module == "services.ops.main" else ["-m", module]
         with subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,

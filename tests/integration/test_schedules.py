@@ -242,8 +242,8 @@ def test_the_console_s_change_is_the_command_s_once_it_is_confirmed(
 ) -> None:
     smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)")
     actions, unused = Actions(), cast("Any", None)
-    desk = ConsoleContext(unused, connections, connections, actions)
-    answer = web.change_schedule(desk, unused, Form({"name": "daily", "verb": verb}))
+    context = ConsoleContext(connections, connections, actions)
+    answer = web.change_schedule(context, unused, Form({"name": "daily", "verb": verb}))
     planned = actions.find(answer.headers["location"].rpartition("/")[2])
     assert planned
     with connections.database.connect() as connection:

@@ -7,7 +7,7 @@ import click
 import pytest
 import typer
 
-from services.ops.cli.main import app
+from services.ops.main import app
 
 WITHOUT_JSON = {
     "up": "stays in the foreground; detached it is `smelt status --json` and `smelt env --json` that tell",

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from services.ops.cli.options import Json
 from services.ops.cli.output import out, plain, say_json
 from services.ops.connections import Connections, connect
-from services.ops.dlq.cli_options import Json
 from services.ops.lineage import cli_output
 from services.ops.lineage import objects as fates
 from services.ops.lineage import rows as tracing

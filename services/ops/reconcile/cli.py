@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from services.ops import durations
+from services.ops.cli.options import Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq import filters
-from services.ops.dlq.cli_options import Json
 from services.ops.reconcile import reconciliation as audits
 
 Repair = Annotated[bool, typer.Option("--repair", help="send exactly what is missing on its way again")]
@@ -40,7 +40,7 @@ def audit(
 
     Example: smelt audit --since 2d --repair
     """
-    age = timedelta(seconds=filters.seconds(since)) if since else None
+    age = timedelta(seconds=durations.seconds(since)) if since else None
     connections = connect()
     with out.status("comparing the bucket with the ledger"):
         missing = audits.audit(connections, age)

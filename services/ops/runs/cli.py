@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from services.ops.cli.output import out, say, say_json, say_outcome, watch_run
+from services.ops.cli.options import Json
+from services.ops.cli.output import out, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Json
 from services.ops.runs import cli_output, details, runs
+from services.ops.runs.cli_watch import say_outcome, watch_run
 from shared.datasets import contract
 from shared.errors import PermanentError
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from services.ops import durations
+from services.ops.cli.options import Dataset, Json
 from services.ops.cli.output import say, say_json
 from services.ops.connections import connect
-from services.ops.dlq import filters
-from services.ops.dlq.cli_options import Dataset, Json
 from services.ops.runs import runs as runs_
 from services.ops.runs.cli_output import run_json, say_run
 
@@ -35,7 +35,7 @@ def runs(
     Example: smelt runs --since 1d
     """
     connections = connect()
-    age = timedelta(seconds=filters.seconds(since)) if since else None
+    age = timedelta(seconds=durations.seconds(since)) if since else None
     with connections.database.connect() as connection:
         found = runs_.latest(connection, limit, dataset, age)
     busy = None if all(run.completed_at for run in found) else runs_.under_way(connections)

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 
 from services.ops.cli import formatting
-from services.ops.cli.output import left, plain, say
+from services.ops.cli.output import plain, say
+from services.ops.runs.cli_watch import left
 from services.ops.runs.details import NAMED, Details, Part, Waiting
 from services.ops.runs.runs import Run
 
@@ -86,7 +87,7 @@ def say_details(run_id: str, found: Details | None, waiting: Waiting) -> None:
         attempts = f"attempt {trouble.attempt} of {trouble.attempts}"
         say(f"[yellow]waits[/yellow]        {trouble.service}: {plain(trouble.error)} ({attempts})")
     if waiting.unseen:
-        say(f"[yellow]{formatting.letters(waiting.unseen)} more could not be seen[/yellow]")
+        say(f"[yellow]{formatting.counted(waiting.unseen, 'dead letter')} more could not be seen[/yellow]")
 
 
 def _say_found(found: Details) -> None:

@@ -8,10 +8,10 @@ import typer
 from rich.table import Table
 
 from services.ops.cli import formatting
+from services.ops.cli.options import Json, Yes
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.cli.prompts import confirm
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Json, Yes
 from services.ops.runs.cli import parsed
 from services.ops.schedules import schedules
 from services.ops.schedules import status as scheduled_runs

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from services.ops.cli.output import out, plain, say, say_json, say_outcome, table_of_rows, watch_run
-from services.ops.connections import Connections, connect, home, use_embedded_stack
-from services.ops.dlq.cli_options import Json
-from services.ops.local.event_log import Narrator
+from infra.embedded.cli.event_log import Narrator
+from services.ops.cli.options import Json
+from services.ops.cli.output import out, plain, say, say_json
+from services.ops.connections import Connections, connect
 from services.ops.overview import row_counts
 from services.ops.reconcile import reconciliation
 from services.ops.runs import runs
+from services.ops.runs.cli_watch import say_outcome, watch_run
+from shared.config.local_stack import home
 from shared.datasets import contract
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     for note in running.notes:
         say(plain(note))
     try:
-        use_embedded_stack(running.home)
+        os.environ.update(running.environment)
         connections = connect()
         _welcome(connections, running, first_run=first_run)
         if not detach:
@@ -114,10 +116,19 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
     for dataset, params in contract.first_runs().items() if first_run else ():
         _first_run(connections, dataset, params)
     with connections.database.connect() as connection:
-        out.print(table_of_rows(row_counts.rows(connection)))
+        out.print(_table_of_rows(row_counts.rows(connection)))
     say("console   {SMELT_CONSOLE_URL}/?token={SMELT_CONSOLE_TOKEN}".format(**running.environment))
     say(f"search    {running.environment['SMELT_SERVING_URL']}")
     _say_what_next()
+
+
+def _table_of_rows(rows_by_dataset: dict[str, dict[str, int]]) -> Table:
+    table = Table("table", "rows", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for counts in rows_by_dataset.values():
+        for name, rows in counts.items():
+            table.add_row(name, f"{rows:,}")
+    return table
 
 
 def _say_what_next() -> None:

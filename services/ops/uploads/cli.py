@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from services.ops.cli.options import Json
 from services.ops.cli.output import plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Json
 from shared.datasets import contract
 from shared.storage.object_keys import upload_key
 

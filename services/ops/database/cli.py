@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from services.ops.cli.options import Json
 from services.ops.cli.output import plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Json
 from shared.database import migrate
 from shared.database.upgrade import PATIENCE
 from shared.database.upgrade import upgrade as run_migrations

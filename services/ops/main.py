@@ -9,15 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from infra.embedded.errors import StackError
 from services.ops.cli.output import printable
+from services.ops.database.cli import database_commands
 from services.ops.dlq.cli import dlq_commands
 from services.ops.drift.cli import drift
 from services.ops.health.cli import check
 from services.ops.lineage.cli import trace
-from services.ops.local.cli import down, env, status, up
-from services.ops.local.database_cli import database_commands
-from services.ops.local.upload_cli import upload
 from services.ops.quarantine.cli import quarantine_commands
 from services.ops.queues.cli import queues, top, workers
 from services.ops.reconcile.cli import audit
@@ -25,7 +22,8 @@ from services.ops.reconcile.reprocess_cli import reprocess
 from services.ops.runs.cli import run_commands
 from services.ops.runs.cli_list import runs
 from services.ops.schedules.cli import schedule_commands
-from shared import telemetry
+from services.ops.uploads.cli import upload
+from shared import plugins, telemetry
 from shared.config.topology import QUEUES, queue_of
 from shared.errors import PermanentError, TransientError
 from shared.version import VERSION
@@ -56,10 +54,8 @@ def smelt(
     """Options before any command."""
 
 
-app.command()(up)
-app.command()(down)
-app.command()(status)
-app.command()(env)
+for register in plugins.load("smelt.commands"):  # those of the stack on this machine, where it is installed
+    register(app)
 app.add_typer(run_commands, name="run")
 app.command()(runs)
 app.command()(upload)
@@ -94,7 +90,7 @@ def main() -> NoReturn:
     telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
     try:
         app(prog_name="smelt")
-    except (PermanentError, TransientError, StackError) as error:
+    except (PermanentError, TransientError) as error:
         _fail(str(error))
     except (BotoCoreError, ClientError) as error:
         _fail(f"AWS: {error}")
