@@ -14,14 +14,13 @@ from services.ops.database.cli import database_commands
 from services.ops.dlq.cli import dlq_commands
 from services.ops.drift.cli import drift
 from services.ops.health.cli import check
-from services.ops.lineage.cli import trace
+from services.ops.lineage.cli import lineage
 from services.ops.quarantine.cli import quarantine_commands
 from services.ops.queues.cli import queues, top, workers
-from services.ops.reconcile.cli import audit
+from services.ops.reconcile.cli import reconcile
 from services.ops.reconcile.reprocess_cli import reprocess
-from services.ops.runs.cli import run_commands
-from services.ops.runs.cli_list import runs
-from services.ops.schedules.cli import schedule_commands
+from services.ops.runs.cli import runs_commands
+from services.ops.schedules.cli import schedules_commands
 from services.ops.uploads.cli import upload
 from shared import plugins, telemetry
 from shared.config.topology import QUEUES, queue_of
@@ -56,11 +55,10 @@ def smelt(
 
 for register in plugins.load("smelt.commands"):  # those of the stack on this machine, where it is installed
     register(app)
-app.add_typer(run_commands, name="run")
-app.command()(runs)
+app.add_typer(runs_commands, name="runs")
 app.command()(upload)
-app.command()(audit)
-app.command()(trace)
+app.command()(reconcile)
+app.command()(lineage)
 app.command()(reprocess)
 app.command()(queues)
 app.command()(workers)
@@ -68,7 +66,7 @@ app.command()(top)
 app.add_typer(dlq_commands, name="dlq")
 app.add_typer(quarantine_commands, name="quarantine")
 app.command()(drift)
-app.add_typer(schedule_commands, name="schedule")
+app.add_typer(schedules_commands, name="schedules")
 app.command()(check)
 app.add_typer(database_commands, name="db")
 

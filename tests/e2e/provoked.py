@@ -26,8 +26,8 @@ COMMANDS = (
     "status",
     "queues",
     "workers",
-    "runs",
-    "audit",
+    "runs list",
+    "reconcile",
     "check",
     "dlq list",
     "quarantine list",
@@ -55,9 +55,9 @@ class Provoked:
     def source_fails(self) -> None:
         """A refused key, and a run that comes through after errors of the server."""
         self.deployment.simulator(faults={"401": 1})
-        self.say("run", "usajobs_search", "--wait")
+        self.say("runs", "start", "usajobs_search", "--wait")
         self.deployment.simulator(faults={"500": 2})
-        self.say("run", "usajobs_search", "--wait")
+        self.say("runs", "start", "usajobs_search", "--wait")
 
     def database_refuses(self) -> None:
         """Its password is another one for a while."""
@@ -118,7 +118,7 @@ class Provoked:
     def cache_is_away(self) -> None:
         """It is not there."""
         self.end("valkey", signal.SIGKILL)
-        self.say("run", "usajobs_search", "--param", "keyword=nurse", "--wait")
+        self.say("runs", "start", "usajobs_search", "--param", "keyword=nurse", "--wait")
         self.logged("transformer", "not_looked_up")
         self.ask_everything()
 

@@ -260,7 +260,7 @@ def test_a_run_without_pages_is_drawn() -> None:
 
 
 def test_without_runs_the_page_says_how_to_start_one() -> None:
-    assert "smelt run" in page(replace(HEALTHY, runs=Measured([], NOW)))
+    assert "smelt runs start" in page(replace(HEALTHY, runs=Measured([], NOW)))
 
 
 def test_a_service_with_messages_that_it_does_not_take_is_told_from_an_idle_one() -> None:

@@ -36,7 +36,7 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     transformers: Annotated[int, typer.Option(min=0, help="how many transformer processes")] = 1,
     uploads: Annotated[int, typer.Option(min=0, help="how many transformer processes for uploaded files")] = 1,
     loaders: Annotated[int, typer.Option(min=0, help="how many loader processes")] = 1,
-    postings: Annotated[int, typer.Option(min=1, help="open postings in the USAJOBS simulator")] = 3_000,
+    records: Annotated[int, typer.Option(min=1, help="records that the simulated source offers")] = 3_000,
     first_run: Annotated[bool, typer.Option(help="extract once if nothing was ever extracted")] = True,  # noqa: FBT002
 ) -> None:
     """Start everything on this machine: Postgres, Valkey, an AWS emulator, the workers, the console, the search page.
@@ -48,7 +48,7 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workers = Options(extractors=extractors, transformers=transformers, uploads=uploads, loaders=loaders)
-    options = replace(workers, simulator_postings=postings, serving=True)
+    options = replace(workers, simulator_postings=records, serving=True)
     with out.status("starting Postgres, Valkey, the AWS emulator, the workers, the console and the search page"):
         running = stack.start(home(), options, detached=detach)
     for note in running.notes:
@@ -138,7 +138,7 @@ def _say_what_next() -> None:
 
 Try next
   look        open the console, and the search page, in a browser
-  extract     {smelt} run {dataset} --wait
+  extract     {smelt} runs start {dataset} --wait
   upload      {smelt} upload FILE {dataset}
               or with any S3 client: a file under s3://$SMELT_BUCKET/uploads/{dataset}/ is loaded
   break       kill a worker or the database (pids: {smelt} status) while a run goes on, and see nothing lost""")
@@ -161,7 +161,7 @@ def _first_run(connections: Connections, dataset: str, params: dict[str, str]) -
 
 
 def _repair(connections: Connections) -> None:
-    repaired = reconciliation.repair(connections, reconciliation.audit(connections))
+    repaired = reconciliation.repair(connections, reconciliation.find_missing(connections))
     say(f"the emulator had lost its queues: the audit sent {repaired} messages again")
 
 

@@ -26,7 +26,7 @@ NAVIGATION: Final = (
     ("/dead-letters", "Dead letters"),
     ("/quarantine", "Quarantine"),
     ("/drift", "Drift"),
-    ("/trace", "Trace"),
+    ("/lineage", "Lineage"),
     ("/schedules", "Schedules"),
     ("/audit", "Audit log"),
 )

@@ -44,7 +44,7 @@ GET_ROUTES: dict[str, Page] = {
     "/quarantine": list_quarantine,
     "/quarantine/{id}": show_entry,
     "/drift": show_drift,
-    "/trace": show_lineage,
+    "/lineage": show_lineage,
     "/schedules": list_schedules,
     "/audit": show_audit_log,
     "/runbooks/{name}": runbooks.show,

@@ -44,7 +44,7 @@ def state_line(run: Run, state: str) -> str:
             f"{formatting.rate(run.rate)} pages/s, {left(run)}" if run.rate else "[yellow]stands still[/yellow]"
         )
     if state == "incomplete":
-        told.append("smelt audit says what is missing and why")
+        told.append("smelt reconcile says what is missing and why")
     if run.covered is not None:
         told.append(f"{run.covered:,} of {run.announced:,} announced")
     if run.missing:

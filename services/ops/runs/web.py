@@ -16,7 +16,7 @@ PARTS = 100  # the unfinished ones first
 
 
 def list_runs(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt runs`."""
+    """As `smelt runs list`."""
     given = request.query_params
     most = min(query_params.number(given, "limit") or SHOWN, query_params.MOST)
     with context.reading.database.connect() as connection:
@@ -28,7 +28,7 @@ def list_runs(context: ConsoleContext, request: Request) -> Response:
 
 
 def show_run(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt run show`."""
+    """As `smelt runs show`."""
     run_id = request.path_params["run_id"]
     found = details.details(context.reading, run_id)
     waiting = details.waiting(context.reading, run_id, time.time())

@@ -23,7 +23,7 @@ VERBS: Mapping[str, Callable[[Connections, str], ActionResult]] = {
 
 
 def list_schedules(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt schedule list`."""
+    """As `smelt schedules list`."""
     return templating.page(request, "schedules/list.html", statuses=status.statuses(context.reading))
 
 

@@ -21,7 +21,7 @@ def upload(
 ) -> None:
     """Upload a file; its event does the rest. Any S3 client can do the same.
 
-    Exit 0 once S3 has stored it; `smelt trace KEY` tells what became of it.
+    Exit 0 once S3 has stored it; `smelt lineage KEY` tells what became of it.
 
     Example: smelt upload page.json.gz DATASET
     """

@@ -47,12 +47,12 @@ def environment(subjects: Mapping[str, Path], navigation: Navigation) -> Environ
     return environment
 
 
-def page(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+def page(request: Request, template: str, /, status_code: int = 200, **shown: Any) -> Response:
     """A template as the answer, for the user of the request. The application's state has the `templates`."""
     templates: Environment = request.app.state.templates
     user: User | None = getattr(request.state, "user", None)
     text = templates.get_template(template).render(user=user, path=request.url.path, **shown)
-    return HTMLResponse(text, status)
+    return HTMLResponse(text, status_code)
 
 
 def refused(request: Request, why: str, status: int = 403) -> Response:
