@@ -10,14 +10,17 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /build
 RUN python -m venv --without-pip /app
 
-# Our own code is a layer by itself, so that a change of it changes only that.
+# Our own code is a layer by itself, so that a change of it changes only that. Production images have no `infra`.
 FROM build AS package
 COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY shared shared
-COPY infra infra
 COPY docs/runbooks docs/runbooks
 RUN python -m pip --python /app/bin/python install --no-deps .
+
+FROM package AS local-package
+COPY infra infra
+RUN python -m pip --python /app/bin/python install --no-deps --force-reinstall .
 
 FROM build AS extractor-libraries
 COPY requirements/extractor.txt ./
@@ -105,6 +108,6 @@ USER 0
 RUN install --directory --owner=smelt --group=smelt --mode=0700 /var/lib/smelt
 USER 10001
 COPY --from=local-libraries /app /app
-COPY --from=package /app /app
+COPY --from=local-package /app /app
 ENV SMELT_HOME=/var/lib/smelt
 CMD ["smelt", "up"]

@@ -14,16 +14,21 @@ help: ## show the targets
 run: $(VENV)/local ## start everything on this machine, extract, and keep running until Ctrl-C
 	@exec $(BIN)/smelt up
 
-test: $(VENV)/dev ## lint, types and all tests
+# Prints only what is broken.
+LAYERS = $(BIN)/lint-imports --no-cache --no-logo > $(VENV)/layers.log || { cat $(VENV)/layers.log >&2; exit 1; }
+
+test: $(VENV)/dev ## lint, types, layers and all tests
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
+	@$(LAYERS)
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/dev ## lint, types and unit tests only (seconds)
+check: $(VENV)/dev ## lint, types, layers and unit tests only (seconds)
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
+	@$(LAYERS)
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration" tests/unit tests/contract $(ARGS)
 
 fmt: $(VENV)/dev ## format the code and fix what can be fixed

@@ -138,11 +138,11 @@ def smelt(home: Path, *arguments: str) -> str:
 
 # {way: commands}: what the ledger lacks, or every version of every object and then what no object says (plans).
 WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "audit": (("db", "upgrade"), ("audit", "--repair")),
+    "audit": (("db", "upgrade"), ("reconcile", "--repair")),
     "reprocess": (
         ("db", "upgrade"),
         ("reprocess", "--dataset", "usajobs_search", "--from", "bronze", "--yes"),
-        ("audit", "--repair"),
+        ("reconcile", "--repair"),
     ),
 }
 
@@ -184,8 +184,8 @@ def _extracted(postings: int, workers: int) -> Iterator[Path]:
     home = (folder / ".smelt").resolve()
     counts = ("--transformers", str(workers), "--loaders", str(workers))
     try:
-        smelt(home, "up", "--detach", "--no-first-run", "--postings", str(postings), *counts)
-        smelt(home, "run", "usajobs_search", "--wait", "--timeout", str(PATIENCE))
+        smelt(home, "up", "--detach", "--no-first-run", "--records", str(postings), *counts)
+        smelt(home, "runs", "start", "usajobs_search", "--wait", "--timeout", str(PATIENCE))
         yield home
     finally:
         stack.erase(home)

@@ -2,7 +2,7 @@
 
 The emulator keeps objects as they come, but saves queues only when it is stopped in order. The saved queues are used
 once: what a later kill brought back would be old messages for new, so `take_saved_queues` deletes them after loading.
-Schedules likewise; those that `smelt schedule` made are kept in a file of ours (`schedules.py`).
+Schedules likewise; those that `smelt schedules` made are kept in a file of ours (`schedules.py`).
 """
 
 import http.client

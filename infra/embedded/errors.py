@@ -1,7 +1,9 @@
 """What the embedded stack can fail with. `str()` of each says what happened and what to do."""
 
+from shared.errors import PermanentError
 
-class StackError(Exception):
+
+class StackError(PermanentError):
     """The stack cannot do what was asked."""
 
 

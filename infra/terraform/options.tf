@@ -95,7 +95,7 @@ variable "scheduled_tasks" {
   }))
   default = {
     audit = {
-      command    = ["smelt", "audit", "--repair"] # a sweeper behind every hand-off
+      command    = ["smelt", "reconcile", "--repair"] # a sweeper behind every hand-off
       expression = "cron(0 5 * * ? *)"            # when nothing else is under way: what is counts as missing
       timezone   = "America/New_York"
     }

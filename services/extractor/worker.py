@@ -177,7 +177,7 @@ class Extractor:
             found = envelope.read(objects.get(self.s3, stored, self.largest).body, self.largest)
             found.counts(source)
         except (PermanentError, UnexpectedAnswerError) as error:
-            message = f"{stored.key}: {error}; `smelt audit --repair` fetches it anew"
+            message = f"{stored.key}: {error}; `smelt reconcile --repair` fetches it anew"
             raise PermanentError(message) from error
         return found
 

@@ -2,13 +2,13 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from sqlalchemy import Engine
 
+from shared.config import local_stack
 from shared.config.settings import Settings, load_settings
 from shared.database.engine import connect as connect_database
 from shared.engine.pending_retries import PendingRetryStore
@@ -40,10 +40,10 @@ class Connections:
 def connect() -> Connections:
     """Connect to the deployment that the environment names, else to the embedded stack of `SMELT_HOME`.
 
-    Raises StackError where neither is there, PermanentError for an incomplete environment.
+    Raises PermanentError where neither is there, and for an incomplete environment.
     """
     if "SMELT_BUCKET" not in os.environ:
-        use_embedded_stack(home())
+        local_stack.use("SMELT_BUCKET")
     settings = load_settings()
     if settings.database_url is None:
         message = "SMELT_DATABASE_URL is not set"
@@ -60,20 +60,7 @@ def connect() -> Connections:
     )
 
 
-def home() -> Path:
-    """Where the embedded stack keeps its state (`SMELT_HOME`)."""
-    return Path(os.environ.get("SMELT_HOME", ".smelt"))
-
-
-def use_embedded_stack(folder: Path) -> None:
-    """Make this process's environment that of the stack running in `folder`. Raises StackError if none does."""
-    from infra.embedded import stack
-
-    os.environ.update(stack.environment(folder))
-
-
 def remember_schedules() -> None:
-    """Let the embedded stack, where one runs, keep its schedules through a crash of its emulator."""
-    from infra.embedded import stack
-
-    stack.remember_schedules(home())
+    """Let the stack on this machine, where one runs, keep its schedules through a crash of its emulator."""
+    if stack := local_stack.find():
+        stack.remember_schedules(local_stack.home())

@@ -11,7 +11,6 @@ from typing import NoReturn
 import structlog
 import uvicorn
 
-from infra.embedded.errors import StackError
 from services.serving.api.rate_limit import Limit
 from services.serving.app import application
 from services.serving.gold import db_role
@@ -38,7 +37,7 @@ def main() -> NoReturn:
         telemetry.configure("serving", settings.log_level)
         db_role.grant_read_access(engine_of(settings.database_url.get_secret_value()))
         listening = _listen(settings)
-    except (PermanentError, StackError) as error:
+    except PermanentError as error:
         sys.exit(f"smelt: {error}")
     if settings.serving_refresh:
         Thread(target=refresh_forever, args=(keeper(settings), settings.serving_refresh, Event()), daemon=True).start()

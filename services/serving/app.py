@@ -11,10 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.serving.api import routes
+from services.serving.api import export, routes
 from services.serving.api.rate_limit import Limit
 from services.serving.database import Refused
-from services.serving.gold import snapshots
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
@@ -56,7 +55,7 @@ def application(asking: Engine, exporting: Engine, limit: Limit) -> FastAPI:
         return Response("ok", media_type="text/plain")
 
     app.include_router(routes.routes(asking))
-    app.include_router(snapshots.routes(asking, exporting))
+    app.include_router(export.routes(asking, exporting))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_middleware(_Tagged)
     app.add_middleware(_Limited, limit=limit)

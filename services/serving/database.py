@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -9,14 +10,20 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from services.serving.api.search import Statement
-
 log = structlog.get_logger()
 
 TIMED_OUT = "57014"
 STATE = "select gold.today() as today, max(refreshed_at) as refreshed_at from gold.freshness"
 MOST_KEPT = 200  # answers, of at most some thousand rows
 OUT_OF_RANGE = "22"  # class of states: data exception
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL and the values bound in it."""
+
+    sql: str
+    values: dict[str, Any]
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours

@@ -1,12 +1,11 @@
 """Settings of the serving process (prefix `SMELT_`)."""
 
 import os
-from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.config import secret_files
+from shared.config import local_stack, secret_files
 from shared.config.urls import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 
@@ -31,13 +30,11 @@ class ServingSettings(BaseSettings):
 def load_settings() -> ServingSettings:
     """The settings of the environment and of files of secrets, else of the embedded stack of `SMELT_HOME`.
 
-    Raises PermanentError that names what is missing or wrong, StackError where no stack runs there.
+    Raises PermanentError that names what is missing or wrong, or where no stack runs there.
     """
     secret_files.read()
     if "SMELT_DATABASE_URL" not in os.environ:
-        from infra.embedded import stack
-
-        os.environ.update(stack.environment(Path(os.environ.get("SMELT_HOME", ".smelt"))))
+        local_stack.use("SMELT_DATABASE_URL")
     try:
         return ServingSettings()
     except ValidationError as error:

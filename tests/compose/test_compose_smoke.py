@@ -69,7 +69,7 @@ def test_a_dropped_file_becomes_rows(system: System) -> None:
 
 def test_nothing_is_lost_when_a_loader_dies_at_work_and_two_go_on(system: System) -> None:
     with system.postings_locked():
-        extraction = system.smelt("run", "usajobs_search", "--wait")
+        extraction = system.smelt("runs", "start", "usajobs_search", "--wait")
         eventually(lambda: system.value(LOADER_WAITS) != "0")
         offered = system.run("exec", "-T", "simulator", "python", "-c", OPEN_POSTINGS)
         system.run("exec", "-T", "loader", "sh", "-c", "kill -9 -1", check=False)
@@ -78,7 +78,7 @@ def test_nothing_is_lost_when_a_loader_dies_at_work_and_two_go_on(system: System
         system.up("--no-deps", "--no-recreate", "--scale", "loader=2", "loader")
     assert_well(extraction, "complete")
     assert system.value("select count(*) from silver.job") == offered.strip()
-    assert_well(system.smelt("audit"), "nothing is missing")
+    assert_well(system.smelt("reconcile"), "nothing is missing")
 
 
 def test_everything_stops_in_order_and_in_time(system: System) -> None:

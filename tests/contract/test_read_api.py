@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from services.serving.api import result_stream, search
 from services.serving.api.rate_limit import Limit
-from services.serving.api.search import Statement
+from services.serving.database import Statement
 from services.serving.gold import db_role
 from services.serving.gold.refresh import refresh
 from tests import served

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from services.extractor import fetch
-from services.ops.cli import main
+from services.ops import main
 from services.serving.api.rate_limit import Limit
 from services.serving.app import application
 from shared import telemetry

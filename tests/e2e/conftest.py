@@ -135,7 +135,7 @@ def deployed(folder: Path, *options: str) -> Iterator[Deployment]:
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Shared by the modules that leave it as good as they found it: with two of each worker."""
     workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
-    with deployed(tmp_path_factory.mktemp("user"), *workers, "--postings", str(POSTINGS)) as shared:
+    with deployed(tmp_path_factory.mktemp("user"), *workers, "--records", str(POSTINGS)) as shared:
         yield shared
 
 
@@ -161,8 +161,8 @@ def simulated_day() -> str:
 
 
 def run_outcome(smelt: Smelt, *arguments: str) -> dict[str, Any]:
-    """What `smelt run … --wait --json` prints."""
-    result = smelt("run", *arguments, "--wait", "--json")
+    """What `smelt runs start … --wait --json` prints."""
+    result = smelt("runs", "start", *arguments, "--wait", "--json")
     assert result.stdout, result.stderr
     outcome: dict[str, Any] = json.loads(result.stdout)
     return outcome | {"exit_code": result.returncode}

@@ -24,9 +24,9 @@ class Console:
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         away = cast("Any", None)  # the overview uses nothing but what is measured
-        desk = ConsoleContext(lambda: self.shows, away, away, Actions())
-        by_token = TokenAuth({"operator": TOKEN, "reader": READ_TOKEN})
-        app = application(desk, door or by_token, ["127.0.0.1", "localhost"])
+        context = ConsoleContext(away, away, Actions())
+        by_token = TokenAuth({"operator": TOKEN, "viewer": READ_TOKEN})
+        app = application(context, lambda: self.shows, door or by_token, ["127.0.0.1", "localhost"])
         config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = Thread(target=self._server.run, kwargs={"sockets": [listening]})

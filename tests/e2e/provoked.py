@@ -26,8 +26,8 @@ COMMANDS = (
     "status",
     "queues",
     "workers",
-    "runs",
-    "audit",
+    "runs list",
+    "reconcile",
     "check",
     "dlq list",
     "quarantine list",
@@ -55,9 +55,9 @@ class Provoked:
     def source_fails(self) -> None:
         """A refused key, and a run that comes through after errors of the server."""
         self.deployment.simulator(faults={"401": 1})
-        self.say("run", "usajobs_search", "--wait")
+        self.say("runs", "start", "usajobs_search", "--wait")
         self.deployment.simulator(faults={"500": 2})
-        self.say("run", "usajobs_search", "--wait")
+        self.say("runs", "start", "usajobs_search", "--wait")
 
     def database_refuses(self) -> None:
         """Its password is another one for a while."""
@@ -110,15 +110,15 @@ class Provoked:
             {"SMELT_DATABASE_URL": f"{database}#@"},
             {"SMELT_REDIS_URL": cache.replace("@", "/@")},
         ):
-            for module in ("services.ops.cli.main", "services.loader.worker", "services.serving"):
+            for module in ("services.ops.main", "services.loader.worker", "services.serving"):
                 self.process(module, **wrong)
-        self.process("services.ops.cli.main", SMELT_REDIS_URL=cache.replace("redis", "rediss"))
-        self.process("services.ops.cli.main", SMELT_DATABASE_URL=f"{database}?sslmode=verify-full&sslrootcert=system")
+        self.process("services.ops.main", SMELT_REDIS_URL=cache.replace("redis", "rediss"))
+        self.process("services.ops.main", SMELT_DATABASE_URL=f"{database}?sslmode=verify-full&sslrootcert=system")
 
     def cache_is_away(self) -> None:
         """It is not there."""
         self.end("valkey", signal.SIGKILL)
-        self.say("run", "usajobs_search", "--param", "keyword=nurse", "--wait")
+        self.say("runs", "start", "usajobs_search", "--param", "keyword=nurse", "--wait")
         self.logged("transformer", "not_looked_up")
         self.ask_everything()
 
@@ -136,7 +136,7 @@ class Provoked:
     def process(self, module: str, **environment: str) -> None:
         """A process that cannot work, until it ends or for as long as it takes to say so."""
         program = "from services.ops.cli.main import main; import sys; sys.argv[1:] = ['top', '--once']; main()"
-        command = ["-c", program] if module == "services.ops.cli.main" else ["-m", module]
+        command = ["-c", program] if module == "services.ops.main" else ["-m", module]
         with subprocess.Popen(
             [sys.executable, *command],
             cwd=REPOSITORY,

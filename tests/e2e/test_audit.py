@@ -1,4 +1,4 @@
-"""`smelt audit` as an operator uses it."""
+"""`smelt reconcile` as an operator uses it."""
 
 import json
 
@@ -19,13 +19,13 @@ def test_an_event_that_was_never_published_is_found_named_and_mended(deployment:
     finally:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": held})
 
-    found = deployment.smelt("audit")
+    found = deployment.smelt("reconcile")
     assert found.returncode == 1
     assert f"not loaded: {key} (version " in found.stdout
 
-    mended = deployment.smelt("audit", "--repair")
+    mended = deployment.smelt("reconcile", "--repair")
     assert mended.returncode == 0
     assert "sent again: " in mended.stdout
     assert deployment.ledger(key)["inserted"] == 1
-    again = json.loads(deployment.smelt("audit", "--json").stdout)
+    again = json.loads(deployment.smelt("reconcile", "--json").stdout)
     assert key not in {stored["key"] for stored in again["objects"]}

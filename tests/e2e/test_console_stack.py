@@ -24,7 +24,7 @@ LONG = "x" * 300
 PAGES = ("/", "/runs", "/dead-letters?all=1", "/quarantine?closed=1", "/drift", "/schedules", "/audit")
 LISTS_WITH_HOSTILE_TEXT = ("/dead-letters?all=1", "/quarantine?closed=1", "/drift", "/audit")
 FIRST_LINKS = ("/runs/", "/dead-letters/", "/quarantine/")  # of each list the first page behind it
-OTHERS = ("/trace?key=840000001", f"/trace?key={LONG}", "/runbooks/dead-letters", "/runs/none", "/actions/none")
+OTHERS = ("/lineage?key=840000001", f"/lineage?key={LONG}", "/runbooks/dead-letters", "/runs/none", "/actions/none")
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_depth_rises_and_falls_on_the_overview_while_a_run_goes_on(page: "Page",
     lane = page.locator(".queue", has_text=SILVER.name)
     waiting = lane.locator("dl > div", has_text="visible").locator("dd")
     with standing_still(deployment, "loader"):
-        run_id = json.loads(deployment.smelt("run", "usajobs_search", "--json").stdout)["run_id"]
+        run_id = json.loads(deployment.smelt("runs", "start", "usajobs_search", "--json").stdout)["run_id"]
         waiting.filter(has_text="1").or_(waiting.filter(has_not_text="0")).wait_for()
     page.locator(f"[id='run-{run_id}'] .state.complete").wait_for()
     waiting.get_by_text("0", exact=True).wait_for()

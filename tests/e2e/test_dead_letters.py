@@ -19,7 +19,7 @@ FIRST = 970_000_000
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    with deployed(tmp_path, "--postings", "100") as own:
+    with deployed(tmp_path, "--records", "100") as own:
         yield own
 
 
@@ -72,4 +72,4 @@ def test_a_filtered_and_patched_replay_of_poisoned_messages_brings_their_rows(de
     (record,) = deployment.rows("select matched, processed, outcome, filter from ops.operator_action")
     assert (record["matched"], record["processed"], record["outcome"]) == (EACH, EACH, "replayed")
     assert record["filter"]["patch"] == patch
-    assert deployment.smelt("audit").returncode == 0
+    assert deployment.smelt("reconcile").returncode == 0

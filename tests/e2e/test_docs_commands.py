@@ -39,7 +39,7 @@ FOREVER = ("--watch", "smelt top", "services.serving")  # until somebody ends th
 LIMITED = "timeout --signal=INT 12"  # s that those are left to go on
 ENDED = {0, 124, 130}
 # Commands that say how things are by how they end: not all is well with a stack that has dead letters.
-VERDICTS = {"smelt check": {0, 1, 2, 3}, "smelt audit": {0, 1}}
+VERDICTS = {"smelt check": {0, 1, 2, 3}, "smelt reconcile": {0, 1}}
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 NOT_UNDERSTOOD = ("Usage:", "No such option", "No such command", "Traceback", "command not found")
 
@@ -107,7 +107,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """At a stack with all that the runbooks are about: a run, a row, dead letters, rejected records, a schedule."""
     folder = tmp_path_factory.mktemp("reader")
     home, smelt = folder / ".smelt", smelt_command(folder / ".smelt")
-    started = smelt("up", "--detach", "--no-first-run", "--postings", "300")
+    started = smelt("up", "--detach", "--no-first-run", "--records", "300")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield Reader(home, words(Deployment(home, smelt, stack.environment(home)), folder))
@@ -123,7 +123,7 @@ def words(deployment: Deployment, folder: Path) -> dict[str, str]:
     key = deployment.upload("rejected.json", page)
     rejected = "select id, rule from ops.quarantine where key = %s"
     (entry,) = deployment.eventually(lambda: deployment.rows(rejected, key))
-    added = deployment.smelt("schedule", "add", "daily", "usajobs_search", "cron(0 7 * * ? *)")
+    added = deployment.smelt("schedules", "add", "daily", "usajobs_search", "cron(0 7 * * ? *)")
     assert added.returncode == 0, added.stderr
     (row,) = deployment.rows("select control_number from silver.job order by 1 limit 1")
     return {
@@ -134,7 +134,7 @@ def words(deployment: Deployment, folder: Path) -> dict[str, str]:
         "NAME": "daily",
         "RULE": entry["rule"],
         "quarantine show ID": f"quarantine show {entry['id']}",
-        "run show ID": f"run show {run['run_id']}",
+        "runs show ID": f"runs show {run['run_id']}",
         "ID": "LETTER",
     }
 
@@ -222,7 +222,7 @@ def test_the_stack_goes_down_and_up_as_written(tmp_path: Path) -> None:
     reader = Reader(tmp_path / ".smelt", {})
     try:
         for command in dict.fromkeys(one.command for one in of_kind(r"smelt up\b")):
-            reader.types(command.replace("smelt up", "smelt up --detach --no-first-run --postings 10").replace("…", ""))
+            reader.types(command.replace("smelt up", "smelt up --detach --no-first-run --records 10").replace("…", ""))
             for down in dict.fromkeys(one.command for one in of_kind(r"smelt down\b")):
                 reader.types(down)
     finally:

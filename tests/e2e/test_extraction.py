@@ -91,7 +91,7 @@ def expected_rows(table: str, columns: dict[str, str], postings: Iterable[dict[s
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Its own stack: all that it extracts must be new, whatever modules came before."""
     workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
-    with deployed(tmp_path_factory.mktemp("extraction"), *workers, "--postings", str(POSTINGS)) as own:
+    with deployed(tmp_path_factory.mktemp("extraction"), *workers, "--records", str(POSTINGS)) as own:
         yield own
 
 

@@ -22,7 +22,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """A stack of its own, with one of each worker."""
     home = tmp_path / ".smelt"
     smelt = smelt_command(home)
-    started = smelt("up", "--detach", "--no-first-run", "--postings", "500")
+    started = smelt("up", "--detach", "--no-first-run", "--records", "500")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield Deployment(home, smelt, stack.environment(home))

@@ -27,7 +27,7 @@ def page(**descriptor: object) -> bytes:
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Its own stack: the emulator cannot list a bucket with such keys, as S3 can, so that no audit works any more."""
-    with deployed(tmp_path_factory.mktemp("hostile"), "--postings", "100") as own:
+    with deployed(tmp_path_factory.mktemp("hostile"), "--records", "100") as own:
         yield own
 
 
@@ -69,17 +69,17 @@ COMMANDS: dict[str, Callable[[Deployment, Mapping[str, str]], list[str]]] = {
     "the list of dead letters": lambda _, __: ["dlq", "list", "--all"],
     "a dead letter": lambda deployment, _: the_letter(deployment),
     "what is in quarantine": lambda _, __: ["quarantine", "list", "--each"],
-    "the way of an object": lambda _, keys: ["trace", keys["good"]],
-    "the way of a rejected object": lambda _, keys: ["trace", keys["rejected"]],
-    "the way of a dead object": lambda _, keys: ["trace", keys["dead"]],
-    "the way of a row": lambda _, __: ["trace", NUMBER],
-    "an audit": lambda _, __: ["audit"],
+    "the way of an object": lambda _, keys: ["lineage", keys["good"]],
+    "the way of a rejected object": lambda _, keys: ["lineage", keys["rejected"]],
+    "the way of a dead object": lambda _, keys: ["lineage", keys["dead"]],
+    "the way of a row": lambda _, __: ["lineage", NUMBER],
+    "a reconciliation": lambda _, __: ["reconcile"],
     "drift": lambda _, __: ["drift"],
     "queues and workers": lambda _, __: ["top", "--once"],
-    "a refused dataset": lambda _, __: ["run", HOSTILE],
-    "a refused parameter": lambda _, __: ["run", "usajobs_search", "--param", f"{HOSTILE}=x"],
+    "a refused dataset": lambda _, __: ["runs", "start", HOSTILE],
+    "a refused parameter": lambda _, __: ["runs", "start", "usajobs_search", "--param", f"{HOSTILE}=x"],
     "a file that is not there": lambda _, __: ["upload", HOSTILE, "usajobs_search"],
-    "a trace of nothing": lambda _, __: ["trace", f"bronze/{HOSTILE}"],
+    "the lineage of nothing": lambda _, __: ["lineage", f"bronze/{HOSTILE}"],
 }
 
 

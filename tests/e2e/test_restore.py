@@ -19,7 +19,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
     """A stack of its own: a run, code lists, a table somebody dropped, an object in two versions, rejected records."""
     home = tmp_path_factory.mktemp("restored") / ".smelt"
     try:
-        smelt(home, "up", "--detach", "--no-first-run", "--postings", "300")
+        smelt(home, "up", "--detach", "--no-first-run", "--records", "300")
         deployment = Deployment(home, smelt_command(home), stack.environment(home))
         fill(deployment)
         lost = Lost.of(home)
@@ -62,7 +62,7 @@ def test_a_lost_database_is_made_again_from_the_bucket(way: str, filled: Lost) -
     assert filled.ledger() is None
     filled.restored(ledger, *WAYS[way])
     assert filled.content() == before
-    assert smelt(filled.home, "audit").strip() == "nothing is missing"
+    assert smelt(filled.home, "reconcile").strip() == "nothing is missing"
 
 
 def test_another_row_would_be_noticed(filled: Lost) -> None:

@@ -63,7 +63,7 @@ def provoked(told: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Ite
     assert told == []
     home = tmp_path_factory.mktemp("canary") / ".smelt"
     smelt = smelt_command(home)
-    started = smelt("up", "--detach", "--no-first-run", "--postings", "300")
+    started = smelt("up", "--detach", "--no-first-run", "--records", "300")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         provoked = Provoked(Deployment(home, smelt, stack.environment(home)), [started.stdout, started.stderr])

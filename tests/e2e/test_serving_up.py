@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 
 def test_what_is_loaded_is_soon_on_the_search_page_and_in_the_bucket(deployment: Deployment) -> None:
     url = deployment.environment["SMELT_SERVING_URL"]
-    assert deployment.smelt("run", "usajobs_search", "--param", "keyword=analyst", "--wait").returncode == 0
+    assert deployment.smelt("runs", "start", "usajobs_search", "--param", "keyword=analyst", "--wait").returncode == 0
     held = deployment.rows("select count(*) as held from silver.job")[0]["held"]
     assert held > 0
     deployment.eventually(lambda: httpx.get(f"{url}/v1/stats/summary").json()["postings"] >= held)

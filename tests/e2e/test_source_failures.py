@@ -10,7 +10,7 @@ pytestmark = pytest.mark.e2e
 
 def test_a_refused_key_is_said_at_once(deployment: Deployment) -> None:
     deployment.simulator(faults={"401": 1})
-    result = deployment.smelt("run", "usajobs_search", "--wait")
+    result = deployment.smelt("runs", "start", "usajobs_search", "--wait")
     assert result.returncode == 1
     assert "dead letter on smelt-extract-dlq" in result.stdout
     assert "401 Unauthorized: the source refuses the key or the User-Agent" in result.stdout
@@ -40,13 +40,13 @@ def test_a_source_that_stumbles_costs_time_and_nothing_else(deployment: Deployme
 
 
 def test_a_wrong_parameter_is_refused_before_anything_is_queued(deployment: Deployment) -> None:
-    result = deployment.smelt("run", "usajobs_search", "--param", "colour=red")
+    result = deployment.smelt("runs", "start", "usajobs_search", "--param", "colour=red")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("smelt: unknown parameter 'colour'; the Search API takes DatePosted, ")
     assert result.stderr.count("\n") == 1
 
 
 def test_an_unknown_dataset_is_refused(deployment: Deployment) -> None:
-    result = deployment.smelt("run", "weather")
+    result = deployment.smelt("runs", "start", "weather")
     known = ", ".join(contract.names())
     assert (result.returncode, result.stderr) == (1, f"smelt: no dataset 'weather'; known: {known}\n")

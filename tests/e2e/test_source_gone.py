@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """With one of each worker, and a source."""
-    with deployed(tmp_path, "--postings", "100") as own:
+    with deployed(tmp_path, "--records", "100") as own:
         yield own
 
 
@@ -24,7 +24,7 @@ def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployme
     simulator = next(part for part in stack.status(deployment.home) if part.name == "simulator")
     assert simulator.pid
     os.kill(simulator.pid, signal.SIGTERM)
-    result = deployment.smelt("run", "usajobs_search", "--wait", "--timeout", "12")
+    result = deployment.smelt("runs", "start", "usajobs_search", "--wait", "--timeout", "12")
     assert result.returncode == 1
     assert "waits: extractor: TransientError" in result.stdout
     assert "ConnectError" in result.stdout

@@ -17,7 +17,7 @@ from tests.conftest import Smelt, smelt_command
 
 pytestmark = pytest.mark.e2e
 
-UP = ("up", "--postings", "600")
+UP = ("up", "--records", "600")
 
 
 class Terminal:
@@ -84,7 +84,7 @@ def test_up_extracts_says_what_landed_works_on_uploads_and_stops_at_ctrl_c(
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam")
     assert smelt("upload", str(tmp_path / "letter.txt"), "usajobs_search").returncode == 0
     terminal.said("dead letter on smelt-uploads-dlq: uploads/usajobs_search/letter.txt: PermanentError: neither JSON")
-    assert smelt("run", "usajobs_search", "--param", "keyword=analyst", "--wait").returncode == 0
+    assert smelt("runs", "start", "usajobs_search", "--param", "keyword=analyst", "--wait").returncode == 0
     terminal.said("loaded bronze/usajobs_search/date=")
 
     assert terminal.stop(signal.SIGINT) == 0
@@ -100,7 +100,7 @@ def test_up_extracts_says_what_landed_works_on_uploads_and_stops_at_ctrl_c(
 def test_killed_in_mid_run_it_starts_again_and_finishes_the_run(home: Path, smelt: Smelt) -> None:
     terminal = Terminal(home)
     terminal.said("Working on whatever arrives")
-    smelt("run", "usajobs_search")
+    smelt("runs", "start", "usajobs_search")
     terminal.said("loaded bronze/usajobs_search/date=")
     everything = [part.pid for part in process.all_recorded(home.resolve()) if part.alive]
     terminal.process.kill()
@@ -123,7 +123,7 @@ def test_killed_in_mid_run_it_starts_again_and_finishes_the_run(home: Path, smel
 def test_status_and_env_tell_what_runs(home: Path, smelt: Smelt) -> None:
     assert smelt("status").returncode == 1
     assert smelt("env").stderr == f"smelt: no stack is running in {home}: start one with `smelt up`\n"
-    assert smelt("up", "--detach", "--no-first-run", "--postings", "20").returncode == 0
+    assert smelt("up", "--detach", "--no-first-run", "--records", "20").returncode == 0
     assert smelt("status").returncode == 0
     assert json.loads(smelt("env", "--json").stdout) == stack.environment(home)
     assert "is already running" in smelt("up").stderr

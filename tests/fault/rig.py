@@ -161,7 +161,7 @@ class Rig:
 
     def repair(self) -> None:
         """The audit, as an operator runs it."""
-        reconciliation.repair(self.connections, reconciliation.audit(self.connections))
+        reconciliation.repair(self.connections, reconciliation.find_missing(self.connections))
 
     def receives_above(self, most: int) -> int:
         """How many deliveries there were, in all logs, of messages received more often than `most`."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.ops.schedules.schedules import GROUP, ROLE
-from services.serving.gold.parquet_export import key as gold_key
+from services.serving.gold.snapshots import key as gold_key
 from shared.config.topology import DISCARDED_PREFIX
 from shared.storage.object_keys import rejected_response_key, replay_key, upload_key
 from tests.infra.conftest import SOURCE, Deployment

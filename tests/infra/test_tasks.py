@@ -222,7 +222,7 @@ def scheduled_command(deployment: Deployment, name: str) -> list[str]:
 
 
 def test_a_scheduled_task_names_a_command_of_smelt(deployment: Deployment) -> None:
-    assert scheduled_command(deployment, "audit") == ["smelt", "audit", "--repair"]
+    assert scheduled_command(deployment, "audit") == ["smelt", "reconcile", "--repair"]
 
 
 def test_every_rule_has_an_alarm_or_is_checked_by_the_clock(deployment: Deployment) -> None:

@@ -77,12 +77,12 @@ def process(connections: Connections, bronze: ObjectId, *, quarantine: bool = Tr
 
 
 def found(connections: Connections) -> set[tuple[str, str]]:
-    return {(stored.key, stored.version) for stored in reconciliation.audit(connections).objects}
+    return {(stored.key, stored.version) for stored in reconciliation.find_missing(connections).objects}
 
 
 def test_what_is_loaded_is_not_missing(connections: Connections) -> None:
     process(connections, page(connections, f"uploads/{DATASET}/a.json", GOOD, BROKEN))
-    assert reconciliation.audit(connections) == Missing((), ())
+    assert reconciliation.find_missing(connections) == Missing((), ())
 
 
 def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: Connections) -> None:
@@ -170,7 +170,7 @@ def sequential(connections: Connections, pages: int, *stored: int, of: int = 3) 
         }
         key = object_keys.page_key("usajobs_historic", run_id, 1, number)
         process(connections, put(connections, key, json.dumps(envelope).encode()))
-    return [(page.part, page.page, page.of) for page in reconciliation.audit(connections).pages]
+    return [(page.part, page.page, page.of) for page in reconciliation.find_missing(connections).pages]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
         "response": {"status": 200, "payload": {"SearchResult": {"SearchResultCountAll": 0}}},
     }
     put(connections, object_keys.page_key(DATASET, plan.run_id, 1, 1), json.dumps(envelope).encode())
-    missing = reconciliation.audit(connections)
+    missing = reconciliation.find_missing(connections)
     assert [stored.key for stored in missing.objects] == [object_keys.page_key(DATASET, plan.run_id, 1, 1)]
     assert [(command.run_id, command.page) for command in missing.pages] == [(plan.run_id, 2)]
 
@@ -218,8 +218,12 @@ def test_what_waits_as_a_dead_letter_is_not_missing(connections: Connections) ->
 def test_a_repair_sends_what_the_workers_understand(connections: Connections) -> None:
     stored = page(connections, f"uploads/{DATASET}/a b+c.json", GOOD)
     _purge(connections)
-    assert reconciliation.repair(connections, reconciliation.audit(connections)) == 1
+    assert reconciliation.repair(connections, reconciliation.find_missing(connections)) == 1
     messages = connections.sqs.receive_message(QueueUrl=connections.settings.uploads_queue_url).get("Messages", [])
     assert [created_objects(message["Body"]) for message in messages] == [
-        [ObjectId(stored.bucket, stored.key, stored.version_id, reconciliation.audit(connections).objects[0].etag)]
+        [
+            ObjectId(
+                stored.bucket, stored.key, stored.version_id, reconciliation.find_missing(connections).objects[0].etag
+            )
+        ]
     ]

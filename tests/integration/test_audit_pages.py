@@ -80,7 +80,7 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     search.plan(Keyword="analyst")
     (page,) = search.commands()
     bad = put(search, page, body)
-    missing = reconciliation.audit(search.connections)
+    missing = reconciliation.find_missing(search.connections)
     (stuck,) = missing.stuck
     assert (missing.objects, missing.pages) == ((), ())
     assert (stuck.page, stuck.state, stuck.key) == (page, "unreadable", bad.key)
@@ -93,7 +93,7 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     complete, distinct_records, expected_records = search.run()
     assert complete
     assert distinct_records == expected_records > 0  # type: ignore[operator]
-    assert reconciliation.audit(search.connections) == CLEAN
+    assert reconciliation.find_missing(search.connections) == CLEAN
 
 
 def test_a_dead_letter_of_a_page_that_cannot_be_read_does_not_keep_it_from_being_fetched(search: Extraction) -> None:
@@ -101,13 +101,13 @@ def test_a_dead_letter_of_a_page_that_cannot_be_read_does_not_keep_it_from_being
     (page,) = search.commands()
     bad = put(search, page, b"damaged")
     bury(search, search.connections.settings.bronze_queue_url, created_event(bad))
-    assert [stuck.state for stuck in reconciliation.audit(search.connections).stuck] == ["unreadable"]
-    reconciliation.repair(search.connections, reconciliation.audit(search.connections))
+    assert [stuck.state for stuck in reconciliation.find_missing(search.connections).stuck] == ["unreadable"]
+    reconciliation.repair(search.connections, reconciliation.find_missing(search.connections))
     (anew,) = search.commands()
     search.fetch(anew)
     search.refine(page)
     assert search.run()[0]
-    assert reconciliation.audit(search.connections) == CLEAN
+    assert reconciliation.find_missing(search.connections) == CLEAN
 
 
 def test_a_page_whose_command_is_a_dead_letter_is_named_with_its_reason_and_waits(search: Extraction) -> None:
@@ -115,7 +115,7 @@ def test_a_page_whose_command_is_a_dead_letter_is_named_with_its_reason_and_wait
     (page,) = search.commands()
     # As an older version wrote it, which knew nothing of `replaces`.
     bury(search, search.extractor.queue_url, page.model_dump_json(exclude_none=True), "404 Not Found")
-    missing = reconciliation.audit(search.connections)
+    missing = reconciliation.find_missing(search.connections)
     (stuck,) = missing.stuck
     assert (stuck.state, stuck.reason, stuck.fetch) == ("dead letter", "PermanentError: 404 Not Found", None)
     assert missing.sendable == 0
@@ -128,7 +128,7 @@ def test_a_page_that_its_source_accepts_and_the_transformer_refused_is_named_and
     version = search.extractor.s3.head_object(Bucket=search.extractor.bucket, Key=search.key(page))["VersionId"]
     stored = ObjectId(search.extractor.bucket, search.key(page), version)
     bury(search, search.connections.settings.bronze_queue_url, created_event(stored), "9 of 10 records failed")
-    missing = reconciliation.audit(search.connections)
+    missing = reconciliation.find_missing(search.connections)
     (stuck,) = missing.stuck
     assert (stuck.state, stuck.reason) == ("dead letter", "PermanentError: 9 of 10 records failed")
     assert missing.sendable == 0
@@ -141,7 +141,7 @@ def test_of_pages_one_after_another_the_rest_follows_the_one_that_is_fetched_ane
     historic.refine(first)
     (second,) = historic.commands()
     put(historic, second, b"damaged")
-    missing = reconciliation.audit(historic.connections)
+    missing = reconciliation.find_missing(historic.connections)
     assert [stuck.page.page for stuck in missing.stuck] == [2]
     assert missing.pages == ()
     reconciliation.repair(historic.connections, missing)
@@ -149,7 +149,7 @@ def test_of_pages_one_after_another_the_rest_follows_the_one_that_is_fetched_ane
     complete, distinct_records, expected_records = historic.run()
     assert complete
     assert distinct_records == expected_records
-    assert reconciliation.audit(historic.connections) == CLEAN
+    assert reconciliation.find_missing(historic.connections) == CLEAN
 
 
 def test_a_part_without_end_is_named_with_the_reason(historic: Extraction) -> None:
@@ -163,7 +163,7 @@ def test_a_part_without_end_is_named_with_the_reason(historic: Extraction) -> No
         historic.fetch(second)
     historic.refine(second)
     bury(historic, historic.extractor.queue_url, second.model_dump_json(), str(circle.value))
-    missing = reconciliation.audit(historic.connections)
+    missing = reconciliation.find_missing(historic.connections)
     assert missing.sendable == 0
     assert [(stuck.page.page, stuck.state) for stuck in missing.stuck] == [(3, "dead letter")]
     assert "page 2 leads back to the request of page 2" in missing.stuck[0].reason
@@ -174,13 +174,13 @@ def test_the_commands_say_what_keeps_a_run_from_being_complete(search: Extractio
     (page,) = search.commands()
     put(search, page, envelope(b'{"Message":"An error has occurred."}'))
     smelt = smelt_command(Path(search.connections.settings.home))
-    found = smelt("audit")
+    found = smelt("reconcile")
     why = "USAJOBS answered without SearchResult.SearchResultCountAll"
     assert found.returncode == 1, found
     assert found.stdout == f"unreadable: run {page.run_id}, part 1, page 1 of 1 ({search.key(page)}): {why}\n"
-    (stuck,) = json.loads(smelt("audit", "--json").stdout)["stuck"]
+    (stuck,) = json.loads(smelt("reconcile", "--json").stdout)["stuck"]
     assert (stuck["state"], stuck["reason"]) == ("unreadable", why)
-    repaired = smelt("audit", "--repair")
+    repaired = smelt("reconcile", "--repair")
     assert (repaired.returncode, repaired.stdout.splitlines()[-1]) == (0, "sent again: 1")
     details = run_details.details(search.connections, page.run_id)
     assert details

@@ -92,14 +92,14 @@ def test_what_is_lost_is_found_repaired_and_then_nothing_is_missing(
     pipeline.put_page(1, posting(1), of=2)
     pipeline.work()
     lose(pipeline)
-    missing = reconciliation.audit(pipeline.connections)
+    missing = reconciliation.find_missing(pipeline.connections)
     assert len(missing.objects) + len(missing.pages) == 1
     assert reconciliation.repair(pipeline.connections, missing) == 1
     for message in pipeline.taken(EXTRACT):  # what the extractor does with it
         assert json.loads(message.body)["page"] == 2
         pipeline.put_page(2, posting(2), BROKEN, of=2)
     pipeline.work()
-    assert reconciliation.audit(pipeline.connections) == CLEAN
+    assert reconciliation.find_missing(pipeline.connections) == CLEAN
     with pipeline.connections.database.connect() as connection:
         assert connection.execute(text("select count(*) from silver.job")).scalar_one() == 2
         assert connection.execute(text("select count(*) from ops.quarantine")).scalar_one() == 1
@@ -112,11 +112,11 @@ def test_only_what_is_young_is_missing_where_asked(pipeline: Pipeline) -> None:
     pipeline.drop(UPLOADS)
     time.sleep(1.1)  # S3's clock is what is compared with, not a limit of this test
     young = pipeline.put(UPLOAD.format("young"), posting(2))
-    everything = {stored.key for stored in reconciliation.audit(pipeline.connections, HOUR).objects}
+    everything = {stored.key for stored in reconciliation.find_missing(pipeline.connections, HOUR).objects}
     assert everything == {UPLOAD.format("old"), young.key}
     stored_at = pipeline.connections.s3.head_object(Bucket=young.bucket, Key=young.key)["LastModified"]
     age = timedelta(seconds=time.time() - stored_at.timestamp())
-    assert [stored.key for stored in reconciliation.audit(pipeline.connections, age).objects] == [young.key]
+    assert [stored.key for stored in reconciliation.find_missing(pipeline.connections, age).objects] == [young.key]
 
 
 def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeline) -> None:
@@ -128,13 +128,13 @@ def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeli
         connection.execute(text("update ops.run set planned_at = now() - interval '2 hours'"))
         connection.execute(text("update ops.loaded_object set loaded_at = now() - interval '2 hours'"))
     version = contract.normalise(DATASET).VERSION
-    missing = reconciliation.audit(pipeline.connections)
+    missing = reconciliation.find_missing(pipeline.connections)
     assert [stored.key for stored in missing.objects] == [object_keys.quarantine_key(page, version, 1)]
     assert [command.page for command in missing.pages] == [2, 3]
-    assert reconciliation.audit(pipeline.connections, HOUR) == CLEAN
+    assert reconciliation.find_missing(pipeline.connections, HOUR) == CLEAN
     with pipeline.connections.database.begin() as connection:
         connection.execute(text("truncate ops.run"))
-    plans = [stored.key for stored in reconciliation.audit(pipeline.connections, HOUR).objects]
+    plans = [stored.key for stored in reconciliation.find_missing(pipeline.connections, HOUR).objects]
     assert plans == [object_keys.plan_key(DATASET, RUN)]
 
 
@@ -142,15 +142,15 @@ def test_of_many_dead_letters_none_is_taken_for_missing(pipeline: Pipeline, monk
     monkeypatch.setattr("services.ops.dlq.dead_letters.MOST", 1)
     for number in range(15):
         bury(pipeline.connections, created_event(pipeline.put(UPLOAD.format(number), posting(number))))
-    assert reconciliation.audit(pipeline.connections) == CLEAN
+    assert reconciliation.find_missing(pipeline.connections) == CLEAN
 
 
 def test_the_command_says_what_is_missing_and_since_when_it_looks(pipeline: Pipeline) -> None:
     smelt = smelt_command(Path(pipeline.connections.settings.home))
-    clean = smelt("audit")
+    clean = smelt("reconcile")
     assert (clean.returncode, clean.stdout) == (0, "nothing is missing\n"), clean
     stored = pipeline.put(UPLOAD.format("a"), posting(1))
-    found = smelt("audit", "--since", "1h")
+    found = smelt("reconcile", "--since", "1h")
     assert (found.returncode, found.stdout) == (1, f"not loaded: {stored.key} (version {stored.version})\n"), found
-    assert smelt("audit", "--since", "0s").returncode == 0
-    assert smelt("audit", "--since", "yesterday").returncode == 1
+    assert smelt("reconcile", "--since", "0s").returncode == 0
+    assert smelt("reconcile", "--since", "yesterday").returncode == 1

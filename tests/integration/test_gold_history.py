@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, text
 
-from services.serving.gold import parquet_export
+from services.serving.gold import snapshots
 from services.serving.gold.refresh import LOCK, refresh
 from tests import served
 from tests.served import MONDAY, SEARCH, hold, pay, place, posting
@@ -159,16 +159,16 @@ def test_gold_is_in_the_bucket_as_parquet_once_for_each_refresh(gold: Engine) ->
     hold(gold, SEARCH, [posting(1), posting(2, "Chief Smelter")])
     s3, bucket = boto3.client("s3"), os.environ["SMELT_BUCKET"]
     refresh(gold)
-    assert parquet_export.export(gold, s3, bucket)
-    assert not parquet_export.export(gold, s3, bucket)
+    assert snapshots.export(gold, s3, bucket)
+    assert not snapshots.export(gold, s3, bucket)
     today = datetime.now(UTC).date()
-    assert parquet_export.key("posting", today) == f"gold/posting/date={today}/posting.parquet"
-    for view in parquet_export.VIEWS:
-        body = s3.get_object(Bucket=bucket, Key=parquet_export.key(view, today))["Body"].read()
+    assert snapshots.key("posting", today) == f"gold/posting/date={today}/posting.parquet"
+    for view in snapshots.VIEWS:
+        body = s3.get_object(Bucket=bucket, Key=snapshots.key(view, today))["Body"].read()
         frame = pl.read_parquet(io.BytesIO(body))
         assert len(frame) == rows(gold, f"select count(*) as n from gold.{view}")[0]["n"], view  # noqa: S608
     posted = pl.read_parquet(
-        io.BytesIO(s3.get_object(Bucket=bucket, Key=parquet_export.key("posting", today))["Body"].read())
+        io.BytesIO(s3.get_object(Bucket=bucket, Key=snapshots.key("posting", today))["Body"].read())
     )
     assert sorted(posted["title"]) == ["Chief Smelter", "Data Engineer"]
     assert posted.schema["annual_maximum"] == pl.Decimal(14, 2)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.loader import load as loading
-from services.ops.lineage.rows import Trace, trace
+from services.ops.lineage.rows import RowLineage, row_lineage
 from services.transformer.stored_key import stored_key
 from services.transformer.transform import HashLookup, TransformResult, nothing_known, transform
 from shared import natural_key
@@ -82,9 +82,9 @@ class Lake:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(query))]
 
-    def traced(self, key: str) -> list[Trace]:
+    def traced(self, key: str) -> list[RowLineage]:
         connections: Any = SimpleNamespace(database=self.engine, s3=None, settings=SimpleNamespace(bucket="b"))
-        return trace(connections, key, [DATASET])
+        return row_lineage(connections, key, [DATASET])
 
 
 @pytest.fixture

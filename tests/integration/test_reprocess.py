@@ -179,7 +179,7 @@ def test_two_versions_of_the_same_second_end_as_the_newer_whatever_was_lost(
     pipeline.work()
     pipeline.put(UPLOAD, posting(1, "Caster"))
     pipeline.drop(UPLOADS)
-    missing = reconciliation.audit(pipeline.connections)
+    missing = reconciliation.find_missing(pipeline.connections)
     assert len(missing.objects) == 1
     reconciliation.repair(pipeline.connections, missing)
     pipeline.work()
@@ -198,7 +198,7 @@ def test_an_object_that_comes_later_is_above_what_was_made_up(
     for title in ("Founder", "Caster"):
         pipeline.put(UPLOAD, posting(1, title))
     pipeline.drop(UPLOADS)
-    reconciliation.repair(pipeline.connections, reconciliation.audit(pipeline.connections))
+    reconciliation.repair(pipeline.connections, reconciliation.find_missing(pipeline.connections))
     pipeline.work()
     pipeline.put(UPLOAD, posting(1, "Moulder"))
     pipeline.work()

@@ -233,16 +233,16 @@ def test_the_commands_show_runs_to_people_and_programs(pipeline: Pipeline, smelt
     pipeline.plan(pages=3, expected_records=3)
     pipeline.put_page(1, posting(1))
     pipeline.work()
-    listed = smelt("runs", "--dataset", DATASET)
+    listed = smelt("runs", "list", "--dataset", DATASET)
     assert (listed.returncode, RUN_ID in listed.stdout, "page 1 of 3" in listed.stdout) == (0, True, True), listed
-    assert json.loads(smelt("runs", "--json").stdout)["runs"][0]["pages"] == 1
-    assert smelt("runs", "--since", "1s", "--dataset", "usajobs_codes").stdout.startswith("no runs")
-    shown = smelt("run", "show", RUN_ID)
+    assert json.loads(smelt("runs", "list", "--json").stdout)["runs"][0]["pages"] == 1
+    assert smelt("runs", "list", "--since", "1s", "--dataset", "usajobs_codes").stdout.startswith("no runs")
+    shown = smelt("runs", "show", RUN_ID)
     assert shown.returncode == 0, shown
     assert "part 1, page 2 of 3: never fetched" in shown.stdout
     assert "read 1 = inserted 1 + updated 0" in shown.stdout
-    assert json.loads(smelt("run", "show", RUN_ID, "--json").stdout)["run"]["planned_pages"] == 3
-    unknown = smelt("run", "show", "20200101T000000Z-00000000", "--json")
+    assert json.loads(smelt("runs", "show", RUN_ID, "--json").stdout)["run"]["planned_pages"] == 3
+    unknown = smelt("runs", "show", "20200101T000000Z-00000000", "--json")
     assert (unknown.returncode, json.loads(unknown.stdout)["run"]) == (1, None)
 
 
@@ -251,21 +251,16 @@ def test_the_commands_show_runs_to_people_and_programs(pipeline: Pipeline, smelt
     [
         (DATASET, "--param", "keyword=smelter", "--json"),
         ("--json", "--param", "keyword=smelter", DATASET),
-        ("start", DATASET, "--param", "keyword=smelter", "--json"),
     ],
 )
 def test_a_run_starts_with_its_options_in_any_order(pipeline: Pipeline, smelt: Smelt, words: tuple[str, ...]) -> None:
-    started = smelt("run", *words)
+    started = smelt("runs", "start", *words)
     assert started.returncode == 0, started
     command = next(json.loads(message.body) for message in pipeline.taken(EXTRACT))
     assert command["run_id"] == json.loads(started.stdout)["run_id"]
     assert (command["dataset"], command["params"]) == (DATASET, {"Keyword": "smelter"})
 
 
-def test_the_help_of_run_is_that_of_starting_one(smelt: Smelt) -> None:
-    told = smelt("run", "--help")
-    assert told.returncode == 0
-    for word in ("smelt run [OPTIONS]", "--param", "--wait", "smelt run show ID"):
-        assert word in told.stdout
-    assert smelt("run").returncode == 2
-    assert smelt("run", "nothing of the kind").returncode == 1
+def test_a_run_needs_a_known_dataset(smelt: Smelt) -> None:
+    assert smelt("runs", "start").returncode == 2
+    assert smelt("runs", "start", "nothing of the kind").returncode == 1

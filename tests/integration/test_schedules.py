@@ -206,31 +206,31 @@ def smelt(backends: Mapping[str, str]) -> Iterator[Smelt]:
 
 
 def listed(smelt: Smelt) -> dict[str, Any]:
-    said = smelt("schedule", "list", "--json").stdout
+    said = smelt("schedules", "list", "--json").stdout
     return {one["name"]: one for one in json.loads(said)["schedules"]}
 
 
 def test_a_schedule_is_added_paused_resumed_and_removed(smelt: Smelt, database: Engine) -> None:
     assert database
-    added = smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)", "--param", "keyword=nurse")
+    added = smelt("schedules", "add", "daily", DATASET, "cron(0 7 * * ? *)", "--param", "keyword=nurse")
     assert added.returncode == 0, added.stderr
     assert listed(smelt)["daily"]["params"] == {"Keyword": "nurse"}
     assert listed(smelt)["daily"]["next"].endswith("07:00:00+00:00")
-    assert smelt("schedule", "pause", "daily").returncode == 0
+    assert smelt("schedules", "pause", "daily").returncode == 0
     assert (listed(smelt)["daily"]["enabled"], listed(smelt)["daily"]["next"]) == (False, None)
-    assert smelt("schedule", "resume", "daily").returncode == 0
+    assert smelt("schedules", "resume", "daily").returncode == 0
     assert listed(smelt)["daily"]["enabled"] is True
-    refused = smelt("schedule", "remove", "daily")
+    refused = smelt("schedules", "remove", "daily")
     assert (refused.returncode, "say --yes" in refused.stderr) == (2, True)
-    assert smelt("schedule", "remove", "daily", "--yes").returncode == 0
+    assert smelt("schedules", "remove", "daily", "--yes").returncode == 0
     assert listed(smelt) == {}
 
 
 def test_what_is_done_to_a_schedule_is_on_record_and_what_is_refused_is_not(smelt: Smelt, database: Engine) -> None:
-    smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)")
+    smelt("schedules", "add", "daily", DATASET, "cron(0 7 * * ? *)")
     for did in (("pause",), ("resume",), ("run-now",), ("remove", "--yes")):
-        assert smelt("schedule", did[0], "daily", *did[1:]).returncode == 0
-        assert smelt("schedule", did[0], "nobody", *did[1:]).returncode == 1
+        assert smelt("schedules", did[0], "daily", *did[1:]).returncode == 0
+        assert smelt("schedules", did[0], "nobody", *did[1:]).returncode == 1
     with database.connect() as connection:
         rows = connection.execute(select(OPERATOR_ACTION).order_by(OPERATOR_ACTION.c.id)).all()
     assert {(row.kind, row.filter["schedule"], row.matched, row.processed) for row in rows} == {
@@ -248,10 +248,10 @@ def test_what_is_done_to_a_schedule_is_on_record_and_what_is_refused_is_not(smel
 def test_the_console_s_change_is_the_command_s_once_it_is_confirmed(
     smelt: Smelt, connections: Connections, verb: str, outcome: str
 ) -> None:
-    smelt("schedule", "add", "daily", DATASET, "cron(0 7 * * ? *)")
+    smelt("schedules", "add", "daily", DATASET, "cron(0 7 * * ? *)")
     actions, unused = Actions(), cast("Any", None)
-    desk = ConsoleContext(unused, connections, connections, actions)
-    answer = web.change_schedule(desk, unused, Form({"name": "daily", "verb": verb}))
+    context = ConsoleContext(connections, connections, actions)
+    answer = web.change_schedule(context, unused, Form({"name": "daily", "verb": verb}))
     planned = actions.find(answer.headers["location"].rpartition("/")[2])
     assert planned
     with connections.database.connect() as connection:
@@ -284,15 +284,15 @@ def test_the_console_s_change_is_the_command_s_once_it_is_confirmed(
     ],
 )
 def test_what_cannot_be_meant_is_refused(smelt: Smelt, arguments: tuple[str, ...], complaint: str) -> None:
-    said = smelt("schedule", *arguments)
+    said = smelt("schedules", *arguments)
     assert said.returncode == 1
     assert complaint in said.stderr
     assert listed(smelt) == {}
 
 
 def test_a_name_is_taken_once(smelt: Smelt) -> None:
-    assert smelt("schedule", "add", "one", DATASET, "rate(1 hour)").returncode == 0
-    assert "there is a schedule one already" in smelt("schedule", "add", "one", DATASET, "rate(2 hours)").stderr
+    assert smelt("schedules", "add", "one", DATASET, "rate(1 hour)").returncode == 0
+    assert "there is a schedule one already" in smelt("schedules", "add", "one", DATASET, "rate(2 hours)").stderr
 
 
 def received(url: str, seconds: float = 40) -> RunCommand:
@@ -309,7 +309,7 @@ def received(url: str, seconds: float = 40) -> RunCommand:
 def test_at_its_slot_a_schedule_puts_a_command_on_the_extract_queue(smelt: Smelt, backends: Mapping[str, str]) -> None:
     boto3.client("sqs").purge_queue(QueueUrl=backends["SMELT_EXTRACT_QUEUE_URL"])
     moment = datetime.now(UTC) + timedelta(seconds=12)  # longer than the command takes on a busy machine
-    assert smelt("schedule", "add", "once", DATASET, f"at({moment:%Y-%m-%dT%H:%M:%S})").returncode == 0
+    assert smelt("schedules", "add", "once", DATASET, f"at({moment:%Y-%m-%dT%H:%M:%S})").returncode == 0
     told = received(backends["SMELT_EXTRACT_QUEUE_URL"])
     assert (told.dataset, told.trigger, told.run_id) == (DATASET, "schedule:once", None)
     assert without_placeholder(told).scheduled_for is None  # the emulator does not say which slot it is
@@ -318,14 +318,14 @@ def test_at_its_slot_a_schedule_puts_a_command_on_the_extract_queue(smelt: Smelt
 
 def test_run_now_is_of_the_schedule_and_of_no_slot(smelt: Smelt, backends: Mapping[str, str]) -> None:
     boto3.client("sqs").purge_queue(QueueUrl=backends["SMELT_EXTRACT_QUEUE_URL"])
-    smelt("schedule", "add", "yearly", DATASET, "cron(0 7 1 1 ? *)")
-    started = json.loads(smelt("schedule", "run-now", "yearly", "--json").stdout)
+    smelt("schedules", "add", "yearly", DATASET, "cron(0 7 1 1 ? *)")
+    started = json.loads(smelt("schedules", "run-now", "yearly", "--json").stdout)
     told = received(backends["SMELT_EXTRACT_QUEUE_URL"])
     assert (told.run_id, told.trigger, told.scheduled_for) == (started["run_id"], "schedule:yearly", None)
 
 
 def test_the_list_tells_the_last_run_and_the_slots_missed(smelt: Smelt, database: Engine) -> None:
-    smelt("schedule", "add", "hourly", DATASET, "rate(1 hour)")
+    smelt("schedules", "add", "hourly", DATASET, "rate(1 hour)")
     load(database, plan(FIRST), plan(SECOND, EIGHT, refused="it rained"))
     last = listed(smelt)["hourly"]["last"]
     assert (last["run_id"], last["state"], last["why"]) == (SECOND, "refused", "it rained")

@@ -99,7 +99,7 @@ def test_an_upload_lands_and_the_audit_finds_nothing_missing(connections: Connec
         ("g", "green"),
         ("r", "red"),
     ]
-    assert reconciliation.audit(connections).objects == ()
+    assert reconciliation.find_missing(connections).objects == ()
 
 
 @pytest.mark.usefixtures("workers")
@@ -110,7 +110,7 @@ def test_a_run_is_complete_and_the_audit_finds_nothing_missing(connections: Conn
     assert rows(connections, "select count(*) from silver.job") == rows(
         connections, "select expected_records from ops.run"
     )
-    missing = reconciliation.audit(connections)
+    missing = reconciliation.find_missing(connections)
     assert (missing.objects, missing.pages) == ((), ())
 
 
@@ -119,30 +119,30 @@ def test_a_dead_letter_has_its_reason_and_is_replayed_once_the_file_is_mended(co
     put(connections, "wrong.csv", b"no,such,columns\n1,2,3\n")
     (letter,) = eventually(lambda: dead_letters.survey(connections).letters)
     assert "columns" in letter.error_message
-    assert reconciliation.audit(connections).objects == ()
+    assert reconciliation.find_missing(connections).objects == ()
     put(connections, "wrong.csv", GOOD)
     eventually(lambda: rows(connections, "select 1 from ops.loaded_object"))
     steps = replay.plan([letter], replay.sources(connections))
     assert replay.replay(connections, steps, {}).done == 1
     eventually(lambda: not any(counts.total for counts in stats.queue_counts(connections).values()))
     assert dead_letters.survey(connections).letters == []  # its event names only an eTag, which is superseded
-    missing = reconciliation.audit(connections)
+    missing = reconciliation.find_missing(connections)
     reconciliation.repair(connections, missing)  # names the version of the wrong file
     (repeated,) = eventually(lambda: dead_letters.survey(connections).letters)
     assert "columns" in repeated.error_message
     assert tuple(repeated.objects) == missing.objects
-    assert reconciliation.audit(connections).objects == ()
+    assert reconciliation.find_missing(connections).objects == ()
 
 
 def test_events_that_were_lost_are_repaired(connections: Connections, moto: Mapping[str, str], tmp_path: Path) -> None:
     put(connections, "lost.csv", GOOD)
     connections.sqs.purge_queue(QueueUrl=connections.settings.uploads_queue_url)
-    missing = reconciliation.audit(connections)
+    missing = reconciliation.find_missing(connections)
     assert [stored.key for stored in missing.objects] == [object_keys.upload_key(TABLE, "lost.csv")]
     with running_workers(tmp_path, {**os.environ, **moto}):
         assert reconciliation.repair(connections, missing) == 1
         eventually(lambda: rows(connections, "select 1 from ops.loaded_object"))
-    assert reconciliation.audit(connections).objects == ()
+    assert reconciliation.find_missing(connections).objects == ()
 
 
 def test_listings_go_on_beyond_their_first_page_also_within_the_versions_of_a_key(connections: Connections) -> None:

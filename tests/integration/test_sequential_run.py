@@ -135,7 +135,7 @@ def test_a_page_command_that_was_lost_is_found_and_the_rest_of_the_part_follows(
     world.plan()
     assert len(world.work(losing=lost)) == lost - 1
     assert not world.run()["complete"]
-    missing = reconciliation.audit(world.connections)
+    missing = reconciliation.find_missing(world.connections)
     mine = tuple(page for page in missing.pages if page.run_id == world.run_id)
     assert [page.page for page in mine] == [lost]
     reconciliation.repair(world.connections, replace(missing, objects=(), pages=mine))
@@ -166,7 +166,7 @@ def test_a_part_that_turns_out_longer_is_not_complete_before_its_end(world: Worl
     world.plan_otherwise(Part(WINDOW, 1, 1))
     world.work(losing=3)
     assert not world.run()["complete"]
-    missing = [page for page in reconciliation.audit(world.connections).pages if page.run_id == world.run_id]
+    missing = [page for page in reconciliation.find_missing(world.connections).pages if page.run_id == world.run_id]
     assert [(page.page, page.of) for page in missing] == [(3, 3)]
 
 
@@ -174,7 +174,7 @@ def test_a_part_that_turns_out_shorter_than_planned_is_complete_at_its_end(world
     world.plan_otherwise(Part(WINDOW, 9_000, 9))
     assert world.work() == [(1, 9), (2, 9), (3, 9), (4, 9)]
     assert world.run()["complete"]
-    assert [page for page in reconciliation.audit(world.connections).pages if page.run_id == world.run_id] == []
+    assert [page for page in reconciliation.find_missing(world.connections).pages if page.run_id == world.run_id] == []
 
 
 def test_a_page_whose_predecessor_is_not_there_yet_is_tried_again(world: World) -> None:

@@ -12,9 +12,8 @@ from sqlalchemy import create_engine, text
 from starlette.applications import Starlette
 
 from services.ops.connections import Connections
-from services.ops.health import measurements
+from services.ops.health import measurements, metrics
 from services.ops.overview.collector import DashboardCollector
-from services.ops.queues import metrics
 from shared.config.topology import BRONZE, QUEUES
 from tests.integration.letters import bury
 

@@ -206,7 +206,7 @@ def test_a_loader_does_not_start_on_a_database_that_a_stranger_certified(postgre
 
 def test_an_operator_is_told_of_a_certificate_that_does_not_fit(misnamed_postgres: Server) -> None:
     address = misnamed_postgres.address(misnamed_postgres.trusted)
-    asked = process("services.ops.cli.main", address, "db", "check")
+    asked = process("services.ops.main", address, "db", "check")
     assert asked.returncode == 1
     assert "does not match host name" in asked.stderr
     assert misnamed_postgres.password not in asked.stdout + asked.stderr
@@ -214,7 +214,7 @@ def test_an_operator_is_told_of_a_certificate_that_does_not_fit(misnamed_postgre
 
 def process(module: str, address: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     code = f"import sys, {module} as m; sys.argv = ['smelt', *sys.argv[1:]]; m.main()"
-    command = ["-c", code] if module == "services.ops.cli.main" else ["-m", module]
+    command = ["-c", code] if module == "services.ops.main" else ["-m", module]
     return subprocess.run(
         [sys.executable, *command, *arguments],
         cwd=REPOSITORY,

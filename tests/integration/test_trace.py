@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from services.ops.lineage import objects as fates
 from services.ops.lineage import rows as tracing
 from services.ops.lineage.objects import ObjectStatus
-from services.ops.lineage.rows import Trace
+from services.ops.lineage.rows import RowLineage
 from services.ops.quarantine import entries
 from services.ops.quarantine.entries import Filter
 from shared.config.topology import SILVER, UPLOADS
@@ -41,8 +41,8 @@ def pipeline(backends: Mapping[str, str], database: Engine) -> Iterator[Pipeline
         yield made
 
 
-def traced(pipeline: Pipeline, key: str, *datasets: str) -> list[Trace]:
-    return tracing.trace(pipeline.connections, key, datasets or contract.names())
+def traced(pipeline: Pipeline, key: str, *datasets: str) -> list[RowLineage]:
+    return tracing.row_lineage(pipeline.connections, key, datasets or contract.names())
 
 
 def fate(pipeline: Pipeline, key: str) -> ObjectStatus:
@@ -223,18 +223,18 @@ def test_the_command_tells_the_story_or_says_that_it_knows_none(pipeline: Pipeli
     pipeline.put_page(1, posting(1), BROKEN)
     pipeline.work()
     smelt = smelt_command(Path(pipeline.connections.settings.home))
-    told = smelt("trace", "1")
+    told = smelt("lineage", "1")
     assert told.returncode == 0, told
     page = (f"{URL}?Keyword=smelter&Page=1", TRACE_ID, "200, date Mon", f"{RUN}, part 1, page 1")
     for word in (*page, "silver.job", f"by smelt {RELEASE}"):
         assert word in told.stdout
-    assert json.loads(smelt("trace", "1", "--json").stdout)["rows"][0]["bronze"]["kind"] == "page"
-    unknown = smelt("trace", "2")
+    assert json.loads(smelt("lineage", "1", "--json").stdout)["rows"][0]["bronze"]["kind"] == "page"
+    unknown = smelt("lineage", "2")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith("smelt: 2: no row of that key in ")
     key = object_keys.page_key(DATASET, RUN, 1, 1)
-    story = smelt("trace", f"s3://{pipeline.connections.settings.bucket}/{key}")
+    story = smelt("lineage", f"s3://{pipeline.connections.settings.bucket}/{key}")
     assert (story.returncode, "loaded" in story.stdout, "1 record: " in story.stdout) == (0, True, True), story
-    assert json.loads(smelt("trace", key, "--json").stdout)["versions"][0]["state"] == "loaded"
-    assert smelt("trace", f"{key}x").returncode == 1
-    assert smelt("trace", "s3://another/bronze/x").returncode == 1
+    assert json.loads(smelt("lineage", key, "--json").stdout)["versions"][0]["state"] == "loaded"
+    assert smelt("lineage", f"{key}x").returncode == 1
+    assert smelt("lineage", "s3://another/bronze/x").returncode == 1

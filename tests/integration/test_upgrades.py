@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from services.loader import worker as loader
-from services.ops.cli import main
+from services.ops import main
 from shared.config.settings import Settings
 from shared.database import migrate
 from shared.database.upgrade import Patience, upgrade

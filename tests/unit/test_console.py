@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from services.ops.console.sessions import Visitor
+from services.ops.console import pages
 from services.ops.dlq import filters
 from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.overview import model, web
@@ -16,11 +16,12 @@ from services.ops.overview.collector import Measurements
 from services.ops.probe import CachedProbe, Measured, Unavailable
 from services.ops.queues.rates import QueueStatus
 from services.ops.runs.runs import Run
-from services.ops.web import templating
+from services.ops.web.user import User
 from shared.config.topology import BRONZE, QUEUES, SILVER
 from shared.engine.worker_status import ObservedStatus, WorkerStatus
 from shared.version import VERSION
 
+TEMPLATES = pages.templates()
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>"
 RUN = Run(
@@ -59,8 +60,8 @@ BLIND = replace(HEALTHY, queues=Unavailable("SQS is away"), dead_letters=Unavail
 
 
 def render(template: str, measured: Measurements) -> str:
-    visitor = Visitor("ann", "operator", "session", "form")
-    return templating.render(template, **web.shown(measured), visitor=visitor, path="/")
+    user = User("ann", "operator", "session", "form")
+    return TEMPLATES.get_template(template).render(**web.shown(measured), user=user, path="/")
 
 
 def with_queue(**counts: int) -> Measurements:
@@ -77,33 +78,37 @@ def text_of(html: str) -> str:
 
 
 def page(measured: Measurements) -> str:
-    return text_of(render("overview.html", measured))
+    return text_of(render("overview/fragment.html", measured))
 
 
-def letter_page(visitor: Visitor) -> str:
-    shown = {"letter": LETTER, "stored": {}, "now": 0.0, "ids": ["1"]}
-    return templating.render("letter_page.html", **shown, visitor=visitor, path="/dead-letters/1")
+def letter_page(user: User) -> str:
+    shown = {"letter": LETTER, "stored": {}, "now": 0.0, "ids": ["1"], "queues": []}
+    return TEMPLATES.get_template("dlq/dead_letter.html").render(**shown, user=user, path="/dead-letters/1")
 
 
 def test_who_may_only_look_sees_no_action() -> None:
-    assert re.findall(r'method="post" action="([^"]*)"', letter_page(Visitor("bob", "reader", "s", "f"))) == ["/logout"]
-    assert "/dead-letters/replay" in letter_page(Visitor("ann", "operator", "s", "f"))
+    assert re.findall(r'method="post" action="([^"]*)"', letter_page(User("bob", "viewer", "s", "f"))) == ["/logout"]
+    assert "/dead-letters/replay" in letter_page(User("ann", "operator", "s", "f"))
 
 
 def test_every_form_that_changes_something_carries_the_session_s_token() -> None:
-    for template in (templating.HERE / "templates").glob("*.html"):
+    templates = [*pages.OPS.glob("*/templates/*.html")]
+    assert len(templates) > 20
+    for template in templates:
         for form in re.findall(r'<form[^>]*method="post"[^>]*>.*', template.read_text()):
             following = template.read_text().partition(form)[2][:60]
             assert "ours()" in form + following or 'action="/login"' in form, template.name
 
 
 def test_every_page_says_the_version_to_whoever_is_logged_in() -> None:
-    assert text_of(render("page.html", HEALTHY)).endswith(f"smelt {VERSION}")
-    assert VERSION not in templating.render("login.html", visitor=None, path="/login", to="/", wrong=False)
+    assert text_of(render("overview/page.html", HEALTHY)).endswith(f"smelt {VERSION}")
+    assert VERSION not in TEMPLATES.get_template("console/login.html").render(
+        user=None, path="/login", to="/", wrong=False
+    )
 
 
 def test_the_pipeline_reads_from_source_to_postgres() -> None:
-    html = render("overview.html", HEALTHY)
+    html = render("overview/fragment.html", HEALTHY)
     stations = re.findall(r"<strong>([\w-]+)</strong>\s*<(?:small|dl)>", html)
     assert stations == [
         "Source", "smelt-extract", "extractor", "Bronze", "smelt-bronze", "smelt-uploads", "transformer", "Silver",
@@ -116,13 +121,13 @@ def test_the_counts_of_a_queue_are_shown() -> None:
 
 
 def test_the_whole_page_holds_the_fragment() -> None:
-    assert render("overview.html", HEALTHY).strip() in render("page.html", HEALTHY)
+    assert render("overview/fragment.html", HEALTHY).strip() in render("overview/page.html", HEALTHY)
 
 
 @pytest.mark.parametrize("place", ["error_message", "error_type", "body", "attempts"])
 def test_what_a_dead_letter_says_is_escaped(place: str) -> None:
     measured = replace(with_queue(dead=1), dead_letters=Measured([replace(LETTER, **{place: HOSTILE})], NOW))
-    html = render("page.html", measured)
+    html = render("overview/page.html", measured)
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(&#39;x&#39;)" in html
 
@@ -141,18 +146,18 @@ def test_what_a_dead_letter_says_is_escaped(place: str) -> None:
     ],
 )
 def test_whatever_comes_from_outside_is_escaped(measured: Measurements) -> None:
-    html = render("page.html", measured)
+    html = render("overview/page.html", measured)
     assert "<script>alert" not in html
     assert "&lt;script&gt;" in html
 
 
 def test_no_markup_needs_inline_script_or_style() -> None:
-    html = render("page.html", replace(with_queue(dead=1), dead_letters=Measured([LETTER], NOW)))
+    html = render("overview/page.html", replace(with_queue(dead=1), dead_letters=Measured([LETTER], NOW)))
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script>", html)
 
 
 def test_queues_that_cannot_be_measured_are_unknown_and_never_zero() -> None:
-    html = render("overview.html", BLIND)
+    html = render("overview/fragment.html", BLIND)
     assert re.findall(r"<dd>(.*?)</dd>", html) == ["unknown"] * 4 * len(QUEUES)
     assert "Queues unknown : SQS is away" in text_of(html)
 
@@ -177,14 +182,14 @@ def test_an_old_count_says_how_old_it_is() -> None:
 
 
 def test_dead_letters_stand_out_by_words_and_by_a_sign() -> None:
-    html = render("overview.html", with_queue(dead=3))
+    html = render("overview/fragment.html", with_queue(dead=3))
     assert 'class="verdict dead"' in html
     assert "3 dead letters wait for you" in html
     assert re.search(r'class="dead some"><dt><svg.*#icon-warning.*</svg> dead letters</dt><dd>3</dd>', html)
 
 
 def test_no_dead_letter_draws_no_attention() -> None:
-    html = render("overview.html", HEALTHY)
+    html = render("overview/fragment.html", HEALTHY)
     assert "#icon-warning" not in html
     assert "dead some" not in html
 
@@ -218,7 +223,7 @@ def test_a_kept_conservation_law_is_shown_in_full() -> None:
 def test_a_broken_conservation_law_is_the_first_thing_on_the_page() -> None:
     measured = replace(with_run(inserted=89), queues=with_queue(dead=1).queues)
     assert model.verdict(measured).text == f"1 run does not add up: {RUN.run_id}"
-    assert 'class="conservation broken"' in render("overview.html", measured)
+    assert 'class="conservation broken"' in render("overview/fragment.html", measured)
     assert "✓" not in page(measured)
 
 
@@ -255,7 +260,7 @@ def test_a_run_without_pages_is_drawn() -> None:
 
 
 def test_without_runs_the_page_says_how_to_start_one() -> None:
-    assert "smelt run" in page(replace(HEALTHY, runs=Measured([], NOW)))
+    assert "smelt runs start" in page(replace(HEALTHY, runs=Measured([], NOW)))
 
 
 def test_a_service_with_messages_that_it_does_not_take_is_told_from_an_idle_one() -> None:

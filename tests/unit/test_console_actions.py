@@ -12,7 +12,7 @@ from shared.errors import PermanentError
 
 
 def action(work: Work) -> Action:
-    return Action("Replay", "letters_preview.html", {}, 10, work, "/dead-letters")
+    return Action("Replay", "dlq/preview.html", {}, 10, work, "/dead-letters")
 
 
 def done(actions: Actions, planned: Action, who: str = "ann") -> Action:

@@ -35,7 +35,7 @@ def who(told: str) -> Identity:
 
 
 def test_whom_the_load_balancer_names_may_look() -> None:
-    assert who(word()) == Identity("bob@example.org", "reader")
+    assert who(word()) == Identity("bob@example.org", "viewer")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_an_address_or_a_group_on_the_list_may_operate(claims: dict[str, Any]) -
 
 @pytest.mark.parametrize("verified", ["false", False])
 def test_an_address_that_nobody_verified_gives_no_rights(verified: object) -> None:
-    assert who(word({"email": "ann@example.org", "email_verified": verified})).role == "reader"
+    assert who(word({"email": "ann@example.org", "email_verified": verified})).role == "viewer"
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from services.ops import durations
 from services.ops.dlq import filters, patch
 from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.dlq.filters import Filter
+from services.ops.queues import names
 from shared.config.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from shared.errors import PermanentError
 
@@ -104,33 +106,33 @@ def test_groups_follow_the_pipeline_and_are_of_one_queue_and_one_type_of_error()
 
 @pytest.mark.parametrize("name", ["bronze", "smelt-bronze", "smelt-bronze-dlq", "transformer"])
 def test_a_queue_has_several_names(name: str) -> None:
-    assert filters.queue_called(name) is BRONZE
+    assert names.find_queue(name) is BRONZE
 
 
 def test_what_is_no_queue_is_refused_with_the_names_that_are() -> None:
     with pytest.raises(PermanentError, match="known: extract, bronze, uploads, silver"):
-        filters.queue_called("gold")
+        names.find_queue("gold")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("1.5h", 5_400), ("2d", 172_800)])
 def test_durations(text: str, seconds: float) -> None:
-    assert filters.seconds(text) == seconds
+    assert durations.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "h", "5 min", "-5m", "1e3s", "\u0665m"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(PermanentError, match="not of the form"):
-        filters.seconds(text)
+        durations.seconds(text)
 
 
 @pytest.mark.parametrize(("text", "rate"), [("5", 5), ("5/s", 5), ("0.5/s", 0.5)])
 def test_rates(text: str, rate: float) -> None:
-    assert filters.per_second(text) == rate
+    assert durations.per_second(text) == rate
 
 
 def test_a_rate_of_nothing_is_refused() -> None:
     with pytest.raises(PermanentError, match="never end"):
-        filters.per_second("0/s")
+        durations.per_second("0/s")
 
 
 def test_facts_of_a_letter() -> None:

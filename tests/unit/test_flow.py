@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from services.ops.cli import formatting
+from services.ops.queues import cli_output
 from services.ops.queues.rates import QueueStatus, flows
 from services.ops.queues.stats import Counts, QueueSnapshot
 from shared.config.topology import QUEUES, SILVER
@@ -74,8 +75,8 @@ def test_what_could_not_be_measured_is_unknown_and_not_nothing() -> None:
     assert (found.visible, found.in_flight, found.delayed, found.dead, found.oldest) == (None,) * 5
     assert (found.rate_in, found.rate_out, found.trend) == (None, None, "unknown")
     assert "unknown" in formatting.count(found.visible)
-    assert "unknown" in formatting.waited(found)
-    assert "unknown" in formatting.empty_in(found)
+    assert "unknown" in cli_output.waited(found)
+    assert "unknown" in cli_output.empty_in(found)
     assert "unknown" in formatting.alarming(found.dead)
 
 

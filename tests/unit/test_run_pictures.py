@@ -44,7 +44,7 @@ COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, distinct_records=2_849_00
         (
             RUN,
             "incomplete",
-            "incomplete[/], page 120 of 2,850, for 10 min, smelt audit says what is missing and why",
+            "incomplete[/], page 120 of 2,850, for 10 min, smelt reconcile says what is missing and why",
         ),
         (
             COMPLETE,

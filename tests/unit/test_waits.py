@@ -1,6 +1,6 @@
 """Why messages wait, together where they failed alike."""
 
-from services.ops.queues.retries import RetryGroup, waits
+from services.ops.queues.retries import RetryGroup, retry_groups
 from shared.engine.pending_retries import PendingRetry
 
 LATER = 1_800_000_000.0
@@ -11,7 +11,7 @@ def trouble(number: int, error: str, service: str = "loader", attempt: int = 1) 
 
 
 def test_messages_that_failed_alike_are_one_wait_with_the_worst_attempt_and_the_next_moment() -> None:
-    found = waits(
+    found = retry_groups(
         [
             trouble(5, "Away: port 1 in run 12", attempt=2),
             trouble(3, "Away: port 2 in run 13", attempt=4),
@@ -25,14 +25,14 @@ def test_messages_that_failed_alike_are_one_wait_with_the_worst_attempt_and_the_
 
 
 def test_they_come_in_the_order_of_the_pipeline() -> None:
-    found = waits([trouble(1, "A: a"), trouble(2, "B: b", "uploads"), trouble(3, "C: c", "extractor")])
+    found = retry_groups([trouble(1, "A: a"), trouble(2, "B: b", "uploads"), trouble(3, "C: c", "extractor")])
     assert [wait.queue for wait in found] == ["smelt-extract", "smelt-uploads", "smelt-silver"]
 
 
 def test_an_error_without_a_word_is_its_type() -> None:
-    (found,) = waits([trouble(1, "KeyError: ")])
+    (found,) = retry_groups([trouble(1, "KeyError: ")])
     assert (found.error_type, found.reason) == ("KeyError", "")
 
 
 def test_a_worker_of_another_version_may_have_a_queue_that_nobody_knows_here() -> None:
-    assert waits([trouble(1, "A: a", "smith")]) == []
+    assert retry_groups([trouble(1, "A: a", "smith")]) == []

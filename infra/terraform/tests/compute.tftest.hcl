@@ -53,7 +53,7 @@ variables {
     daily = { dataset = "usajobs_search", params = { Keyword = "r&d" }, expression = "rate(1 day)", timezone = "UTC", enabled = true }
   }
   scheduled_tasks = {
-    audit = { command = ["smelt", "audit"], expression = "rate(1 day)", timezone = "UTC", enabled = true }
+    audit = { command = ["smelt", "reconcile"], expression = "rate(1 day)", timezone = "UTC", enabled = true }
   }
   workers = {
     for service in ["extractor", "transformer", "uploads", "loader"] : service => {

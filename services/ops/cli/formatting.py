@@ -1,7 +1,5 @@
 """Figures as a person reads them. None is unknown, and says so."""
 
-from services.ops.queues.rates import QueueStatus
-
 UNKNOWN = "[yellow]unknown[/yellow]"
 SIZES = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
@@ -34,31 +32,9 @@ def rate(per_second: float | None) -> str:
     return f"{per_second:,.0f}" if per_second >= 10 or not per_second else f"{per_second:.1f}"  # noqa: PLR2004
 
 
-def waited(flow: QueueStatus) -> str:
-    """How long the oldest message has waited."""
-    return "-" if flow.oldest == 0 else duration(flow.oldest)
-
-
-def empty_in(flow: QueueStatus) -> str:
-    """When the queue is empty if it goes on like this."""
-    if flow.trend == "shrinking":
-        return duration(flow.empty_in)
-    return {
-        "empty": "-",
-        "unknown": UNKNOWN,
-        "steady": "[yellow]stands still[/yellow]",
-        "growing": "[yellow]grows[/yellow]",
-    }[flow.trend]
-
-
 def counted(number: int, what: str) -> str:
     """`1 reason`, `12 reasons`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def letters(number: int) -> str:
-    """`1 dead letter`, `12 dead letters`."""
-    return counted(number, "dead letter")
 
 
 def tail(text: str, width: int) -> str:

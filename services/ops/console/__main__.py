@@ -13,14 +13,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from sqlalchemy.exc import ArgumentError
 
-from infra.embedded.errors import StackError
 from services.ops.connections import connect
 from services.ops.console import settings
 from services.ops.console.auth import door
 from services.ops.console.routes import application
 from services.ops.console.settings import ConsoleSettings
+from services.ops.health import metrics
 from services.ops.overview.collector import DashboardCollector, Ticker, with_short_timeouts
-from services.ops.queues import metrics
 from services.ops.web.actions import Actions
 from services.ops.web.context import ConsoleContext
 from shared import telemetry
@@ -44,12 +43,12 @@ def main() -> NoReturn:
         reading = with_short_timeouts(acting)
         cloudwatch = boto3.client("cloudwatch", config=Config(connect_timeout=1, read_timeout=2))
         listening = _listen(chosen)
-    except (PermanentError, StackError, BotoCoreError, ArgumentError) as error:
+    except (PermanentError, BotoCoreError, ArgumentError) as error:
         sys.exit(f"smelt: {error}")
     watch, actions = DashboardCollector(reading, cloudwatch), Actions()
-    desk = ConsoleContext(watch, reading, acting, actions)
+    context = ConsoleContext(reading, acting, actions)
     config = uvicorn.Config(
-        application(desk, door(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
+        application(context, watch, door(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
         access_log=False,
         log_config=None,
         log_level="warning",

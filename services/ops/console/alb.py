@@ -13,8 +13,8 @@ from urllib.request import urlopen
 
 import jwt
 
-from services.ops.console.sessions import Role
 from services.ops.console.settings import ConsoleSettings
+from services.ops.web.user import Role
 
 HEADER = "x-amzn-oidc-data"
 ALGORITHM = "ES256"
@@ -53,7 +53,7 @@ def identify(settings: ConsoleSettings, word: str, key_of: FetchKey) -> Identity
         message = "signed by another load balancer, or for another client"
         raise jwt.InvalidTokenError(message)
     name = str(claims.get("email") or claims["sub"])
-    return Identity(name, "operator" if _operates(settings, claims) else "reader")
+    return Identity(name, "operator" if _operates(settings, claims) else "viewer")
 
 
 def fetching(settings: ConsoleSettings) -> FetchKey:

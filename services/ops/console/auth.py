@@ -16,9 +16,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.ops import operator_log
 from services.ops.console import alb
-from services.ops.console.sessions import Role, Sessions, Visitor
+from services.ops.console.sessions import Sessions
 from services.ops.console.settings import ConsoleSettings
 from services.ops.web import templating
+from services.ops.web.user import Role, User
 
 TOKEN = "token"  # noqa: S105 - the parameter's name
 # A link in a page elsewhere: the browser keeps a strict cookie back, until the next request comes from our own page.
@@ -28,12 +29,12 @@ log = structlog.get_logger()
 
 
 class Authenticator(Protocol):
-    """Lets visitors in. `enter` may block; it gives the visitor, or the answer for whom it does not let in."""
+    """Lets visitors in. `enter` may block; it gives the user, or the answer for whom it does not let in."""
 
     sessions: Sessions
     secure: bool  # whether browsers always come by https
 
-    def enter(self, request: Request) -> Visitor | Response:
+    def enter(self, request: Request) -> User | Response:
         """Who asks."""
         ...
 
@@ -47,31 +48,31 @@ class TokenAuth:
         self._tokens = tokens
         self.sessions = Sessions(hashlib.sha256(repr(sorted(tokens.items())).encode()).digest())
 
-    def enter(self, request: Request) -> Visitor | Response:
+    def enter(self, request: Request) -> User | Response:
         """By the cookie; a token in the address is exchanged for one."""
-        visitor = self.sessions.read(request)
+        user = self.sessions.read(request)
         if request.method == "GET" and TOKEN in request.query_params:
-            return self.exchange(request, request.query_params[TOKEN], _without_token(request.url), visitor)
-        if visitor is not None:
-            return visitor
+            return self.exchange(request, request.query_params[TOKEN], _without_token(request.url), user)
+        if user is not None:
+            return user
         if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
             return HTMLResponse(ONCE_MORE)
         if request.method not in {"GET", "HEAD"}:
-            return templating.refused(request, "Your session has ended. Log in, and do it again.", None)
+            return templating.refused(request, "Your session has ended. Log in, and do it again.")
         return RedirectResponse(URL("/login").include_query_params(next=_path(request.url)), 303)
 
-    def exchange(self, request: Request, token: str, to: str, visitor: Visitor | None = None) -> Response:
+    def exchange(self, request: Request, token: str, to: str, user: User | None = None) -> Response:
         """On to `to` with a session, if the token is one of ours, or if there is one already; else to the form."""
         opened = self._opened(token)
-        if opened is None and visitor is None:
+        if opened is None and user is None:
             log.warning("console.login_refused", host=request.client.host if request.client else "")
-            return templating.login(request, to, wrong=True)
+            return login_form(request, to, wrong=True)
         response = RedirectResponse(to, 303)
         if opened:
             self.sessions.keep(response, opened, secure=request.url.scheme == "https")
         return response
 
-    def _opened(self, token: str) -> Visitor | None:
+    def _opened(self, token: str) -> User | None:
         for role, held in self._tokens.items():
             if compare_digest(token.encode(), held.encode()):
                 return self.sessions.open(f"{operator_log.operator()} (console)", role)
@@ -87,18 +88,18 @@ class AlbAuth:
         self._settings, self._key_of = settings, alb.fetching(settings)
         self.sessions = Sessions(secrets.token_bytes(32))
 
-    def enter(self, request: Request) -> Visitor | Response:
+    def enter(self, request: Request) -> User | Response:
         """By the header; nobody comes in who came round the load balancer."""
         try:
             identity = alb.identify(self._settings, request.headers.get(alb.HEADER, ""), self._key_of)
         except (jwt.InvalidTokenError, jwt.InvalidKeyError, URLError, TimeoutError) as error:
             log.warning("console.identity_refused", error_type=type(error).__name__, error=str(error))
-            return templating.refused(request, "Come through the load balancer: it says who you are.", None)
+            return templating.refused(request, "Come through the load balancer: it says who you are.")
         name = f"{identity.name} (console)"
         held = self.sessions.read(request)
         return held if held and (held.name, held.role) == (name, identity.role) else self._open(name, identity.role)
 
-    def _open(self, name: str, role: Role) -> Visitor:
+    def _open(self, name: str, role: Role) -> User:
         return self.sessions.open(name, role)
 
 
@@ -110,8 +111,13 @@ def door(settings: ConsoleSettings) -> TokenAuth | AlbAuth:
     if settings.token is not None:
         tokens["operator"] = settings.token.get_secret_value()
     if settings.read_token is not None:
-        tokens["reader"] = settings.read_token.get_secret_value()
+        tokens["viewer"] = settings.read_token.get_secret_value()
     return TokenAuth(tokens)
+
+
+def login_form(request: Request, to: str, *, wrong: bool = False) -> Response:
+    """The form that asks for the token, and goes on to `to`."""
+    return templating.page(request, "console/login.html", 403 if wrong else 200, to=to, wrong=wrong)
 
 
 def local(target: str) -> str:

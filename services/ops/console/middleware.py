@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.ops.console.auth import Authenticator
-from services.ops.console.sessions import Visitor
+from services.ops.web.user import User
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -23,7 +23,7 @@ STATIC = "no-cache"  # what holds nothing of anybody may be kept and asked for a
 
 
 class Guard:
-    """Puts the visitor into `request.state.visitor`; whom the door does not let in gets the door's answer."""
+    """Puts the user into `request.state.user`; whom the door does not let in gets the door's answer."""
 
     def __init__(self, app: ASGIApp, door: Authenticator) -> None:
         self._app, self._door = app, door
@@ -35,13 +35,13 @@ class Guard:
         if isinstance(entered, Response):
             await entered(scope, receive, send)
             return
-        request.state.visitor = entered
+        request.state.user = entered
         known = request.cookies.get(self._door.sessions.cookie) == entered.session
         await self._app(scope, receive, send if known else self._introducing(send, entered))
 
-    def _introducing(self, send: Send, visitor: Visitor) -> Send:
+    def _introducing(self, send: Send, user: User) -> Send:
         cookie = Response()
-        self._door.sessions.keep(cookie, visitor, secure=self._door.secure)
+        self._door.sessions.keep(cookie, user, secure=self._door.secure)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

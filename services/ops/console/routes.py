@@ -17,13 +17,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.ops.console.auth import Authenticator, TokenAuth, local
+from services.ops.audit_log.web import show_audit_log
+from services.ops.console import pages
+from services.ops.console.auth import Authenticator, TokenAuth, local, login_form
 from services.ops.console.middleware import Guard, SecurityHeaders
 from services.ops.dlq.web import list_dead_letters, show_dead_letter
 from services.ops.dlq.web_actions import discard_dead_letters, replay_dead_letters
+from services.ops.drift.web import show_drift
 from services.ops.health import runbooks
-from services.ops.lineage.web import show_audit_log, show_drift, show_lineage
-from services.ops.overview.web import show_overview, show_overview_fragment
+from services.ops.lineage.web import show_lineage
+from services.ops.overview.collector import Measurements
+from services.ops.overview.web import OverviewPages
 from services.ops.probe import reason_of
 from services.ops.quarantine.web import list_quarantine, replay_entries, show_entry
 from services.ops.runs.web import list_runs, show_run
@@ -33,8 +37,6 @@ from services.ops.web.context import ConsoleContext, FormHandler, Page
 from shared.errors import PermanentError, TransientError
 
 GET_ROUTES: dict[str, Page] = {
-    "/": show_overview,
-    "/overview": show_overview_fragment,
     "/runs": list_runs,
     "/runs/{run_id}": show_run,
     "/dead-letters": list_dead_letters,
@@ -42,7 +44,7 @@ GET_ROUTES: dict[str, Page] = {
     "/quarantine": list_quarantine,
     "/quarantine/{id}": show_entry,
     "/drift": show_drift,
-    "/trace": show_lineage,
+    "/lineage": show_lineage,
     "/schedules": list_schedules,
     "/audit": show_audit_log,
     "/runbooks/{name}": runbooks.show,
@@ -60,16 +62,27 @@ POST_ROUTES: dict[str, FormHandler] = {  # of operators only; the first three pl
 UNAVAILABLE_ERRORS = (BotoCoreError, ClientError, TransientError, RedisError, DBAPIError, PoolTimeout)
 
 
-def application(desk: ConsoleContext, door: Authenticator, names: list[str], *more: BaseRoute) -> Starlette:
-    """The whole console for requests under these names, and `more` routes that need no login."""
+def application(
+    context: ConsoleContext,
+    measure: Callable[[], Measurements],
+    door: Authenticator,
+    names: list[str],
+    *more: BaseRoute,
+) -> Starlette:
+    """The whole console for requests under these names, and `more` routes that need no login.
+
+    `measure` is for the overview, and may block for seconds.
+    """
+    overview = OverviewPages(measure)
+    get_routes = {"/": overview.show, "/overview": overview.show_fragment, **GET_ROUTES}
     known = Middleware(TrustedHostMiddleware, allowed_hosts=names)
     inside = [
-        *(Route(path, partial(look, desk), methods=["GET"]) for path, look in GET_ROUTES.items()),
-        *(Route(path, _doing(desk, does), methods=["POST"]) for path, does in POST_ROUTES.items()),
+        *(Route(path, partial(look, context), methods=["GET"]) for path, look in get_routes.items()),
+        *(Route(path, _doing(context, does), methods=["POST"]) for path, does in POST_ROUTES.items()),
         Route("/logout", _logout(door), methods=["POST"]),
     ]
     login = [*_login(door)] if isinstance(door, TokenAuth) else []
-    return Starlette(
+    console = Starlette(
         routes=[
             Route("/healthz", _healthy),  # by whatever name a load balancer asks
             Mount("/static", StaticFiles(directory=templating.HERE / "static")),
@@ -86,19 +99,21 @@ def application(desk: ConsoleContext, door: Authenticator, names: list[str], *mo
             **dict.fromkeys(UNAVAILABLE_ERRORS, partial(_told, status=503)),
         },
     )
+    console.state.templates = pages.templates()
+    return console
 
 
-def _doing(desk: ConsoleContext, does: FormHandler) -> Callable[[Request], object]:
+def _doing(context: ConsoleContext, does: FormHandler) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         form = await forms.checked(request)
-        return await run_in_threadpool(does, desk, request, form)
+        return await run_in_threadpool(does, context, request, form)
 
     return endpoint
 
 
 def _login(door: TokenAuth) -> list[BaseRoute]:
     def ask(request: Request) -> Response:
-        return templating.login(request, local(request.query_params.get("next", "/")))
+        return login_form(request, local(request.query_params.get("next", "/")))
 
     async def enter(request: Request) -> Response:
         forms.check_origin(request)
@@ -110,7 +125,7 @@ def _login(door: TokenAuth) -> list[BaseRoute]:
 
 def _logout(door: Authenticator) -> Callable[[Request], object]:
     async def leave(request: Request) -> Response:
-        await forms.own(request, request.state.visitor)
+        await forms.own(request, request.state.user)
         answer = RedirectResponse("/", 303)
         door.sessions.end(answer)
         return answer
@@ -124,8 +139,8 @@ async def _healthy(_: Request) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
-    return templating.refused(request, why, getattr(request.state, "visitor", None), status)
+    return templating.refused(request, why, status)
 
 
 def _told(request: Request, error: Exception, status: int) -> Response:
-    return templating.refused(request, reason_of(error), getattr(request.state, "visitor", None), status)
+    return templating.refused(request, reason_of(error), status)

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from services.ops.cli import formatting
+from services.ops.cli.options import Dataset, Json
 from services.ops.cli.output import plain, say, say_json
 from services.ops.connections import Connections, connect
 from services.ops.dlq import cli_actions, cli_options, cli_output, filters, plans
-from services.ops.dlq.cli_options import Contains, Dataset, Error, Ids, Json, OlderThan, QueueName, Run
+from services.ops.dlq.cli_options import Contains, Error, Ids, OlderThan, QueueName, Run
 from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.dlq.filters import Filter
-from services.ops.lineage.stored import state_of
+from services.ops.dlq.object_state import state_of
 from shared.errors import PermanentError
 
 dlq_commands = typer.Typer(help="Dead letters: messages that could not be handled, and why.", no_args_is_help=True)
@@ -45,7 +46,10 @@ def list_(  # noqa: PLR0913, PLR0917 - the options of a command
         by_reason = [cli_output.described_group(group, now) for group in groups]
         say_json({"dead_letters": described, "groups": by_reason, "unseen": survey.unseen})
         return
-    say(formatting.letters(len(found)) + (f", {formatting.counted(len(groups), 'reason')}" if found else ""))
+    say(
+        formatting.counted(len(found), "dead letter")
+        + (f", {formatting.counted(len(groups), 'reason')}" if found else "")
+    )
     for group in groups:
         cli_output.say_group(group, now, every=every)
     if found:
@@ -90,6 +94,6 @@ def _only(connections: Connections, identity: str) -> DeadLetter:
     if found:
         message = f"{len(found)} dead letters begin with {plain(identity)}: {', '.join(letter.id for letter in found)}"
     else:
-        elsewhere = f"; {formatting.letters(survey.unseen)} could not be seen" if survey.unseen else ""
+        elsewhere = f"; {formatting.counted(survey.unseen, 'dead letter')} could not be seen" if survey.unseen else ""
         message = f"no dead letter {plain(identity)}{elsewhere}"
     raise PermanentError(message)

@@ -8,28 +8,18 @@ from typing import Annotated
 import typer
 
 from services.ops.cli import formatting, prompts
+from services.ops.cli.options import Dataset, DryRun, Json, Limit, Yes
 from services.ops.cli.output import plain, say, say_json
 from services.ops.cli.progress import advancing
 from services.ops.connections import connect
 from services.ops.dlq import cli_options, cli_output, filters, plans
 from services.ops.dlq import patch as patches
-from services.ops.dlq.cli_options import (
-    Contains,
-    Dataset,
-    DryRun,
-    Error,
-    Ids,
-    Json,
-    Limit,
-    OlderThan,
-    QueueName,
-    Run,
-    Yes,
-)
-from services.ops.dlq.dead_letters import readable
+from services.ops.dlq.cli_options import Contains, Error, Ids, OlderThan, QueueName, Run
 from services.ops.dlq.plans import Plan
 from services.ops.dlq.replay import MOST_REPLAYS, Step
+from services.ops.formatting import readable
 from services.ops.operator_log import ActionResult
+from services.ops.queues.names import short_names
 
 OTHERS = "the others are where they were"
 
@@ -40,7 +30,7 @@ Patch = Annotated[
 ]
 To = Annotated[
     str | None,
-    typer.Option("--to", help="another queue than it came from", autocompletion=cli_options.queue_names),
+    typer.Option("--to", help="another queue than it came from", autocompletion=short_names),
 ]
 Force = Annotated[bool, typer.Option("--force", help=f"also what was replayed {MOST_REPLAYS} times already")]
 Reason = Annotated[str, typer.Option("--reason", help="why nobody needs them; kept with the copies and on record")]
@@ -87,7 +77,7 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
     if not plan.letters:
         _say_tally(None, 0, "sent", as_json=as_json)
         return
-    prompts.confirm(f"Send {formatting.letters(plan.total)} again?", yes=yes or not plan.total)
+    prompts.confirm(f"Send {formatting.counted(plan.total, 'dead letter')} again?", yes=yes or not plan.total)
     with advancing("sent", plan.total, OTHERS, shown=not as_json) as advance:
         tally = plan.work(advance)
     _say_tally(tally, len(plan.letters), "sent", as_json=as_json)
@@ -124,7 +114,7 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
         if as_json:
             say_json({"dry_run": dry_run, "found": plan.total, "ids": [letter.id for letter in plan.letters]})
         return
-    prompts.confirm(f"Delete {formatting.letters(plan.total)}, keeping a copy?", yes=yes)
+    prompts.confirm(f"Delete {formatting.counted(plan.total, 'dead letter')}, keeping a copy?", yes=yes)
     with advancing("deleted", plan.total, OTHERS, shown=not as_json) as advance:
         tally = plan.work(advance)
     _say_tally(tally, plan.total, "deleted", as_json=as_json, copies=tally.copies)
@@ -132,13 +122,13 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
 
 def _say_plan(plan: Plan) -> None:
     """What is meant; what would be sent where, what would not and why, and the first body that a patch changes."""
-    say(formatting.letters(len(plan.letters)))
+    say(formatting.counted(len(plan.letters), "dead letter"))
     now = time.time()
     for group in plan.groups:
         cli_output.say_group(group, now, every=False)
     say()
     for target, going in plan.targets.items():
-        say(f"to [bold]{target}[/bold]: {formatting.letters(going)}")
+        say(f"to [bold]{target}[/bold]: {formatting.counted(going, 'dead letter')}")
     _say_stays(plan.refused)
     if plan.patched:
         say(f"patched: {len(plan.patched):,}, the first one becomes")
@@ -166,7 +156,7 @@ def _say_tally(
 
 def _say_stays(reasons: Counter[str]) -> None:
     for why, count in reasons.most_common():
-        say(f"[yellow]stays[/yellow]: {formatting.letters(count)}: {plain(why)}")
+        say(f"[yellow]stays[/yellow]: {formatting.counted(count, 'dead letter')}: {plain(why)}")
 
 
 def _described(step: Step) -> dict[str, object]:

@@ -8,8 +8,10 @@ from rich.table import Table
 
 from services.ops.cli import formatting
 from services.ops.cli.output import out, plain, say
-from services.ops.dlq.dead_letters import DeadLetter, readable
+from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.dlq.filters import Group
+from services.ops.formatting import readable
+from services.ops.queues.cli_output import subject_text
 from shared.storage.object_id import ObjectId
 
 SHORT_ID = 8  # characters of an id: enough to name it
@@ -54,7 +56,12 @@ def say_group(group: Group, now: float, *, every: bool) -> None:
     tried = [_tried(letter) for letter in shown]
     room = max(NARROWEST, out.width - OTHERS - max(map(len, tried)))
     for letter, times in zip(shown, tried, strict=True):
-        table.add_row(letter.id[:SHORT_ID], formatting.duration(_age(letter, now)), plain(times), about(letter, room))
+        table.add_row(
+            letter.id[:SHORT_ID],
+            formatting.duration(_age(letter, now)),
+            plain(times),
+            subject_text(letter.subject, room),
+        )
     out.print(Padding(table, (0, 0, 0, 4), expand=False))
     if more := len(group.letters) - len(shown):
         say(f"    [dim]and {more:,} more: --all[/dim]")
@@ -78,12 +85,6 @@ def say_letter(letter: DeadLetter, now: float, stored: dict[ObjectId, str]) -> N
     say(f"\nbody{cut}")
     for line in readable(letter.body).split("\n"):
         say(f"  {plain(line)}")
-
-
-def about(letter: DeadLetter, room: int) -> str:
-    """What it is about in so many columns: of a key the end, where keys differ, of a command the beginning."""
-    cut = formatting.tail if letter.objects else formatting.head
-    return plain(cut(letter.about, room))
 
 
 def _tried(letter: DeadLetter) -> str:

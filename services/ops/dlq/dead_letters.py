@@ -1,6 +1,5 @@
 """Dead letters: messages that could not be handled, and how to look at them without consuming them."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,17 +10,15 @@ from services.ops.connections import Connections
 from services.ops.dlq.lease import MOST as MOST_HELD
 from services.ops.dlq.lease import QueueLease
 from services.ops.queues import stats
-from shared.config.topology import NOTIFICATIONS, QUEUES, Queue
+from services.ops.queues.failures import Failure
+from services.ops.queues.messages import MessageSubject
+from shared.config.topology import QUEUES, Queue
 from shared.engine.message import dead_letter_url
-from shared.engine.worker_status import InFlightMessage
-from shared.errors import PermanentError
-from shared.formats.s3_events import created_objects
 from shared.storage.object_id import ObjectId
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-SHORT = 160  # characters of a body in a line
 # Characters of a body that are kept while looking: our own messages have a few thousand at most, and ten thousand dead
 # letters of 1 MiB each would not fit into memory.
 MAX_BODY_CHARS = 16_384
@@ -63,24 +60,28 @@ class DeadLetter:
 
     @property
     def about(self) -> str:
-        """The objects that the message names, or the start of a command or of whatever it is."""
-        return ", ".join(stored.key for stored in self.objects) or self.body[:SHORT]
+        """The objects that the message names, or the beginning of its body."""
+        return self.subject.summary
 
-    @cached_property
+    @property
     def objects(self) -> list[ObjectId]:
-        """The objects that the message names; none where it is a command, or not to be understood."""
-        try:
-            return created_objects(self.body)
-        except PermanentError:
-            return []
+        """The objects that the message names."""
+        return self.subject.objects
 
     @property
     def datasets(self) -> set[str]:
-        """The datasets it is about, as far as the message tells."""
-        if objects := self.objects:
-            parts = [stored.key.split("/") for stored in objects if stored.key.startswith(tuple(NOTIFICATIONS))]
-            return {name for _, name, *_ in parts}
-        return {str(self._command["dataset"])} if "dataset" in self._command else set()
+        """The datasets that the message names."""
+        return self.subject.datasets
+
+    @cached_property
+    def subject(self) -> MessageSubject:
+        """What the message is about."""
+        return MessageSubject(self.body)
+
+    @property
+    def failure(self) -> Failure:
+        """Why it could not be handled."""
+        return Failure(self.queue, self.error_type, self.error_message, self.subject)
 
     @property
     def replays(self) -> int:
@@ -93,14 +94,6 @@ class DeadLetter:
         """The trace it belongs to; empty where nothing says so."""
         _, _, after = self.attributes.get("traceparent", "").partition("-")
         return self.attributes.get("trace_id") or after.partition("-")[0]
-
-    @cached_property
-    def _command(self) -> dict[str, object]:
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -170,20 +163,7 @@ def _reason(attributes: Mapping[str, str], sent: float) -> tuple[str, str, str]:
     return attributes["error_type"], attributes.get("error_message", ""), attributes.get("attempts", "unknown")
 
 
-def in_work(work: InFlightMessage) -> DeadLetter:
-    """A message that a worker has, to be named as the dead letter that it may become."""
-    return DeadLetter("", work.message_id, work.body, "", "", "")
-
-
 def _texts(message: "MessageTypeDef") -> Iterator[tuple[str, str]]:
     for name, value in message.get("MessageAttributes", {}).items():
         if "StringValue" in value:
             yield name, value["StringValue"]
-
-
-def readable(body: str) -> str:
-    """A message's body for the eye: JSON indented, anything else as it is."""
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return body

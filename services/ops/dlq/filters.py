@@ -1,18 +1,13 @@
 """Which dead letters are meant, and which have the same reason. Pure."""
 
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from services.ops import durations
 from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.queues.failures import group_by_reason
+from services.ops.queues.names import find_queue
 from shared.config.topology import QUEUES, Queue
-from shared.errors import PermanentError
-
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LONGEST_REASON = 300  # characters
-# What differs between messages that fail for the same reason: paths, what is quoted, hexadecimal ids, numbers.
-VARIABLE = re.compile(r"""[^\s'"(]*/[^\s'"),:]+|(?<!\w)'[^']*'|(?<!\w)"[^"]*"|\b[0-9a-f]{8}[0-9a-f-]*\b|\d+""")
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ def asked(ids: Iterable[str] | None, queue: str | None, older_than: str | None, 
     """A filter as people write it: `bronze`, `15m`. Raises PermanentError for what cannot be meant."""
     return Filter(
         ids=tuple(ids or ()),
-        queue=queue_called(queue) if queue else None,
-        older_than=seconds(older_than) if older_than else None,
+        queue=find_queue(queue) if queue else None,
+        older_than=durations.seconds(older_than) if older_than else None,
         **same,
     )
 
@@ -81,59 +76,5 @@ class Group:
 
 def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
     """By queue in the order of the pipeline, then by reason, most letters first."""
-    together: dict[tuple[str, str, str], list[DeadLetter]] = defaultdict(list)
-    for letter in letters:
-        together[letter.queue, letter.error_type, reason(letter)].append(letter)
-    order = [queue.name for queue in QUEUES]
-    groups = [Group(queue, error, _told(why, same), tuple(same)) for (queue, error, why), same in together.items()]
-    return sorted(groups, key=lambda group: (order.index(group.queue), -len(group.letters), group.reason))
-
-
-def reason(letter: DeadLetter) -> str:
-    """Why it failed, in one line without what is only about this one letter."""
-    line = letter.error_message.strip().partition("\n")[0]
-    for stored in letter.objects:
-        line = line.replace(stored.key, "…")
-    return VARIABLE.sub("…", line)[:LONGEST_REASON]
-
-
-def queue_called(name: str) -> Queue:
-    """`bronze`, `smelt-bronze`, `smelt-bronze-dlq` and `transformer` are the same. Raises PermanentError."""
-    for queue in QUEUES:
-        if name in {queue.name, queue.dead_letter_name, queue.service, short_name(queue)}:
-            return queue
-    message = f"no queue {name!r}; known: {', '.join(map(short_name, QUEUES))}"
-    raise PermanentError(message)
-
-
-def short_name(queue: Queue) -> str:
-    """A queue as people call it: `bronze`."""
-    return queue.name.rpartition("-")[2]
-
-
-def seconds(duration: str) -> float:
-    """`90s`, `15m`, `2h` or `1d` in seconds. Raises PermanentError."""
-    return _measured(duration, r"([0-9]+(?:\.[0-9]+)?)([smhd])", "15m, 2h or 1d", lambda unit: UNITS[unit])
-
-
-def per_second(rate: str) -> float:
-    """`5`, or `5/s`. Raises PermanentError unless it is more than nothing."""
-    found = _measured(rate, r"([0-9]+(?:\.[0-9]+)?)(/s)?", "5/s", lambda _: 1)
-    if not found:
-        message = "a rate of 0 would never end"
-        raise PermanentError(message)
-    return found
-
-
-def _measured(text: str, form: str, example: str, size: Callable[[str], int]) -> float:
-    found = re.fullmatch(form, text.strip(), re.ASCII)
-    if not found:
-        message = f"{text!r} is not of the form {example}"
-        raise PermanentError(message)
-    return float(found[1]) * size(found[2])
-
-
-def _told(why: str, letters: list[DeadLetter]) -> str:
-    """The whole message where all say the same."""
-    messages = {letter.error_message for letter in letters}
-    return messages.pop().strip().partition("\n")[0][:LONGEST_REASON] if len(messages) == 1 else why
+    groups = group_by_reason(letters, lambda letter: letter.failure)
+    return [Group(group.queue, group.error_type, group.reason, group.messages) for group in groups]

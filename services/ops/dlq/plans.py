@@ -8,6 +8,7 @@ from functools import partial
 
 from jsonpatch import JsonPatch
 
+from services.ops import durations
 from services.ops.connections import Connections
 from services.ops.dlq import dead_letters, filters
 from services.ops.dlq import discard as discards
@@ -17,6 +18,7 @@ from services.ops.dlq.filters import Filter, Group
 from services.ops.dlq.lease import MOST
 from services.ops.dlq.replay import Step
 from services.ops.operator_log import Work
+from services.ops.queues import names
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def replay(  # noqa: PLR0913 - the options of a replay
     most: int = MOST,
 ) -> Plan:
     """Send them on their way again. Raises PermanentError for a rate or a queue that cannot be meant."""
-    speed = filters.per_second(rate) if rate else None
-    target = filters.queue_called(to) if to else None
+    speed = durations.per_second(rate) if rate else None
+    target = names.find_queue(to) if to else None
     found = find(connections, wanted, most)
     letters = found.letters[:limit]
     steps = replaying.plan(letters, replaying.sources(connections), patch, target, force=force)

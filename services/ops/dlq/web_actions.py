@@ -6,6 +6,7 @@ from starlette.responses import Response
 from services.ops.dlq import patch as patches
 from services.ops.dlq import plans
 from services.ops.dlq.plans import Plan
+from services.ops.dlq.web import filter_from
 from services.ops.web import formatting, query_params
 from services.ops.web.actions import Action
 from services.ops.web.context import ConsoleContext
@@ -15,12 +16,12 @@ from shared.errors import PermanentError
 MOST = 10_000  # letters of a queue in an action: they are held in memory, and the preview is waited for
 
 
-def replay_dead_letters(desk: ConsoleContext, _: Request, form: Form) -> Response:
+def replay_dead_letters(context: ConsoleContext, _: Request, form: Form) -> Response:
     """Plan to send them on their way again. Raises PermanentError for what cannot be meant."""
     patch = query_params.text(form, "patch")
     plan = plans.replay(
-        desk.acting,
-        query_params.letters(form),
+        context.acting,
+        filter_from(form),
         query_params.number(form, "limit"),
         rate=query_params.text(form, "rate"),
         patch=patches.read(_written_out(patch)) if patch else None,
@@ -28,17 +29,17 @@ def replay_dead_letters(desk: ConsoleContext, _: Request, form: Form) -> Respons
         force="force" in form,
         most=MOST,
     )
-    return _planned(desk, "Replay", plan)
+    return _planned(context, "Replay", plan)
 
 
-def discard_dead_letters(desk: ConsoleContext, _: Request, form: Form) -> Response:
+def discard_dead_letters(context: ConsoleContext, _: Request, form: Form) -> Response:
     """Plan to delete them, keeping copies. Raises PermanentError for what cannot be meant."""
     reason = query_params.text(form, "reason")
     if reason is None:
         message = "a reason is needed: it is kept with the copies, and on record"
         raise PermanentError(message)
-    plan = plans.discard(desk.acting, query_params.letters(form), query_params.number(form, "limit"), reason, MOST)
-    return _planned(desk, "Discard", plan, reason)
+    plan = plans.discard(context.acting, filter_from(form), query_params.number(form, "limit"), reason, MOST)
+    return _planned(context, "Discard", plan, reason)
 
 
 def _written_out(patch: str) -> str:
@@ -49,11 +50,11 @@ def _written_out(patch: str) -> str:
     return patch
 
 
-def _planned(desk: ConsoleContext, verb: str, plan: Plan, reason: str = "") -> Response:
-    return desk.plan(
+def _planned(context: ConsoleContext, verb: str, plan: Plan, reason: str = "") -> Response:
+    return context.plan(
         Action(
             title=f"{verb} {formatting.counted(plan.total, 'dead letter')}",
-            preview="letters_preview.html",
+            preview="dlq/preview.html",
             shown={"plan": plan, "reason": reason},
             total=plan.total,
             work=plan.work,

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from services.ops import durations
+from services.ops.cli.options import Dataset, Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq import filters
-from services.ops.dlq.cli_options import Dataset, Json
 from services.ops.drift import queries
 
 Since = Annotated[str, typer.Option("--since", help="seen in the last 30s, 15m, 2h or 1d")]
@@ -28,7 +28,7 @@ def drift(
     Example: smelt drift --since 7d
     """
     with connect().database.connect() as connection:
-        found = queries.seen(connection, timedelta(seconds=filters.seconds(since)), dataset, kind)
+        found = queries.seen(connection, timedelta(seconds=durations.seconds(since)), dataset, kind)
     if as_json:
         say_json([row._asdict() for row in found])
         return

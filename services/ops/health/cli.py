@@ -12,10 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from infra.embedded.errors import StackError
 from services.ops.cli import formatting
+from services.ops.cli.options import Json
 from services.ops.cli.output import plain, printable, say, say_json
-from services.ops.dlq.cli_options import Json
 from services.ops.health import measurements, rules
 from services.ops.health.rules import Reading, Unit, Verdict
 from services.ops.queues import watch
@@ -45,7 +44,7 @@ def check(rule: Rules = None, as_json: Json = False) -> None:  # noqa: FBT002
     """
     try:
         found = _verdicts(set(rule or rule_names()))
-    except (PermanentError, StackError, BotoCoreError, ClientError, RedisError, DBAPIError) as error:
+    except (PermanentError, BotoCoreError, ClientError, RedisError, DBAPIError) as error:
         sys.stderr.write(f"smelt: {printable(str(error))}\n")
         raise typer.Exit(rules.EXIT_CODES["unknown"]) from None
     state = rules.worst(verdict.state for verdict in found)

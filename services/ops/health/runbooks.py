@@ -25,4 +25,4 @@ def show(_: ConsoleContext, request: Request) -> Response:
     if page is None:
         raise HTTPException(404, f"There is no {RUNBOOKS}/{name}.md.")
     text = Markup(_MARKDOWN.render(page.read_text(encoding="utf-8")))  # noqa: S704 - our own text, and without HTML
-    return templating.page(request, "runbook_page.html", name=name, text=text)
+    return templating.page(request, "health/runbook.html", name=name, text=text)

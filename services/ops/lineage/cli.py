@@ -1,26 +1,26 @@
-"""`smelt trace`: from a row back to the request that brought it, and from an object to what became of it."""
+"""`smelt lineage`: from a row back to the request that brought it, and from an object to what became of it."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from services.ops.cli.options import Json
 from services.ops.cli.output import out, plain, say_json
 from services.ops.connections import Connections, connect
-from services.ops.dlq.cli_options import Json
 from services.ops.lineage import cli_output
-from services.ops.lineage import objects as fates
-from services.ops.lineage import rows as tracing
+from services.ops.lineage.objects import object_status
+from services.ops.lineage.rows import row_lineage
 from shared.config.topology import NOTIFICATIONS
 from shared.datasets import contract
 from shared.errors import PermanentError
 
 SCHEME = "s3://"
-Key = Annotated[str, typer.Argument(metavar="CONTROL_NUMBER|KEY", help="a row's natural key, or an object's key")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="a row's natural key, or an object's key")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="only rows of this one", autocompletion=contract.names)]
 
 
-def trace(
+def lineage(
     key: Key,
     dataset: Dataset = None,
     as_json: Json = False,  # noqa: FBT002
@@ -36,20 +36,20 @@ def trace(
 
     Looking changes nothing. Exit 0 if something is known, 1 if not.
 
-    Example: smelt trace 840000001
+    Example: smelt lineage KEY
     """
     if dataset:
         contract.check_name(dataset)
     connections = connect()
     if key.startswith((SCHEME, *NOTIFICATIONS)):
-        _trace_object(connections, _path(key, connections.settings.bucket), as_json=as_json)
+        _show_object(connections, _path(key, connections.settings.bucket), as_json=as_json)
     else:
-        _trace_rows(connections, key, [dataset] if dataset else contract.names(), as_json=as_json)
+        _show_rows(connections, key, [dataset] if dataset else contract.names(), as_json=as_json)
 
 
-def _trace_rows(connections: Connections, key: str, datasets: list[str] | tuple[str, ...], *, as_json: bool) -> None:
+def _show_rows(connections: Connections, key: str, datasets: list[str] | tuple[str, ...], *, as_json: bool) -> None:
     with out.status("looking at the database and the bucket"):
-        found = tracing.trace(connections, key, datasets)
+        found = row_lineage(connections, key, datasets)
     if not found:
         message = f"{plain(key)}: no row of that key in {', '.join(datasets)}, and none was rejected"
         raise PermanentError(message)
@@ -57,19 +57,19 @@ def _trace_rows(connections: Connections, key: str, datasets: list[str] | tuple[
         say_json({"key": key, "rows": [asdict(one) for one in found]})
         return
     for one in found:
-        cli_output.say_trace(one, connections.settings.bucket)
+        cli_output.say_row(one, connections.settings.bucket)
 
 
-def _trace_object(connections: Connections, key: str, *, as_json: bool) -> None:
+def _show_object(connections: Connections, key: str, *, as_json: bool) -> None:
     with out.status("looking at the database, the bucket and the dead letters"):
-        found = fates.object_status(connections, key)
+        found = object_status(connections, key)
     if found is None:
         message = f"{plain(key)}: neither the bucket nor the ledger knows it"
         raise PermanentError(message)
     if as_json:
         say_json(asdict(found))
     else:
-        cli_output.say_fate(found)
+        cli_output.say_object(found)
 
 
 def _path(key: str, bucket: str) -> str:

@@ -6,22 +6,22 @@ from urllib.parse import urlencode
 from services.ops.cli import formatting
 from services.ops.cli.output import plain, say
 from services.ops.lineage.objects import ObjectStatus, ObjectVersionStatus
-from services.ops.lineage.rows import Entry, Trace
+from services.ops.lineage.rows import Entry, RowLineage
 from services.ops.lineage.source_object import Capture, Head
 
 STATES = {
     "loaded": "[green]loaded[/green]",
-    "partly loaded": "[yellow]partly loaded[/yellow]: the others are under way, or `smelt audit --repair`",
+    "partly loaded": "[yellow]partly loaded[/yellow]: the others are under way, or `smelt reconcile --repair`",
     "dead letter": "[red]dead letter[/red]",
     "under way": "[yellow]not loaded[/yellow]: perhaps under way, queues are not empty",
-    "missing": "[red]its event is missing[/red]: `smelt audit --repair` sends it again",
+    "missing": "[red]its event is missing[/red]: `smelt reconcile --repair` sends it again",
     "unknown": "[yellow]not loaded[/yellow]: whether it is under way is unknown",
 }
 SHOWN = 10  # entries of the ledger
 SHORT = 16  # characters of a checksum; the rest is in the JSON
 
 
-def say_trace(found: Trace, bucket: str) -> None:
+def say_row(found: RowLineage, bucket: str) -> None:
     """A row, from the database back to the source."""
     say(f"[bold]{plain(found.dataset)} {plain(found.natural_key.replace(chr(9), ','))}[/bold]")
     _say("row", f"{found.table}, from object {found.entry['id']}" if found.entry else _absent(found))
@@ -43,7 +43,7 @@ def say_trace(found: Trace, bucket: str) -> None:
     say()
 
 
-def say_fate(found: ObjectStatus) -> None:
+def say_object(found: ObjectStatus) -> None:
     """An object, version by version."""
     say(f"[bold]{plain(found.key)}[/bold]")
     for version in found.versions:
@@ -65,7 +65,7 @@ def _say_version(version: ObjectVersionStatus) -> None:
             _say_entry(entry)
             _say("", plain(entry["silver_key"]))
         else:
-            _say("run", f"{entry['run_id']}: `smelt run show {entry['run_id']}`")
+            _say("run", f"{entry['run_id']}: `smelt runs show {entry['run_id']}`")
     if (more := len(version.entries) - SHOWN) > 0:
         _say("", f"and {formatting.counted(more, 'batch')} more")
 
@@ -111,7 +111,7 @@ def _say_capture(bronze: Capture) -> None:
         _say("trace", plain(bronze.head.trace_id or "none"))
 
 
-def _absent(found: Trace) -> str:
+def _absent(found: RowLineage) -> str:
     return "[yellow]seen, but not in the table[/yellow]" if found.seen else "[yellow]none: only rejected[/yellow]"
 
 

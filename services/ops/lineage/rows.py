@@ -20,7 +20,7 @@ Entry = Mapping[str, Any]  # a row of one of our tables
 
 
 @dataclass(frozen=True)
-class Trace:
+class RowLineage:
     """What is known of one natural key in one dataset.
 
     `entry` is the ledger's of the object that the row's content came from, `seen` what the narrow table has of the key,
@@ -40,7 +40,7 @@ class Trace:
     quarantine: tuple[Entry, ...]
 
 
-def trace(connections: Connections, key: str, datasets: Sequence[str]) -> list[Trace]:
+def row_lineage(connections: Connections, key: str, datasets: Sequence[str]) -> list[RowLineage]:
     """What each of the datasets knows of the key; those that know nothing are left out.
 
     The parts of a key of several columns are separated by a comma or a tab.
@@ -61,7 +61,7 @@ def typed(key: str, columns: Sequence[Column[Any]]) -> tuple[Any, ...] | None:
     return natural_key.parse([part.strip() for part in parts], columns)
 
 
-def _traced(connections: Connections, connection: Connection, dataset: str, key: str) -> Trace | None:
+def _traced(connections: Connections, connection: Connection, dataset: str, key: str) -> RowLineage | None:
     tables = contract.tables(dataset)
     columns = [*tables.ROOT.primary_key.columns]
     values = typed(key, columns)
@@ -75,7 +75,7 @@ def _traced(connections: Connections, connection: Connection, dataset: str, key:
     entry = _entry(connection, row)
     s3 = connections.s3
     silver = ObjectId(connections.settings.bucket, entry["silver_key"]) if entry else None
-    return Trace(
+    return RowLineage(
         dataset=dataset,
         natural_key=name,
         table=tables.ROOT.fullname,

@@ -8,7 +8,7 @@ from services.ops.health.rules import Verdict as Judgement
 from services.ops.overview.collector import Measurements, Queues
 from services.ops.probe import Measured, Unavailable
 from services.ops.queues.rates import QueueStatus
-from services.ops.runs.runs import Run
+from services.ops.runs.views import RunView
 from services.ops.web import formatting
 from shared.config.topology import QUEUES
 
@@ -60,15 +60,6 @@ class PipelineStage:
         if len(flows) < len(self.lanes):
             return "unknown"
         return "takes nothing" if any(flow.visible for flow in flows) else "nothing to do"
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run, and what is known about whether it goes on: complete, running, incomplete or unknown."""
-
-    run: Run
-    state: str
-    dead: int  # dead letters that name it
 
 
 @dataclass(frozen=True)

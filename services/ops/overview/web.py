@@ -1,28 +1,35 @@
 """The overview: the whole page, and the part of it that is swapped for a newer one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.ops.dlq import filters
-from services.ops.overview import model
+from services.ops.overview import model, plots
 from services.ops.overview.collector import Measurements
 from services.ops.probe import Measured
 from services.ops.queues import stats
+from services.ops.queues.messages import MessageSubject
 from services.ops.web import templating
 from services.ops.web.context import ConsoleContext
 
 
-def show_overview(desk: ConsoleContext, request: Request) -> Response:
-    """All of it."""
-    return templating.page(request, "page.html", **shown(desk.measure()))
+@dataclass(frozen=True)
+class OverviewPages:
+    """The pages that show measurements; `measure` may block for seconds."""
 
+    measure: Callable[[], Measurements]
 
-def show_overview_fragment(desk: ConsoleContext, request: Request) -> Response:
-    """The newest measurements."""
-    return templating.page(request, "overview.html", **shown(desk.measure()))
+    def show(self, _: ConsoleContext, request: Request) -> Response:
+        """The whole page."""
+        return templating.page(request, "overview/page.html", **shown(self.measure()))
+
+    def show_fragment(self, _: ConsoleContext, request: Request) -> Response:
+        """The newest measurements."""
+        return templating.page(request, "overview/fragment.html", **shown(self.measure()))
 
 
 def shown(measured: Measurements) -> Mapping[str, Any]:
@@ -47,4 +54,7 @@ def shown(measured: Measurements) -> Mapping[str, Any]:
         "idle": model.idle(measured),
         "silent": stats.SILENT,
         "latencies": measured.latencies,
+        "SLOTS": model.SLOTS,
+        "plot": plots.plot,
+        "summary": lambda work: MessageSubject(work.body).summary,
     }

@@ -9,9 +9,9 @@ from rich.table import Table
 from sqlalchemy import Row
 
 from services.ops.cli import prompts
+from services.ops.cli.options import Dataset, DryRun, Json, Limit, Yes
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Dataset, DryRun, Json, Limit, OlderThan, Yes
 from services.ops.quarantine import entries
 from services.ops.quarantine.entries import Filter, Group
 from shared.errors import PermanentError
@@ -24,6 +24,7 @@ quarantine_commands = typer.Typer(
 
 Rule = Annotated[str | None, typer.Option("--rule", help="the rule that they failed first")]
 Run = Annotated[str | None, typer.Option("--run", help="the run they came with")]
+OlderThan = Annotated[str | None, typer.Option("--older-than", help="rejected more than 30s, 15m, 2h or 1d ago")]
 Closed = Annotated[bool, typer.Option("--closed", help="also those that were replayed, or have passed since")]
 Each = Annotated[bool, typer.Option("--each", help="every record by itself, the newest first, instead of groups")]
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
-from services.ops import operator_log
+from services.ops import durations, identifiers, operator_log
 from services.ops.connections import Connections
-from services.ops.dlq import filters
 from services.ops.operator_log import ActionResult, OnProgress
-from services.ops.runs import runs
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
 from shared.formats.silver import Replayed
 from shared.storage import object_keys, objects
@@ -52,7 +50,7 @@ class Filter:
 
 def asked(ids: Iterable[int], older_than: str | None, *, closed: bool = False, **same: str | None) -> Filter:
     """A filter as people write it: `15m`. Raises PermanentError for what cannot be meant."""
-    return Filter(tuple(ids), older_than=filters.seconds(older_than) if older_than else None, closed=closed, **same)
+    return Filter(tuple(ids), older_than=durations.seconds(older_than) if older_than else None, closed=closed, **same)
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def replay(
 
     Interrupted, the others stay open; done twice, the second time changes nothing.
     """
-    batch, described, engine = runs.new_id(), wanted.described(), connections.database
+    batch, described, engine = identifiers.new_id(), wanted.described(), connections.database
     with (
         operator_log.recorded(engine, "quarantine", "replayed", described, len(ids)) as tally,
         engine.connect() as connection,

@@ -13,50 +13,59 @@ from services.ops.web import formatting, query_params, templating
 from services.ops.web.actions import Action
 from services.ops.web.context import ConsoleContext
 from services.ops.web.forms import Form
+from services.ops.web.query_params import Params
 
+FILTER_FIELDS = ("dataset", "rule", "run", "older_than")
 SHOWN = 100
 
 
-def list_quarantine(desk: ConsoleContext, request: Request) -> Response:
+def list_quarantine(context: ConsoleContext, request: Request) -> Response:
     """As `smelt quarantine list`: groups, and the newest records."""
     given = request.query_params
-    wanted = query_params.records(given)
-    with desk.reading.database.connect() as connection:
+    wanted = filter_from(given)
+    with context.reading.database.connect() as connection:
         groups = quarantined.groups(connection, wanted)
         entries = quarantined.entries(connection, wanted, SHOWN)
-    fields = query_params.fields(given, query_params.RECORDS) | {"closed": "1" if wanted.closed else ""}
+    fields = query_params.fields(given, FILTER_FIELDS) | {"closed": "1" if wanted.closed else ""}
     still_open = sum(group.still_open for group in groups)
     return templating.page(
-        request, "quarantine_page.html", fields=fields, groups=groups, entries=entries, open=still_open, ids=()
+        request, "quarantine/list.html", fields=fields, groups=groups, entries=entries, open=still_open, ids=()
     )
 
 
-def show_entry(desk: ConsoleContext, request: Request) -> Response:
+def show_entry(context: ConsoleContext, request: Request) -> Response:
     """As `smelt quarantine show`."""
     return templating.page(
-        request, "entry_page.html", entry=_entry(desk, query_params.whole(request.path_params["id"]))
+        request, "quarantine/entry.html", entry=_entry(context, query_params.whole(request.path_params["id"]))
     )
 
 
-def replay_entries(desk: ConsoleContext, _: Request, form: Form) -> Response:
+def replay_entries(context: ConsoleContext, _: Request, form: Form) -> Response:
     """Plan to send them through the transformer once more."""
-    wanted, limit = query_params.records(form), query_params.number(form, "limit")
-    with desk.acting.database.connect() as connection:
+    wanted, limit = filter_from(form), query_params.number(form, "limit")
+    with context.acting.database.connect() as connection:
         whole, cut = quarantined.replayable(connection, wanted, limit)
-    return desk.plan(
+    return context.plan(
         Action(
             title=f"Replay {formatting.counted(len(whole), 'rejected record')}",
-            preview="records_preview.html",
+            preview="quarantine/preview.html",
             shown={"filter": wanted.described(), "cut": len(cut)},
             total=len(whole),
-            work=lambda advance: quarantined.replay(desk.acting, whole, wanted, advance),
+            work=lambda advance: quarantined.replay(context.acting, whole, wanted, advance),
             back="/quarantine",
         )
     )
 
 
-def _entry(desk: ConsoleContext, identity: int) -> Row[Any]:
-    with desk.reading.database.connect() as connection:
+def filter_from(params: Params) -> Filter:
+    """The filter in a page's parameters or a form's fields. Raises PermanentError for what cannot be meant."""
+    ids = [query_params.whole(identity) for identity in params.getlist("id") if identity]
+    texts = {name: query_params.text(params, name) for name in FILTER_FIELDS}
+    return quarantined.asked(ids, closed="closed" in params, **texts)
+
+
+def _entry(context: ConsoleContext, identity: int) -> Row[Any]:
+    with context.reading.database.connect() as connection:
         found = quarantined.entries(connection, Filter(ids=(identity,), closed=True), 1)
     if not found:
         raise HTTPException(404, f"No entry {identity} in quarantine.")

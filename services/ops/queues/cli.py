@@ -10,7 +10,7 @@ from services.ops.connections import Connections, connect
 from services.ops.queues import cli_output
 from services.ops.queues import watch as live
 from services.ops.queues.monitor import Sample
-from services.ops.queues.retries import waits
+from services.ops.queues.retries import retry_groups
 from services.ops.queues.stats import QueueSnapshot
 from shared.config.topology import QUEUES
 
@@ -100,7 +100,7 @@ def _described(beat: Sample) -> dict[str, object]:
 
 
 def _waits(look: QueueSnapshot) -> dict[str, object]:
-    return {"waits": None if look.troubles is None else [asdict(one) for one in waits(look.troubles)]}
+    return {"waits": None if look.troubles is None else [asdict(one) for one in retry_groups(look.troubles)]}
 
 
 def _workers(look: QueueSnapshot) -> dict[str, object]:

@@ -10,11 +10,10 @@ from rich.text import Text
 
 from services.ops.cli import formatting
 from services.ops.cli.output import out, plain
-from services.ops.dlq import cli_output
-from services.ops.dlq.dead_letters import in_work
+from services.ops.queues.messages import MessageSubject
 from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import QueueStatus
-from services.ops.queues.retries import RetryGroup, waits
+from services.ops.queues.retries import RetryGroup, retry_groups
 from services.ops.queues.stats import SILENT
 from shared.config.topology import QUEUES
 from shared.engine.worker_status import InFlightMessage, ObservedStatus
@@ -27,7 +26,7 @@ SHORTEST = 12  # columns for what it works on
 def whole_picture(beat: Sample) -> RenderableType:
     """Queues, what is tried again where anything is, and workers."""
     troubles = beat.look.troubles
-    again: list[RenderableType] = [wait_table(waits(troubles)), ""] if troubles else []
+    again: list[RenderableType] = [wait_table(retry_groups(troubles)), ""] if troubles else []
     return Group(queue_picture(beat), "", *again, worker_table(beat.look.workers))
 
 
@@ -47,10 +46,10 @@ def queue_table(found: Iterable[QueueStatus]) -> Table:
         table.add_row(
             flow.queue,
             *map(formatting.count, (flow.visible, flow.in_flight, flow.delayed)),
-            formatting.waited(flow),
+            waited(flow),
             formatting.rate(flow.rate_in),
             formatting.rate(flow.rate_out),
-            formatting.empty_in(flow),
+            empty_in(flow),
             formatting.alarming(flow.dead),
         )
     return table
@@ -94,7 +93,11 @@ def worker_json(seen: ObservedStatus) -> dict[str, object]:
     """A process for programs: durations in seconds."""
     note = seen.note
     working = [
-        {**asdict(work), "about": in_work(work).about, "seconds": round(seen.seconds_since(work.since), 3)}
+        {
+            **asdict(work),
+            "about": MessageSubject(work.body).summary,
+            "seconds": round(seen.seconds_since(work.since), 3),
+        }
         for work in note.working
     ]
     last = None if note.last_settled is None else round(seen.seconds_since(note.last_settled), 3)
@@ -105,6 +108,29 @@ def worker_json(seen: ObservedStatus) -> dict[str, object]:
         "up_seconds": round(seen.seconds_since(note.since), 3),
         "last_settled_seconds_ago": last,
     }
+
+
+def subject_text(subject: MessageSubject, width: int) -> str:
+    """What a message is about in so many columns: the end of keys, where they differ, the beginning of a command."""
+    shorten = formatting.tail if subject.objects else formatting.head
+    return plain(shorten(subject.summary, width))
+
+
+def waited(flow: QueueStatus) -> str:
+    """How long the oldest message has waited."""
+    return "-" if flow.oldest == 0 else formatting.duration(flow.oldest)
+
+
+def empty_in(flow: QueueStatus) -> str:
+    """When the queue is empty if it goes on like this."""
+    if flow.trend == "shrinking":
+        return formatting.duration(flow.empty_in)
+    return {
+        "empty": "-",
+        "unknown": formatting.UNKNOWN,
+        "steady": "[yellow]stands still[/yellow]",
+        "growing": "[yellow]grows[/yellow]",
+    }[flow.trend]
 
 
 def _worker(seen: ObservedStatus, room: int) -> tuple[str, ...]:
@@ -127,4 +153,4 @@ def _now(seen: ObservedStatus, room: int) -> str:
 def _work(seen: ObservedStatus, work: InFlightMessage, room: int) -> str:
     took = formatting.duration(seen.seconds_since(work.since))
     attempt = f", attempt {work.receives}" if work.receives > 1 else ""
-    return f"{took}{attempt}: {cli_output.about(in_work(work), room - len(attempt))}"
+    return f"{took}{attempt}: {subject_text(MessageSubject(work.body), room - len(attempt))}"

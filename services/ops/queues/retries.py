@@ -1,10 +1,10 @@
-"""Why messages wait: those that failed and will be tried again, together where they failed alike. Pure."""
+"""Why messages wait: those that failed and will be tried again, grouped by reason. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.ops.dlq import filters
-from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.queues.failures import Failure, FailureGroup, group_by_reason
+from services.ops.queues.messages import MessageSubject
 from shared.config.topology import QUEUES
 from shared.engine.pending_retries import PendingRetry
 
@@ -28,28 +28,24 @@ class RetryGroup:
     again_at: float
 
 
-def waits(troubles: Iterable[PendingRetry]) -> list[RetryGroup]:
+def retry_groups(retries: Iterable[PendingRetry]) -> list[RetryGroup]:
     """By queue in the order of the pipeline, then by reason, most messages first."""
-    known = {trouble.message_id: trouble for trouble in troubles if trouble.service in QUEUE_OF}
-    return [
-        _wait(group, [known[letter.id] for letter in group.letters])
-        for group in filters.grouped(map(_letter, known.values()))
-    ]
+    newest = {retry.message_id: retry for retry in retries if retry.service in QUEUE_OF}
+    return [_retry_group(group) for group in group_by_reason(newest.values(), _failure)]
 
 
-def _wait(group: filters.Group, troubles: list[PendingRetry]) -> RetryGroup:
+def _retry_group(group: FailureGroup[PendingRetry]) -> RetryGroup:
     return RetryGroup(
         queue=group.queue,
         error_type=group.error_type,
         reason=group.reason,
-        messages=len(troubles),
-        attempt=max(trouble.attempt for trouble in troubles),
-        attempts=max(trouble.attempts for trouble in troubles),
-        again_at=min(trouble.again_at for trouble in troubles),
+        messages=len(group.messages),
+        attempt=max(retry.attempt for retry in group.messages),
+        attempts=max(retry.attempts for retry in group.messages),
+        again_at=min(retry.again_at for retry in group.messages),
     )
 
 
-def _letter(trouble: PendingRetry) -> DeadLetter:
-    """As the dead letter that it may become."""
-    kind, _, told = trouble.error.partition(": ")
-    return DeadLetter(QUEUE_OF[trouble.service], trouble.message_id, trouble.body, kind, told, str(trouble.attempt))
+def _failure(retry: PendingRetry) -> Failure:
+    error_type, _, message = retry.error.partition(": ")
+    return Failure(QUEUE_OF[retry.service], error_type, message, MessageSubject(retry.body))

@@ -1,4 +1,4 @@
-"""`smelt audit`: what the ledger lacks of what the bucket and the plans promise."""
+"""`smelt reconcile`: what the ledger lacks of what the bucket and the plans promise."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
+from services.ops import durations
+from services.ops.cli.options import Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq import filters
-from services.ops.dlq.cli_options import Json
 from services.ops.reconcile import reconciliation as audits
 
 Repair = Annotated[bool, typer.Option("--repair", help="send exactly what is missing on its way again")]
 Since = Annotated[str | None, typer.Option("--since", help="only what was stored or planned in the last 15m, 2h or 1d")]
 
 
-def audit(
+def reconcile(
     repair: Repair = False,  # noqa: FBT002
     since: Since = None,
     as_json: Json = False,  # noqa: FBT002
@@ -38,12 +38,12 @@ def audit(
 
     Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing or undecided.
 
-    Example: smelt audit --since 2d --repair
+    Example: smelt reconcile --since 2d --repair
     """
-    age = timedelta(seconds=filters.seconds(since)) if since else None
+    age = timedelta(seconds=durations.seconds(since)) if since else None
     connections = connect()
     with out.status("comparing the bucket with the ledger"):
-        missing = audits.audit(connections, age)
+        missing = audits.find_missing(connections, age)
     if as_json:
         say_json(asdict(missing))
     else:

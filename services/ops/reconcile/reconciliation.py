@@ -67,7 +67,7 @@ class Missing:
         return len(self.objects) + len(self.pages) + sum(page.fetch is not None for page in self.stuck)
 
 
-def audit(connections: Connections, since: timedelta | None = None) -> Missing:
+def find_missing(connections: Connections, since: timedelta | None = None) -> Missing:
     """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
 
     What a dead letter stands for is not lost, it waits for an operator: of incomplete runs it is named with its reason,

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from services.ops import durations
 from services.ops.cli import formatting, prompts
+from services.ops.cli.options import DryRun, Json, Yes
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.cli.progress import advancing
 from services.ops.connections import connect
-from services.ops.dlq import filters
-from services.ops.dlq.cli_options import DryRun, Json, Yes
 from services.ops.operator_log import ActionResult
 from services.ops.reconcile import reprocess as reprocessing
 from services.ops.reconcile.reprocess import BRONZE, LAYERS, Filter, Found
@@ -56,7 +56,7 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     """
     contract.check_name(dataset)
     wanted = Filter(dataset, _layer(layer), _seconds(since), _seconds(until), key)
-    speed = filters.per_second(rate) if rate else None
+    speed = durations.per_second(rate) if rate else None
     prompts.stop_in_order()
     connections = connect()
     with out.status("listing the bucket"):
@@ -82,7 +82,7 @@ def _layer(layer: str) -> str:
 
 
 def _seconds(duration: str | None) -> float | None:
-    return filters.seconds(duration) if duration else None
+    return durations.seconds(duration) if duration else None
 
 
 def _counts(found: Sequence[Found]) -> dict[str, object]:

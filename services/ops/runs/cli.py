@@ -1,44 +1,25 @@
-"""`smelt run`: start an extraction, wait for it where asked, and look at it later."""
+"""`smelt runs`: start a run and wait for it, list the latest, and show one."""
 
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from services.ops.cli.output import out, say, say_json, say_outcome, watch_run
+from services.ops.cli.options import Json
+from services.ops.cli.output import out, say, say_json
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Json
 from services.ops.runs import cli_output, details, runs
+from services.ops.runs.cli_list import list_runs
+from services.ops.runs.cli_watch import say_outcome, watch_run
 from shared.datasets import contract
 from shared.errors import PermanentError
 
-START, SHOW = "start", "show"
+runs_commands = typer.Typer(help="Runs: start one, list the latest, show everything about one.", no_args_is_help=True)
+runs_commands.command("list")(list_runs)
 
 
-class RunGroup(TyperGroup):
-    """`smelt run DATASET` starts one: what is no subcommand belongs to `start`, whose help is the group's."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put in the word that nobody has to say."""
-        said = args and args[0] in {*self.commands, *ctx.help_option_names}
-        return super().parse_args(ctx, args if said else [START, *args])
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Errors are about `smelt run` too."""
-        name, command, rest = super().resolve_command(ctx, args)
-        return (None if name == START else name), command, rest
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """As if there were only the one command."""
-        self.commands[START].format_help(ctx, formatter)
-
-
-run_commands = typer.Typer(cls=RunGroup, help="Start a run; `smelt run show ID` tells all about one.")
-
-
-@run_commands.command(START)
+@runs_commands.command()
 def start(
     dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
     param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
@@ -48,11 +29,11 @@ def start(
 ) -> None:
     """Start a run: put one command on the extract queue.
 
-    `smelt run show ID` tells what has become of it.
+    `smelt runs show ID` tells what has become of it.
 
     Exit 0 if it is on the queue; with --wait if it is complete and adds up, 1 if not.
 
-    Example: smelt run DATASET --param keyword="data engineering" --wait
+    Example: smelt runs start DATASET --param keyword="data engineering" --wait
     """
     connections = connect()
     run_id = runs.start(connections, dataset, parsed(param or []))
@@ -70,16 +51,16 @@ def start(
         raise typer.Exit(1)
 
 
-@run_commands.command(SHOW)
+@runs_commands.command()
 def show(
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="the run's id, as `smelt runs` has it")],
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="the run's id, as `smelt runs list` has it")],
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Everything about one run: pages, counts, warnings, drift, quarantine, and what waits or died.
 
     Looking changes nothing. Exit 0 if it is known, 1 if its plan is not in the ledger.
 
-    Example: smelt run show 20260102T030000Z-0123abcd
+    Example: smelt runs show 20260102T030000Z-0123abcd
     """
     connections = connect()
     with out.status("looking at the ledger, the bucket and the dead letters"):

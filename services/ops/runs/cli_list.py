@@ -1,22 +1,22 @@
-"""`smelt runs`: the latest runs, and how far they are."""
+"""`smelt runs list`: the latest runs, and how far they are."""
 
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from services.ops import durations
+from services.ops.cli.options import Dataset, Json
 from services.ops.cli.output import say, say_json
 from services.ops.connections import connect
-from services.ops.dlq import filters
-from services.ops.dlq.cli_options import Dataset, Json
-from services.ops.runs import runs as runs_
+from services.ops.runs import runs
 from services.ops.runs.cli_output import run_json, say_run
 
 Since = Annotated[str | None, typer.Option("--since", help="planned in the last 30s, 15m, 2h or 1d")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="so many at most")]
 
 
-def runs(
+def list_runs(
     dataset: Dataset = None,
     since: Since = None,
     limit: Limit = 10,
@@ -25,24 +25,24 @@ def runs(
     """The latest runs, newest first: how far, how fast, and whether their counts add up.
 
     Complete: every page is in the ledger. Running: any message is under way. Incomplete: pages are
-    missing, and nothing is under way (smelt audit --repair). Refused: nothing was to be fetched.
+    missing, and nothing is under way (smelt reconcile --repair). Refused: nothing was to be fetched.
     Unknown: the queues cannot be measured.
 
     A rate is that of the last two minutes.
 
     Exit 0, also where there is none.
 
-    Example: smelt runs --since 1d
+    Example: smelt runs list --since 1d
     """
     connections = connect()
-    age = timedelta(seconds=filters.seconds(since)) if since else None
+    age = timedelta(seconds=durations.seconds(since)) if since else None
     with connections.database.connect() as connection:
-        found = runs_.latest(connection, limit, dataset, age)
-    busy = None if all(run.completed_at for run in found) else runs_.under_way(connections)
+        found = runs.latest(connection, limit, dataset, age)
+    busy = None if all(run.completed_at for run in found) else runs.under_way(connections)
     if as_json:
         say_json({"runs": [run_json(run, run.state(busy=busy)) for run in found]})
         return
     for run in found:
         say_run(run, run.state(busy=busy))
     if not found:
-        say("no runs: `smelt run DATASET` starts one")
+        say("no runs: `smelt runs start DATASET` starts one")

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 
 from services.ops.cli import formatting
-from services.ops.cli.output import left, plain, say
+from services.ops.cli.output import plain, say
+from services.ops.runs.cli_watch import left
 from services.ops.runs.details import NAMED, Details, Part, Waiting
 from services.ops.runs.runs import Run
 
@@ -43,7 +44,7 @@ def state_line(run: Run, state: str) -> str:
             f"{formatting.rate(run.rate)} pages/s, {left(run)}" if run.rate else "[yellow]stands still[/yellow]"
         )
     if state == "incomplete":
-        told.append("smelt audit says what is missing and why")
+        told.append("smelt reconcile says what is missing and why")
     if run.distinct_records is not None:
         told.append(f"{run.distinct_records:,} of {run.expected_records:,} announced")
     if run.missing:
@@ -86,7 +87,7 @@ def say_details(run_id: str, found: Details | None, waiting: Waiting) -> None:
         attempts = f"attempt {trouble.attempt} of {trouble.attempts}"
         say(f"[yellow]waits[/yellow]        {trouble.service}: {plain(trouble.error)} ({attempts})")
     if waiting.unseen:
-        say(f"[yellow]{formatting.letters(waiting.unseen)} more could not be seen[/yellow]")
+        say(f"[yellow]{formatting.counted(waiting.unseen, 'dead letter')} more could not be seen[/yellow]")
 
 
 def _say_found(found: Details) -> None:

@@ -1,10 +1,9 @@
 """Runs: starting one, and how far it has come."""
 
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 from redis import RedisError
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from services.ops.connections import Connections
 from services.ops.dlq import dead_letters
 from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.identifiers import new_id
 from services.ops.queues import stats
 from services.ops.runs.queries import LATEST, ONE, RECENT
 from shared.config.topology import BRONZE, EXTRACT, SILVER, Queue
@@ -137,11 +137,6 @@ def send(connections: Connections, command: RunCommand) -> str:
     body = command.model_copy(update={"run_id": run_id}).model_dump_json()
     connections.sqs.send_message(QueueUrl=connections.settings.extract_queue_url, MessageBody=body)
     return run_id
-
-
-def new_id() -> str:
-    """Of a run, or of what is done once like one: when, and something of its own."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Progress]:

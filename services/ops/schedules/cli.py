@@ -1,4 +1,4 @@
-"""`smelt schedule`: which runs the clock starts, and whether it did."""
+"""`smelt schedules`: which runs the clock starts, and whether it did."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -8,23 +8,23 @@ import typer
 from rich.table import Table
 
 from services.ops.cli import formatting
+from services.ops.cli.options import Json, Yes
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.cli.prompts import confirm
 from services.ops.connections import connect
-from services.ops.dlq.cli_options import Json, Yes
 from services.ops.runs.cli import parsed
 from services.ops.schedules import schedules
 from services.ops.schedules import status as scheduled_runs
 from services.ops.schedules.status import LastRun, Status
 from shared.datasets import contract
 
-schedule_commands = typer.Typer(
+schedules_commands = typer.Typer(
     help="Schedules: runs that EventBridge Scheduler, or the emulator, starts.", no_args_is_help=True
 )
 Name = Annotated[str, typer.Argument(help="the schedule's name")]
 
 
-@schedule_commands.command("list")
+@schedules_commands.command("list")
 def list_(as_json: Json = False) -> None:  # noqa: FBT002
     """Show every schedule: its last slot and run, what became of it, the slots missed since, and the next one.
 
@@ -32,7 +32,7 @@ def list_(as_json: Json = False) -> None:  # noqa: FBT002
 
     Exit 0 if no slot was missed, else 1.
 
-    Example: smelt schedule list
+    Example: smelt schedules list
     """
     statuses = scheduled_runs.statuses(connect())
     if as_json:
@@ -40,12 +40,12 @@ def list_(as_json: Json = False) -> None:  # noqa: FBT002
     elif statuses:
         out.print(_table(statuses))
     else:
-        say("no schedule: `smelt schedule add --help`")
+        say("no schedule: `smelt schedules add --help`")
     if any(status.missed for status in statuses):
         raise typer.Exit(1)
 
 
-@schedule_commands.command()
+@schedules_commands.command()
 def add(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Name,
     dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
@@ -56,37 +56,37 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Add a schedule: its command goes to the extract queue at each slot.
 
-    Example: smelt schedule add daily DATASET "cron(0 7 * * ? *)" --timezone America/New_York
+    Example: smelt schedules add daily DATASET "cron(0 7 * * ? *)" --timezone America/New_York
     """
     schedules.add(connect(), name, dataset, parsed(param or []), expression, timezone)
-    say_json({"added": name}) if as_json else say(f"added {plain(name)}: see `smelt schedule list`")
+    say_json({"added": name}) if as_json else say(f"added {plain(name)}: see `smelt schedules list`")
 
 
-@schedule_commands.command()
+@schedules_commands.command()
 def pause(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
     """Stop a schedule until it is resumed; slots in between are not missed.
 
-    Example: smelt schedule pause daily
+    Example: smelt schedules pause daily
     """
     schedules.set_enabled(connect(), name, enabled=False)
     say_json({"paused": name}) if as_json else say(f"paused {plain(name)}")
 
 
-@schedule_commands.command()
+@schedules_commands.command()
 def resume(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
     """Let a paused schedule go on.
 
-    Example: smelt schedule resume daily
+    Example: smelt schedules resume daily
     """
     schedules.set_enabled(connect(), name, enabled=True)
     say_json({"resumed": name}) if as_json else say(f"resumed {plain(name)}")
 
 
-@schedule_commands.command()
+@schedules_commands.command()
 def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa: FBT002
     """Remove a schedule. What it has extracted stays.
 
-    Example: smelt schedule remove daily --yes
+    Example: smelt schedules remove daily --yes
     """
     connections = connect()
     found = schedules.find(connections.scheduler, name)
@@ -95,11 +95,11 @@ def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa
     say_json({"removed": name}) if as_json else say(f"removed {plain(name)}")
 
 
-@schedule_commands.command("run-now")
+@schedules_commands.command("run-now")
 def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
     """Start the schedule's run now, for no slot. It is refused while the run before is still going.
 
-    Example: smelt schedule run-now daily
+    Example: smelt schedules run-now daily
     """
     run_id, _ = schedules.run_now(connect(), name)
     say_json({"run_id": run_id}) if as_json else say(f"run {run_id} is on the queue")

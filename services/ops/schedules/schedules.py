@@ -151,7 +151,7 @@ def _definition(scheduler: "EventBridgeSchedulerClient", name: str) -> "GetSched
             raise
         found = None
     if found is None or not _is_run(found["Target"]["Arn"]):
-        message = f"no schedule {name}: see `smelt schedule list`"
+        message = f"no schedule {name}: see `smelt schedules list`"
         raise PermanentError(message)
     return found
 

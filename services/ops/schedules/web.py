@@ -22,25 +22,25 @@ VERBS: Mapping[str, Callable[[Connections, str], ActionResult]] = {
 }
 
 
-def list_schedules(desk: ConsoleContext, request: Request) -> Response:
-    """As `smelt schedule list`."""
-    return templating.page(request, "schedules_page.html", statuses=status.statuses(desk.reading))
+def list_schedules(context: ConsoleContext, request: Request) -> Response:
+    """As `smelt schedules list`."""
+    return templating.page(request, "schedules/list.html", statuses=status.statuses(context.reading))
 
 
-def change_schedule(desk: ConsoleContext, _: Request, form: Form) -> Response:
+def change_schedule(context: ConsoleContext, _: Request, form: Form) -> Response:
     """Plan to pause, resume or run one. Raises PermanentError where there is none of that name."""
     name, verb = query_params.text(form, "name") or "", query_params.text(form, "verb") or ""
     if verb not in VERBS:
         message = "a schedule can be paused, resumed, run now"
         raise PermanentError(message)
-    schedule = schedules.find(desk.acting.scheduler, name)
-    return desk.plan(
+    schedule = schedules.find(context.acting.scheduler, name)
+    return context.plan(
         Action(
             title=f"{verb.replace('-', ' ').capitalize()}: {name}",
-            preview="schedule_preview.html",
+            preview="schedules/preview.html",
             shown={"schedule": schedule, "verb": verb},
             total=1,
-            work=lambda _: VERBS[verb](desk.acting, name),
+            work=lambda _: VERBS[verb](context.acting, name),
             back="/schedules",
         )
     )

@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.ops.connections import Connections
-from services.ops.overview.collector import Measurements
 from services.ops.web.actions import Action, Actions
 from services.ops.web.forms import Form
 
@@ -16,7 +15,6 @@ from services.ops.web.forms import Form
 class ConsoleContext:
     """`reading` gives up soon and changes nothing; `acting` is for what an operator has confirmed."""
 
-    measure: Callable[[], Measurements]  # may block for seconds
     reading: Connections
     acting: Connections
     actions: Actions

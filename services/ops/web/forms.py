@@ -8,7 +8,7 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from services.ops.console.sessions import Visitor
+from services.ops.web.user import User
 
 LARGEST: Final = 1 << 20  # bytes of a form; a patch and the ids of a thousand letters are a tenth of it
 Form = ImmutableMultiDict[str, str]
@@ -16,17 +16,17 @@ Form = ImmutableMultiDict[str, str]
 
 async def checked(request: Request) -> Form:
     """The form. Raises HTTPException for what nobody with the right to do it has sent from one of our pages."""
-    visitor: Visitor = request.state.visitor
-    if not visitor.operates:
+    user: User = request.state.user
+    if not user.operates:
         raise HTTPException(403, "You may look, and not change anything.")
-    return await own(request, visitor)
+    return await own(request, user)
 
 
-async def own(request: Request, visitor: Visitor) -> Form:
+async def own(request: Request, user: User) -> Form:
     """The form, from a page of this session. Raises HTTPException."""
     check_origin(request)
     form = await read(request)
-    if not compare_digest(form.get("form", "").encode(), visitor.form.encode()):
+    if not compare_digest(form.get("form", "").encode(), user.form.encode()):
         raise HTTPException(403, "This form is not of your session. Open the page again.")
     return form
 

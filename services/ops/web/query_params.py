@@ -1,40 +1,26 @@
-"""What the parameters of a page, or the fields of a form, ask for: the same filters as on the command line."""
+"""Values out of the parameters of a page, or the fields of a form."""
 
 from collections.abc import Iterable
 from datetime import timedelta
 
 from starlette.datastructures import ImmutableMultiDict
 
-from services.ops.dlq import filters
-from services.ops.quarantine import entries
+from services.ops import durations
 from shared.errors import PermanentError
 
-Given = ImmutableMultiDict[str, str]
+Params = ImmutableMultiDict[str, str]
 
-LETTERS = ("queue", "error", "dataset", "run", "older_than", "contains")
-RECORDS = ("dataset", "rule", "run", "older_than")
 MOST = 1_000  # in a list
 
 
-def letters(given: Given) -> filters.Filter:
-    """Raises PermanentError for what cannot be meant."""
-    return filters.asked(filter(None, given.getlist("id")), **{name: text(given, name) for name in LETTERS})
-
-
-def records(given: Given) -> entries.Filter:
-    """Raises PermanentError for what cannot be meant."""
-    ids = [whole(one) for one in given.getlist("id") if one]
-    return entries.asked(ids, closed="closed" in given, **{name: text(given, name) for name in RECORDS})
-
-
-def text(given: Given, name: str) -> str | None:
+def text(params: Params, name: str) -> str | None:
     """A field without the spaces around it; None where nothing is in it."""
-    return given.get(name, "").strip() or None
+    return params.get(name, "").strip() or None
 
 
-def number(given: Given, name: str) -> int | None:
+def number(params: Params, name: str) -> int | None:
     """A number above 0. Raises PermanentError."""
-    value = text(given, name)
+    value = text(params, name)
     return whole(value) if value else None
 
 
@@ -46,12 +32,12 @@ def whole(value: str) -> int:
     return int(value)
 
 
-def age(given: Given, name: str) -> timedelta | None:
+def age(params: Params, name: str) -> timedelta | None:
     """`15m`, `2h` or `1d`. Raises PermanentError."""
-    value = text(given, name)
-    return timedelta(seconds=filters.seconds(value)) if value else None
+    value = text(params, name)
+    return timedelta(seconds=durations.seconds(value)) if value else None
 
 
-def fields(given: Given, names: Iterable[str]) -> dict[str, str]:
-    """What was given of these, to be shown in the form once more."""
-    return {name: given.get(name, "") for name in names}
+def fields(params: Params, names: Iterable[str]) -> dict[str, str]:
+    """What was params of these, to be shown in the form once more."""
+    return {name: params.get(name, "") for name in names}

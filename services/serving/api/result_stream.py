@@ -10,8 +10,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 from sqlalchemy import CursorResult, Engine, text
 
-from services.serving.api.search import Statement
-from services.serving.database import explained
+from services.serving.database import Statement, explained
 
 ROWS = 1_000  # about a MB
 ROW_GROUP = 20_000

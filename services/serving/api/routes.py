@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query
 from sqlalchemy import Engine
 
 from services.serving.api import models, statistics
-from services.serving.api.search import Filters, Search, Statement, Words, cursor_of, page, similar
-from services.serving.database import Kept, Refused, query, rows
+from services.serving.api.search import Filters, Search, Words, cursor_of, page, similar
+from services.serving.database import Kept, Refused, Statement, query, rows
 
 Number = Annotated[int, Path(ge=0, lt=2**63, description="USAJOBS's control number")]
 Some = Annotated[int, Query(ge=1, le=1_000)]

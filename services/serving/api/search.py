@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from services.serving.database import Statement
+
 Sort = Literal["relevance", "newest", "closing", "pay", "distance"]
 
 # Of matches without number, so many are ranked: those with the words in the title first, then the newest.
@@ -88,14 +90,6 @@ class Search(Filters):
     def order(self) -> Sort:
         """The order asked for, or the one that suits what is asked."""
         return self.sort or ("relevance" if self.q else "distance" if self.near else "newest")
-
-
-@dataclass(frozen=True)
-class Statement:
-    """SQL and the values bound in it."""
-
-    sql: str
-    values: dict[str, Any]
 
 
 @dataclass(frozen=True)

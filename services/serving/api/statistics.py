@@ -1,6 +1,7 @@
 """SQL of what postings add up to. Pure."""
 
-from services.serving.api.search import Filters, Statement, matching
+from services.serving.api.search import Filters, matching
+from services.serving.database import Statement
 
 BIN = 10_000  # dollars a year
 HIGHEST_BIN = 40  # what pays more is in the last

@@ -93,9 +93,3 @@ def _materialise(connection: Connection, view: str, seen: str) -> None:
 def _note(connection: Connection, what: str, started: float, changed: int, seen: str) -> None:
     took = timedelta(seconds=time.monotonic() - started)
     connection.execute(NOTE, {"what": what, "took": took, "changed": changed, "seen": seen})
-
-
-if __name__ == "__main__":
-    from services.serving.gold.refresher import main
-
-    main()

@@ -1,4 +1,4 @@
-"""Keeps gold fresh beside the API, or once for a scheduler (`python -m services.serving.gold.refresh`)."""
+"""Keeps gold fresh beside the API, or once for a scheduler (`python -m services.serving.gold.refresher`)."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.serving.gold import parquet_export
+from services.serving.gold import snapshots
 from services.serving.gold.refresh import refresh
 from services.serving.settings import ServingSettings, load_settings
 from shared import telemetry
@@ -34,7 +34,7 @@ def keeper(settings: ServingSettings) -> Callable[[], bool]:
 
     def keep() -> bool:
         refreshed = refresh(owner)
-        stored = parquet_export.export(owner, s3, settings.bucket) if s3 and settings.bucket else False
+        stored = snapshots.export(owner, s3, settings.bucket) if s3 and settings.bucket else False
         return refreshed or stored
 
     return keep
@@ -59,3 +59,7 @@ def main() -> None:
         keeper(settings)()
     except (PermanentError, *ERRORS) as error:
         sys.exit(f"smelt: {str(error).splitlines()[0]}")
+
+
+if __name__ == "__main__":
+    main()

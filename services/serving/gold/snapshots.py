@@ -1,80 +1,76 @@
-"""`/v1/export`: all that a search finds, as a file, however much it is."""
+"""Gold as Parquet in the bucket: `gold/<view>/date=YYYY-MM-DD/<view>.parquet`, of each day the last."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+import time
+from datetime import UTC, date, datetime, timedelta
+from hashlib import file_digest
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, Response, StreamingResponse
-from sqlalchemy import Engine
-from starlette.background import BackgroundTask
+import structlog
+from sqlalchemy import Engine, text
 
-from services.serving.api.result_stream import csv, json, parquet, slices
-from services.serving.api.routes import REFUSALS, where
-from services.serving.api.search import Filters, Statement, matching
+from services.serving.api.export import COLUMNS
+from services.serving.api.result_stream import parquet, slices
+from services.serving.database import Statement
+from services.serving.gold.refresh import NOTE, last_seen
+from shared.config.topology import GOLD_PREFIX
 
-COLUMNS = (
-    "control_number, sources, position_id, title, agency, department, office, series, series_names, pay_plan,"
-    " grade_low, grade_high, pay_minimum, pay_maximum, pay_interval, annual_minimum, annual_maximum, opened_on,"
-    " closes_on, ended_on, is_open, days_open, is_remote, is_telework, schedules, offering_types, hiring_paths,"
-    " who_may_apply, security_clearance, openings, location, places, summary, url, first_seen_at"
-)
-STREAMS = {"csv": (csv, "text/csv"), "json": (json, "application/json")}
-PARQUET = "application/vnd.apache.parquet"
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
+log = structlog.get_logger()
 
-class Wanted(Filters):
-    """Which postings, and as what."""
-
-    format: Literal["json", "csv", "parquet"] = "json"
-
-
-def routes(asking: Engine, exporting: Engine) -> APIRouter:
-    """`exporting` has few connections: so many exports run at a time, and the searches of others go on."""
-    router = APIRouter(prefix="/v1", responses=REFUSALS)
-    files: dict[str, dict[str, dict[str, str]]] = {
-        kind: {"schema": {"type": "string"}} for kind in ("text/csv", PARQUET)
-    }
-    files["application/json"] = {"schema": {"type": "array"}}
-
-    @router.get("/export", tags=["postings"], response_class=Response, responses={200: {"content": files}})
-    def export(wanted: Annotated[Wanted, Query()]) -> Response:
-        """Every posting that a search finds, without pages and without order: JSON, CSV or Parquet."""
-        which = matching(wanted, where(asking, wanted))
-        statement = Statement(f"select {COLUMNS} {which.sql}", which.values)
-        headers = {"Content-Disposition": f'attachment; filename="postings.{wanted.format}"'}
-        return (
-            _file(exporting, statement, headers)
-            if wanted.format == "parquet"
-            else _stream(exporting, statement, wanted.format, headers)
-        )
-
-    return router
+VIEWS = {
+    "posting": COLUMNS,
+    **dict.fromkeys(
+        (
+            "posting_location",
+            "posting_history",
+            "data_jobs_chicago",
+            "pay_raised",
+            "deadline_extended",
+            "agency_daily",
+            "pay_by_series",
+            "time_to_close",
+        ),
+        "*",
+    ),
+}
 
 
-def _stream(engine: Engine, statement: Statement, form: Literal["csv", "json"], headers: dict[str, str]) -> Response:
-    """As it is read. What the database refuses is refused before the first byte."""
-    write, media_type = STREAMS[form]
-    with ExitStack() as opened:
-        schema, frames = opened.enter_context(slices(engine, statement))
-        held = opened.pop_all()
+def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
+    """Store all views if gold was refreshed since they were stored last; whether this call did so."""
+    with engine.connect() as connection:
+        seen = last_seen(connection)
+        stored = connection.scalar(text("select seen from gold.freshness where what = 'export'"))
+    if seen is None or seen == stored:
+        return False
+    started = time.monotonic()
+    today = datetime.now(UTC).date()
+    for view, columns in VIEWS.items():
+        with tempfile.TemporaryDirectory(prefix="smelt-gold-") as folder:
+            path = Path(folder) / f"{view}.parquet"
+            _write(engine, Statement(f"select {columns} from gold.{view}", {}), path)  # noqa: S608 - our own names
+            _store(s3, bucket, key(view, today), path)
+    took = timedelta(seconds=time.monotonic() - started)
+    with engine.begin() as connection:
+        connection.execute(NOTE, {"what": "export", "took": took, "changed": len(VIEWS), "seen": seen})
+    log.info("gold.exported", views=len(VIEWS), seconds=round(took.total_seconds(), 2))
+    return True
 
-    def body() -> Iterator[bytes]:
-        with held:
-            yield from write(schema, frames)
 
-    return StreamingResponse(body(), headers=headers, media_type=media_type, background=BackgroundTask(held.close))
+def key(view: str, day: date) -> str:
+    """Where a view of a day is."""
+    return f"{GOLD_PREFIX}{view}/date={day:%Y-%m-%d}/{view}.parquet"
 
 
-def _file(engine: Engine, statement: Statement, headers: dict[str, str]) -> Response:
-    """Written to disk first: Parquet's table of contents is at its end, and slices must not wait for a slow client."""
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-")))
-        with slices(engine, statement) as (schema, frames):
-            parquet(schema, frames, folder / "postings.parquet")
-        held = opened.pop_all()
-    return FileResponse(
-        folder / "postings.parquet", headers=headers, media_type=PARQUET, background=BackgroundTask(held.close)
-    )
+def _write(engine: Engine, statement: Statement, path: Path) -> None:
+    with slices(engine, statement) as (schema, frames):
+        parquet(schema, frames, path)
+
+
+def _store(s3: "S3Client", bucket: str, name: str, path: Path) -> None:
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    s3.upload_file(str(path), bucket, name, ExtraArgs={"Metadata": {"sha256": digest}})

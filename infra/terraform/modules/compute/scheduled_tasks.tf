@@ -1,5 +1,5 @@
 # Operators' commands by the clock, each a task of its own: the audit, and the alternative for a source that should be
-# extracted without a queue between: ["smelt", "run", "<dataset>", "--wait"], which fails where the run is not complete.
+# extracted without a queue between: ["smelt", "runs", "start", "<dataset>", "--wait"], which fails where the run is not complete.
 
 resource "aws_scheduler_schedule" "task" {
   #checkov:skip=CKV_AWS_297:a command line without secrets: AWS's own key will do

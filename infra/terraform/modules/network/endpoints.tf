@@ -9,7 +9,7 @@ locals {
     "ecr.dkr",        # whose layers come from S3
     "logs",
     "monitoring", # ages of queues, for operators,
-    "scheduler",  # ... whose `smelt schedule` and `smelt check` have no other way out to the schedules
+    "scheduler",  # ... whose `smelt schedules` and `smelt check` have no other way out to the schedules
   ])
   # Where ECR keeps layers, and in GovCloud load balancers their public keys, which have an address of their own elsewhere:
   # not ours, but nothing starts without the one and nobody comes into the console without the other.

@@ -1,0 +1,1 @@
+"""The database schema: the commands of `smelt db`."""

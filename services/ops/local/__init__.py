@@ -1,1 +1,0 @@
-"""The stack on this machine: up, down, status, env."""

@@ -1,0 +1,1 @@
+"""Uploads: putting files where they get loaded."""

@@ -1,0 +1,81 @@
+"""`/v1/export`: all that a search finds, as a file, however much it is."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from sqlalchemy import Engine
+from starlette.background import BackgroundTask
+
+from services.serving.api.result_stream import csv, json, parquet, slices
+from services.serving.api.routes import REFUSALS, where
+from services.serving.api.search import Filters, matching
+from services.serving.database import Statement
+
+COLUMNS = (
+    "control_number, sources, position_id, title, agency, department, office, series, series_names, pay_plan,"
+    " grade_low, grade_high, pay_minimum, pay_maximum, pay_interval, annual_minimum, annual_maximum, opened_on,"
+    " closes_on, ended_on, is_open, days_open, is_remote, is_telework, schedules, offering_types, hiring_paths,"
+    " who_may_apply, security_clearance, openings, location, places, summary, url, first_seen_at"
+)
+STREAMS = {"csv": (csv, "text/csv"), "json": (json, "application/json")}
+PARQUET = "application/vnd.apache.parquet"
+
+
+class Wanted(Filters):
+    """Which postings, and as what."""
+
+    format: Literal["json", "csv", "parquet"] = "json"
+
+
+def routes(asking: Engine, exporting: Engine) -> APIRouter:
+    """`exporting` has few connections: so many exports run at a time, and the searches of others go on."""
+    router = APIRouter(prefix="/v1", responses=REFUSALS)
+    files: dict[str, dict[str, dict[str, str]]] = {
+        kind: {"schema": {"type": "string"}} for kind in ("text/csv", PARQUET)
+    }
+    files["application/json"] = {"schema": {"type": "array"}}
+
+    @router.get("/export", tags=["postings"], response_class=Response, responses={200: {"content": files}})
+    def export(wanted: Annotated[Wanted, Query()]) -> Response:
+        """Every posting that a search finds, without pages and without order: JSON, CSV or Parquet."""
+        which = matching(wanted, where(asking, wanted))
+        statement = Statement(f"select {COLUMNS} {which.sql}", which.values)
+        headers = {"Content-Disposition": f'attachment; filename="postings.{wanted.format}"'}
+        return (
+            _file(exporting, statement, headers)
+            if wanted.format == "parquet"
+            else _stream(exporting, statement, wanted.format, headers)
+        )
+
+    return router
+
+
+def _stream(engine: Engine, statement: Statement, form: Literal["csv", "json"], headers: dict[str, str]) -> Response:
+    """As it is read. What the database refuses is refused before the first byte."""
+    write, media_type = STREAMS[form]
+    with ExitStack() as opened:
+        schema, frames = opened.enter_context(slices(engine, statement))
+        held = opened.pop_all()
+
+    def body() -> Iterator[bytes]:
+        with held:
+            yield from write(schema, frames)
+
+    return StreamingResponse(body(), headers=headers, media_type=media_type, background=BackgroundTask(held.close))
+
+
+def _file(engine: Engine, statement: Statement, headers: dict[str, str]) -> Response:
+    """Written to disk first: Parquet's table of contents is at its end, and slices must not wait for a slow client."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-")))
+        with slices(engine, statement) as (schema, frames):
+            parquet(schema, frames, folder / "postings.parquet")
+        held = opened.pop_all()
+    return FileResponse(
+        folder / "postings.parquet", headers=headers, media_type=PARQUET, background=BackgroundTask(held.close)
+    )
