@@ -194,8 +194,8 @@ class Rig:
         settings = self.stack.environment | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}",
             "SMELT_FAILPOINTS": str(self.failpoints),
-            "SMELT_RECEIVE_WAIT": "1",
-            "SMELT_STOP_TIMEOUT": "3",
+            "SMELT_RECEIVE_WAIT_SECONDS": "1",
+            "SMELT_STOP_TIMEOUT_SECONDS": "3",
         }
         for name, value in settings.items():
             for port, proxy in ((self.ports["aws"], self.aws.port), (self.ports["postgres"], self.postgres.port)):
