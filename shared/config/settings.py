@@ -55,8 +55,8 @@ class Settings(BaseSettings):
     max_memory_per_child_mib: int = Field(default=1_024, ge=64)
     # A stop waits so long for work under way before it gives it back; with a poll of 20 s below ECS's 120 s.
     stop_timeout_seconds: int = Field(default=80, ge=1)
-    # Limits of input: an object as stored and as expanded, one JSON document (held in memory; lines and rows are not), a
-    # record; levels of nesting in a record.
+    # Limits of input: an object as stored and as expanded, one JSON document (held in memory; lines and rows are not),
+    # a record; levels of nesting in a record.
     max_object_mib: int = Field(default=5_120, ge=1)  # the most that S3 takes in one request
     max_expanded_mib: int = Field(default=8_192, ge=1)  # about three minutes of a worker
     max_document_mib: int = Field(default=128, ge=1)  # the largest real page seen has 70; no larger one is stored
