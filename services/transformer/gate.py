@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandera.polars as pa
 import polars as pl
@@ -13,7 +14,6 @@ from shared.datasets.contract import Tables
 from shared.formats import silver
 from shared.formats.quarantine import Problem
 from shared.formats.silver import RuleWarning
-
 
 register_polars_backends()  # as pandera does when a schema is first used
 AS_IT_IS = pl.QueryOptFlags.none()  # a comparison of columns has nothing that an optimiser could save
@@ -77,6 +77,7 @@ def _rules(rows: pl.LazyFrame, table: str, schema: pa.DataFrameSchema) -> Iterat
 
 def _rule(check: pa.Check, field: str, data: PolarsData) -> _Rule:
     """The check's own output. Calling the check also prepares its failure cases, at most of the gate's CPU."""
-    output: pl.LazyFrame | bool = check.get_backend(data.lazyframe)(check).apply(data)
+    backend: Any = check.get_backend(data.lazyframe)(check)
+    output: pl.LazyFrame | bool = backend.apply(data)
     passed = pl.LazyFrame({"passed": [output]}) if isinstance(output, bool) else output
     return _Rule(str(check.name), field, str(check.error), passed, check.raise_warning)
