@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Boolean, Connection, Table, column, delete, func, select, text, tuple_
+from sqlalchemy import Boolean, Connection, Table, column, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.sql.expression import ColumnClause, TextualSelect
 
+from services.loader import deletion
 from services.loader.copy import copy
 from services.loader.ledger import LoadCounts
 from shared import natural_key, telemetry
@@ -21,8 +21,6 @@ from shared.failpoint import failpoint
 from shared.formats import silver
 from shared.formats.observation import Observation
 from shared.formats.silver import CONTENT_HASH, HASH_ONLY
-
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 
 
 class State(Enum):
@@ -61,7 +59,7 @@ def upsert(
     _check_sightings(connection, tables, _rows(newest, stopped), seen)
     updated = _rows(newest, [state is State.CHANGED for state in states])
     written = _rows(newest, [state in WRITTEN for state in states])
-    _delete(connection, tables, updated.select(keys))
+    deletion.delete(connection, tables, updated.select(keys))
     _insert(connection, tables, written, object_id)
     _keep_raw(connection, dataset, tables, written, object_id)
     effect = LoadCounts(
@@ -121,7 +119,7 @@ def _fence(table: Table) -> TextualSelect:
     A bare sighting (marked by a first sight before all time) never makes a row, and passes only with the content held.
     """
     keys = [f'"{key.name}"' for key in table.primary_key.columns]
-    typed = [*((key.name, key.type.compile(DIALECT)) for key in table.primary_key.columns)]
+    typed = [*((key.name, key.type.compile(deletion.DIALECT)) for key in table.primary_key.columns)]
     typed += [(CONTENT_HASH, "bytea"), (HASH_ONLY, "boolean")]
     arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in typed)
     key_list, new_keys = ", ".join(keys), ", ".join(f"new.{key}" for key in keys)
@@ -162,13 +160,6 @@ def _check_sightings(connection: Connection, tables: Tables, stopped: pl.DataFra
     newer = connection.scalar(select(func.count()).select_from(held).where(mine, order > tuple_(*astuple(seen))))
     if newer != len(stopped):
         raise UnknownSightingError
-
-
-def _delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
-    """Changed records are replaced whole; their children go with them (`on delete cascade`)."""
-    if not keys.is_empty():
-        key_columns = tuple_(*tables.ROOT.primary_key.columns)
-        connection.execute(delete(tables.ROOT).where(key_columns.in_(keys.rows())))
 
 
 def _insert(connection: Connection, tables: Tables, frame: pl.DataFrame, object_id: int) -> None:
