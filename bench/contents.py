@@ -8,7 +8,7 @@ from bench.workload import DATASET
 from shared.datasets import contract
 
 # Where and when a row was seen is another matter than what it says.
-PROVENANCE = {"object_id", "source", "sequencer"}
+PROVENANCE = {"object_id", "source_key_hash", "sequencer"}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bench.memory import Peaks
 from bench.processes import MIB
 from bench.requests import Requests
 from bench.serving import Serving
+from bench.small_files import FileCost
 from bench.workload import AGAIN, COLD
 
 IN_PROCESS, WHOLE_STACK, FLOOR, DLT = InProcess.name, WholeStack.name, Floor.name, DEFAULT.name
@@ -27,6 +28,7 @@ class Outcome:
     samples: Samples
     gate_share: float | None = None
     latencies: tuple[float, ...] = ()
+    small_file: FileCost | None = None
     drained: tuple[float, float] | None = None  # postings a second with one loader and with two
     page: Peaks | None = None
     upload: Peaks | None = None
@@ -66,6 +68,9 @@ def goals(outcome: Outcome) -> Iterator[Goal]:
     yield _at_least("in process, unchanged, beside dlt", 60, samples.faster(main, AGAIN, IN_PROCESS, DLT), times)
     yield _at_least("whole stack, cold, beside dlt in process", 5, samples.faster(main, COLD, WHOLE_STACK, DLT), times)
     yield _at_most("upload to committed row, one posting, idle stack: 95th percentile", 500, p95, "{:.0f} ms")
+    small = outcome.small_file
+    yield _at_most("a file of one posting, in process: CPU of transformer and loader", 10,
+                   small.transformer + small.loader if small else None, "{:.1f} ms")  # fmt: skip
     yield _at_least("two loaders beside one, on a backlog", 1.5, two_loaders, "{:.2f} x")
     yield _at_most("peak memory of a worker: a page of 500 captured postings", 350, _mib(outcome.page), mib)
     yield _at_most("peak memory of a worker: an upload of 1 GB of JSON lines", 350, _mib(outcome.upload), mib)

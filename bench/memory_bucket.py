@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from shared.config.topology import BRONZE_PREFIX
+from shared.config.topology import BRONZE_PREFIX, UPLOADS_PREFIX
 from shared.storage import objects
 from shared.storage.object_id import ObjectId
 
@@ -26,7 +26,7 @@ class MemoryBucket:
         """Store an object as its newest version."""
         version = str(len(self._stored) + 1)
         self._stored[Key, version] = {"Body": Body, "Metadata": dict(Metadata), "LastModified": datetime.now(UTC)}
-        if not Key.startswith(BRONZE_PREFIX):
+        if not Key.startswith((BRONZE_PREFIX, UPLOADS_PREFIX)):
             self.published.append(ObjectId(Bucket, Key, version, sequencer=f"{len(self._stored):016X}"))
 
     def get_object(self, *, Key: str, VersionId: str, **_: Any) -> dict[str, Any]:  # noqa: N803

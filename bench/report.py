@@ -61,6 +61,11 @@ def _others(result: Result) -> str:
     if outcome.latencies:
         p50, p95 = (f"{seconds * 1_000:.0f} ms" for seconds in percentiles(outcome.latencies))
         lines.append(f"upload to committed row, {len(outcome.latencies)} uploads of one posting: p50 {p50}, p95 {p95}")
+    if small := outcome.small_file:
+        lines.append(
+            f"a file of one posting: transformer {small.transformer:.1f} ms of CPU, loader {small.loader:.1f} ms,"
+            f" Postgres {small.postgres:.1f} ms"
+        )
     if outcome.drained:
         one, two = outcome.drained
         lines.append(f"a backlog of silver objects: one loader {one:,.0f} postings/s, two {two:,.0f}")

@@ -11,7 +11,7 @@ from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import Settings
-from shared.config.topology import BRONZE_PREFIX
+from shared.config.topology import BRONZE_PREFIX, UPLOADS_PREFIX
 from shared.engine.message import Message
 from shared.formats.s3_events import created_event
 from shared.storage.object_id import ObjectId
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+RAW = (BRONZE_PREFIX, UPLOADS_PREFIX)
 LOADED = {"loaded", "planned", "quarantined"}
 
 
@@ -33,10 +34,10 @@ class Handlers:
         self._loader = Loader(s3, sqs, engine, known, settings.bucket, {})  # nothing is asked for in full
 
     def refined(self, objects: Iterable[tuple[str, bytes]]) -> Iterator[ObjectId]:
-        """What of a run's objects (key, body) the loader is told of: its plan and its silver objects."""
+        """What of these objects (key, body) the loader is told of: plans, and the silver objects of the others."""
         for key, body in objects:
             stored = self._bucket.store(key, body)
-            if key.startswith(BRONZE_PREFIX):
+            if key.startswith(RAW):
                 self._transformer.handle(_event(stored))
             while self._bucket.published:
                 yield self._bucket.published.popleft()

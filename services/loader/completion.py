@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import structlog
@@ -53,13 +54,22 @@ def _compare(connection: Connection, dataset: str, source: str, objects: ColumnE
     """Record drift, bring the baseline up to date, and return what has become rarer."""
     raw = contract.raw(dataset)
     shape, before = _shape(connection, objects), _baseline(connection, dataset)
-    known = {*drift.declared(raw.Record), *raw.IGNORED}
-    found = [*drift.drifts(shape, before, known, raw.KNOWN_VALUES), *drift.vanished(shape, before, raw.LIMITS)]
+    found = [
+        *drift.drifts(shape, before, _known(dataset), raw.KNOWN_VALUES),
+        *drift.vanished(shape, before, raw.LIMITS),
+    ]
     _record(connection, dataset, source, found)
     if shape.get("", {}).get("object", 0) >= raw.LIMITS.smallest:
         _update_baseline(connection, dataset, drift.averaged(drift.shares(shape), before))
     connection.execute(update(LOADED_OBJECT).where(objects).values(field_profile=null()))
     return list(drift.null_shares(shape, before, raw.LIMITS))
+
+
+@cache
+def _known(dataset: str) -> frozenset[str]:
+    """Paths of the fields that the dataset knows."""
+    raw = contract.raw(dataset)
+    return frozenset((*drift.declared(raw.Record), *raw.IGNORED))
 
 
 def _shape(connection: Connection, objects: ColumnElement[bool]) -> Shape:

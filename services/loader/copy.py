@@ -1,5 +1,7 @@
 """COPY of frames into tables, in the CSV form of COPY."""
 
+from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
@@ -7,6 +9,7 @@ import polars as pl
 from sqlalchemy import Connection, Table
 
 from shared import telemetry
+from shared.formats import silver
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class, in small letters
@@ -14,18 +17,36 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18  # bytes that psycopg2 reads and sends at a time; by default 8 KiB
 
 
-def copy(connection: Connection, frame: pl.DataFrame, table: Table) -> None:
-    """Append the frame's rows; its columns are named as the table's, in any order."""
-    if frame.is_empty():
-        return
-    columns = ", ".join(f'"{name}"' for name in frame.columns)
-    buffer = BytesIO()
-    frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items()).write_csv(buffer, include_header=False)
-    buffer.seek(0)
+def copy(connection: Connection, rows: Mapping[Table, pl.LazyFrame]) -> None:
+    """Append to each table, in this order, rows that have all of its columns."""
     driver = cast("DriverConnection", connection.connection.driver_connection)
-    span = telemetry.span("loader.copy", table=f"{table.schema}.{table.name}", rows=len(frame))
-    with span, driver.cursor() as cursor:  # SQLAlchemy has no COPY of its own
-        cursor.copy_expert(f'copy "{table.schema}"."{table.name}" ({columns}) from stdin (format csv)', buffer, CHUNK)
+    for table, text in _texts(rows).items():
+        if not text.getbuffer():
+            continue
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        name = f'"{table.schema}"."{table.name}"'
+        with telemetry.span("loader.copy", table=table.fullname), driver.cursor() as cursor:
+            cursor.copy_expert(
+                f"copy {name} ({columns}) from stdin (format csv)", text, CHUNK
+            )  # SQLAlchemy has no COPY
+
+
+def _texts(rows: Mapping[Table, pl.LazyFrame]) -> dict[Table, BytesIO]:
+    """The rows as CSV. All tables in one go: for few rows, polars' start costs more than what it then does."""
+    texts = {table: BytesIO() for table in rows}
+    sinks = [
+        frame.select(_columns(table)).sink_csv(texts[table], include_header=False, lazy=True)
+        for table, frame in rows.items()
+    ]
+    pl.collect_all(sinks, optimizations=pl.QueryOptFlags.none())
+    for text in texts.values():
+        text.seek(0)
+    return texts
+
+
+@cache
+def _columns(table: Table) -> list[pl.Expr]:
+    return [_as_text(column.name, silver.dtype(column.type)) for column in table.columns]
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

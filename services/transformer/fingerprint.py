@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from hashlib import sha256
 from typing import Any
 
 import msgspec
+import xxhash
 
 from shared.datasets.contract import Raw
 
-HASH_LENGTH = 16  # bytes
+HASH_LENGTH = 16  # bytes of xxh3-128. Whoever finds two records of one hash can only hide their own change
 LONGEST_KEY = 1_000  # characters
 
 Tree = Mapping[str, "Tree | None"]  # {name of a field: what below it does not count; None if nothing of it does}
@@ -23,16 +23,14 @@ def fingerprint(text: bytes, raw: Raw, version: int) -> tuple[str, bytes]:
     Equal for the same text, whatever the order of the fields round a volatile one. The same content written otherwise
     (other white space, other order further down) has another hash: that costs the work of a change, and no data.
     """
-    digest = sha256(version.to_bytes(4, "big"))
+    digest = xxhash.xxh3_128(version.to_bytes(4, "big"))
     fields = _fields(text)
     if fields is None:
         digest.update(text)
-        return "", digest.digest()[:HASH_LENGTH]
-    parts: list[Any] = []
-    _collect(fields, _tree(raw.VOLATILE), parts)
-    digest.update(b"\n".join(parts))
+        return "", digest.digest()
+    _update(digest, fields, _tree(raw.VOLATILE))
     key = natural_key({name: _value(fields[name]) for name in raw.KEY if name in fields}, raw.KEY)
-    return key or "", digest.digest()[:HASH_LENGTH]
+    return key or "", digest.digest()
 
 
 def natural_key(record: object, fields: Sequence[str]) -> str | None:
@@ -44,19 +42,21 @@ def natural_key(record: object, fields: Sequence[str]) -> str | None:
     return "\t".join(texts)[:LONGEST_KEY]
 
 
-def _collect(fields: Mapping[str, msgspec.Raw], volatile: Tree, parts: list[Any]) -> None:
+def _update(digest: xxhash.xxh3_128, fields: Mapping[str, msgspec.Raw], volatile: Tree) -> None:
     """Names and texts of fields, in the order of names; of one that is volatile somewhere below only what counts."""
     for name in sorted(fields):
         if name not in volatile:
-            parts += (name.encode(errors="surrogatepass"), fields[name])
+            digest.update(b"\n%b\n" % name.encode(errors="surrogatepass"))
+            digest.update(fields[name])
         elif (below := volatile[name]) is not None:
             inner = _fields(fields[name])
+            digest.update(b"\n%b\n" % name.encode())
             if inner is None:
-                parts += (name.encode(), fields[name])
+                digest.update(fields[name])
             else:
-                parts += (name.encode(), b"{")
-                _collect(inner, below, parts)
-                parts.append(b"}")
+                digest.update(b"{")
+                _update(digest, inner, below)
+                digest.update(b"\n}")
 
 
 def _fields(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:

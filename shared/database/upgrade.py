@@ -8,6 +8,7 @@ from alembic import command
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
+from shared.database.child_keys import stop_enforcing
 from shared.database.migrate import ahead, configuration, engine_of, missing
 from shared.database.toast import disable_compression_without_lz4
 from shared.errors import PermanentError
@@ -69,6 +70,7 @@ def _upgrade(url: str, patience: Patience) -> None:
     config.attributes["patience"] = patience
     command.upgrade(config, "heads")
     disable_compression_without_lz4(engine)
+    stop_enforcing(engine)
 
 
 def _explained(state: str, patience: Patience) -> str:

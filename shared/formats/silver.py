@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from io import BytesIO
-from itertools import count
-from typing import Any, Literal, cast
+from itertools import accumulate, count
+from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -37,8 +38,10 @@ from shared.storage.object_id import ObjectId
 HEADER = "smelt"  # the key of the header in the Parquet metadata
 CONTENT_HASH = "content_hash"
 RECORD_INDEX = "record_index"
+FEW_LISTS = 100  # to cut a series into so many costs as much as to group it
 RAW = "raw"  # the record's JSON text, where it is to be kept
 HASH_ONLY = "hash_only"  # whether a row is a bare sighting: its key and hash, of content that the database should have
+OURS = (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW)  # the columns before those of the dataset
 
 DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     BigInteger: pl.Int64(),
@@ -52,6 +55,8 @@ DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     LargeBinary: pl.Binary(),
     Uuid: pl.String(),
 }
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
 class OutdatedError(Exception):
@@ -136,17 +141,20 @@ class Header(BaseModel):
     definition: ShortText | None = None  # the digest of the dataset's definition that it was made by
 
 
-def schema(tables: Tables) -> dict[str, pl.DataType]:
+def schema(tables: Tables) -> Mapping[str, pl.DataType]:
     """{column: type} of a dataset's silver frame, derived from its tables."""
-    columns = {c.name: dtype(c.type) for c in tables.ROOT.columns if c.name != PROVENANCE}
-    children = {child.name: pl.List(pl.Struct(child_schema(child))) for child in tables.CHILDREN}
+    return _schema(tables.ROOT, tables.CHILDREN)
+
+
+@cache
+def _schema(root: Table, children: tuple[Table, ...]) -> Mapping[str, pl.DataType]:
     return {
         RECORD_INDEX: pl.Int32(),
         CONTENT_HASH: pl.Binary(),
         HASH_ONLY: pl.Boolean(),
         RAW: pl.String(),
-        **columns,
-        **children,
+        **{column.name: dtype(column.type) for column in root.columns if column.name != PROVENANCE},
+        **{child.name: pl.List(pl.Struct(child_schema(child))) for child in children},
     }
 
 
@@ -159,12 +167,13 @@ def frame(rows: Sequence[Row], tables: Tables) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame(schema=schema(tables))
     kinds = schema(tables)
-    of_root = {name: kind for name, kind in kinds.items() if name not in {HASH_ONLY, RAW}}
-    ours = [
-        pl.repeat(False, len(rows), dtype=pl.Boolean, eager=True).alias(HASH_ONLY),  # noqa: FBT003 - a value
-        pl.Series(RAW, [row.get(RAW) for row in rows], dtype=pl.String),
-    ]
-    return pl.DataFrame([*ours, *_columns(rows, of_root)]).select(*kinds)
+    ours = {
+        HASH_ONLY: pl.Series(HASH_ONLY, [False] * len(rows), kinds[HASH_ONLY]),
+        RAW: pl.Series(RAW, [row.get(RAW) for row in rows], kinds[RAW]),  # as it came
+    }
+    of_rows = _columns(rows, {name: kind for name, kind in kinds.items() if name not in ours})
+    columns = ours | {column.name: column for column in of_rows}
+    return pl.DataFrame([columns[name] for name in kinds])
 
 
 def with_hash_only_rows(frame: pl.DataFrame, sightings: Sequence[HashOnlyRow], tables: Tables) -> pl.DataFrame:
@@ -207,6 +216,19 @@ def _column(name: str, values: Sequence[Any], kind: pl.DataType) -> pl.Series:
 
 def _lists(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
     """The items as lists of these lengths, one after another; None makes null."""
+    return _cut(items, lengths) if len(lengths) <= FEW_LISTS else _grouped(items, lengths)
+
+
+def _cut(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
+    starts = accumulate((length or 0 for length in lengths), initial=0)
+    lists = [
+        None if length is None else items.slice(start, length)
+        for start, length in zip(starts, lengths, strict=False)  # the last start is the end
+    ]
+    return pl.Series(items.name, [*lists, items.clear()]).head(-1)  # one that is there tells their type
+
+
+def _grouped(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
     owners = pl.Series("owner", [n for n, length in enumerate(lengths) for _ in range(length or 0)], dtype=pl.Int32)
     full = (
         pl.DataFrame([owners.set_sorted(), items])
@@ -292,12 +314,14 @@ def _refuse_other_version(header: Header) -> None:
 
 def _with_newer_columns(frame: pl.DataFrame) -> pl.DataFrame:
     """A batch that a transformer of an older version wrote, during an upgrade, lacks the columns that came later."""
+    if tuple(frame.columns[: len(OURS)]) == OURS:
+        return frame
     newer = {HASH_ONLY: pl.lit(value=False), RAW: pl.lit(None, dtype=pl.String)}
     added = frame.with_columns(**{name: value for name, value in newer.items() if name not in frame.columns})
-    first = [name for name in (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW) if name in added.columns]
+    first = [name for name in OURS if name in added.columns]
     return added.select(*first, pl.exclude(first))
 
 
-def child_rows(frame: pl.DataFrame, child: str, keys: Iterable[str]) -> pl.DataFrame:
+def child_rows(frame: Frame, child: str, keys: Iterable[str]) -> Frame:
     """One child table's rows, with the key columns of their records."""
     return frame.select(*keys, child).explode(child, empty_as_null=False, keep_nulls=False).unnest(child)

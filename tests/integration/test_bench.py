@@ -21,7 +21,17 @@ from bench.workload import postings_of, simulated
 pytestmark = pytest.mark.integration
 
 SMALLEST = Plan(
-    postings=50, rounds=1, others=(), uploads=2, backlog=60, run=60, gold=3_000, asked=2, letters=25, page=False
+    postings=50,
+    rounds=1,
+    others=(),
+    uploads=2,
+    small_files=2,
+    backlog=60,
+    run=60,
+    gold=3_000,
+    asked=2,
+    letters=25,
+    page=False,
 )
 BURNING = "import time\nwhile time.process_time() < 0.3: pass"
 

@@ -34,3 +34,11 @@ def test_an_upgraded_database_compresses_no_text_without_lz4(database: Engine) -
             text("select attstorage from pg_attribute where attrelid = 'silver.job_details'::regclass and attnum > 0")
         ).all()
     assert ("x" in stored) == has_lz4
+
+
+def test_an_upgraded_database_declares_the_keys_of_child_tables_and_enforces_none(database: Engine) -> None:
+    with database.connect() as connection:
+        enforced = connection.execute(
+            text("select conenforced from pg_constraint where contype = 'f' and connamespace = 'silver'::regnamespace")
+        ).scalars()
+        assert set(enforced) == {False}

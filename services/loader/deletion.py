@@ -1,0 +1,36 @@
+"""Records out of all tables of a dataset: a changed one is replaced whole. No foreign key deletes children (ADR 36)."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Column, Connection, Table, TextClause, text
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from shared.datasets.contract import Tables
+
+DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+
+
+def delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
+    """Delete the records with these natural keys, and their child rows."""
+    if not keys.is_empty():
+        statement = _statement(tables.ROOT, tables.CHILDREN)
+        connection.execute(statement, {name: keys.get_column(name).to_list() for name in keys.columns})
+
+
+@cache
+def _statement(root: Table, children: tuple[Table, ...]) -> TextClause:
+    """One for all tables."""
+    keys = [*root.primary_key.columns]
+    arrays = ", ".join(f"cast(:{key.name} as {key.type.compile(DIALECT)}[])" for key in keys)
+    names = ", ".join(f'"{key.name}"' for key in keys)
+    parts = [f"changed as materialized (select * from unnest({arrays}) as key ({names}))"]  # noqa: S608 - names of our own
+    parts += [f"deleted_{number} as ({_from(child, keys)})" for number, child in enumerate(children)]
+    return text(f"with {', '.join(parts)} {_from(root, keys)}")
+
+
+def _from(table: Table, keys: Sequence[Column[Any]]) -> str:
+    same_key = " and ".join(f'stored."{key.name}" = changed."{key.name}"' for key in keys)
+    return f"delete from {table.fullname} as stored using changed where {same_key}"  # noqa: S608 - names of our own
