@@ -101,7 +101,7 @@ def details(connections: Connections, run_id: str) -> Details | None:
         return None
     with connections.database.connect() as connection:
         plan = RunPlan.model_validate(connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()._asdict())
-        loaded, state = loaded_pages(connection, run_id), run.state(busy=runs.under_way(connections))
+        loaded, state = loaded_pages(connection, run_id), run.state(busy=runs.is_under_way(connections))
         return Details(
             run=run,
             state=state,
@@ -109,7 +109,7 @@ def details(connections: Connections, run_id: str) -> Details | None:
             missing=tuple(_missing(connections, islice(plan.missing(loaded), NAMED), state)),
             warnings=tuple(Warned(*row) for row in connection.execute(WARNINGS, {"run_id": run_id})),
             drift=_rows(connection, select(DRIFT).where(DRIFT.c.source == run_id).order_by(DRIFT.c.kind, DRIFT.c.path)),
-            quarantine=tuple(entries.groups(connection, entries.Filter(run=run_id, closed=True))),
+            quarantine=tuple(entries.find_groups(connection, entries.Filter(run=run_id, closed=True))),
             replays=_rows(
                 connection,
                 select(REPLAY).where(cast(REPLAY.c.filter, Text).contains(run_id)).order_by(REPLAY.c.id),
@@ -121,7 +121,7 @@ def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
     """Whether it is planned or not. `now` is in epoch seconds."""
     survey = dead_letters.survey(connections)
     named = filters.Filter(run=run_id).select(survey.letters, now)
-    return Waiting(tuple(named), survey.unseen, runs.troubles_of(connections, run_id))
+    return Waiting(tuple(named), survey.unseen, runs.pending_retries_of(connections, run_id))
 
 
 def parts(plan: RunPlan, loaded: Loaded) -> Iterator[Part]:
