@@ -15,7 +15,7 @@ from shared.storage import object_keys, objects
 
 UPLOAD_PATIENCE = 900.0  # s
 GIGABYTE = 10**9
-LOADED = text("select coalesce(sum(inserted), 0) from ops.object")
+LOADED = text("select coalesce(sum(inserted), 0) from ops.loaded_object")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ BY_ARRIVAL = {"object_id", "sequencer"}
 TABLES = "select tablename from pg_tables where schemaname = 'silver' order by 1"
 COLUMNS = "select attname from pg_attribute where attrelid = (:name)::regclass and attnum > 0 and not attisdropped"
 LEDGER = """
-    select (select count(*) from ops.object) as objects, (select count(*) from ops.quarantine) as quarantined,
+    select (select count(*) from ops.loaded_object) as objects, (select count(*) from ops.quarantine) as quarantined,
         (select count(*) from ops.run where completed_at is not null) as runs
 """
 

@@ -61,7 +61,7 @@ def upload(rig: Rig, name: str, body: bytes) -> None:
 def loaded_objects(rig: Rig) -> int:
     """Batches in the ledger."""
     with rig.engine.connect() as connection:
-        return int(connection.scalar(text("select count(*) from ops.object")) or 0)
+        return int(connection.scalar(text("select count(*) from ops.loaded_object")) or 0)
 
 
 def await_true(condition: Callable[[], bool], interval: float = 0.02, patience: float = PATIENCE) -> None:

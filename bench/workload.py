@@ -138,7 +138,7 @@ def _fetch(phase: str, pages: Pages, at: datetime) -> Fetch:
     run_id = f"{at:%Y%m%dT%H%M%SZ}-{0:08x}"
     total = sum(map(len, pages))
     part = Part(params={}, rows=total, pages=len(pages))
-    plan = RunPlan(run_id=run_id, dataset=DATASET, params={}, trigger="bench", announced=total, parts=(part,))
+    plan = RunPlan(run_id=run_id, dataset=DATASET, params={}, trigger="bench", expected_records=total, parts=(part,))
     enveloped = tuple(
         _envelope(command, items, total, at) for command, items in zip(plan.commands(), pages, strict=True)
     )

@@ -26,7 +26,7 @@ TODAY = datetime.now(UTC).date()
 CHICAGO = (41.8781, -87.6298)
 SEEN = """
     insert into {table}
-        ({key}, observed_at, source, sequencer, transform_version, content_hash, object_id, first_seen_at)
+        ({key}, observed_at, source_key_hash, sequencer, transform_version, content_hash, object_id, first_seen_at)
     values (:key, :at, 1, '', 1, '', :number, :at)
     on conflict ({key}) do update set observed_at = excluded.observed_at, object_id = excluded.object_id
 """
@@ -140,7 +140,9 @@ def hold(engine: Engine, dataset: str, records: Iterable[dict[str, Any]], at: da
     keys = [row[key] for row in rows]
     children = {child.name: child for child in tables.CHILDREN}
     with engine.begin() as connection:
-        number = connection.scalar(insert(ops_tables.OBJECT).returning(ops_tables.OBJECT.c.id), [_object(dataset, at)])
+        number = connection.scalar(
+            insert(ops_tables.LOADED_OBJECT).returning(ops_tables.LOADED_OBJECT.c.id), [_object(dataset, at)]
+        )
         connection.execute(delete(tables.ROOT).where(tables.ROOT.c[key].in_(keys)))
         for row in rows:
             own = {name: value for name, value in row.items() if name not in children}

@@ -19,7 +19,7 @@ GOING = 3_600
 
 def without_placeholder(run: RunCommand) -> RunCommand:
     """The command without a slot where the scheduler did not fill it in."""
-    return run.model_copy(update={"slot": None}) if run.slot == SCHEDULED_TIME else run
+    return run.model_copy(update={"scheduled_for": None}) if run.scheduled_for == SCHEDULED_TIME else run
 
 
 class RunGuard:
@@ -47,9 +47,9 @@ class RunGuard:
         self._note(page.run_id, wanted=following, fetched=page)
 
     def _taken(self, run: RunCommand, run_id: str) -> str | None:
-        if run.slot is None:
+        if run.scheduled_for is None:
             return None
-        key = f"{PREFIX}slot:{run.dataset}:{run.trigger}:{slot_time(run.slot).isoformat()}"
+        key = f"{PREFIX}slot:{run.dataset}:{run.trigger}:{slot_time(run.scheduled_for).isoformat()}"
         holder = _text(self._redis.set(key, run_id, nx=True, get=True, ex=KEPT))
         return f"run {holder} has this slot" if holder not in {None, run_id} else None
 

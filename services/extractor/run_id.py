@@ -15,8 +15,10 @@ def run_id(command: RunCommand, message_id: str, sent: int) -> str:
     """
     if command.run_id:
         return command.run_id
-    if command.slot:
-        return _id(slot_time(command.slot), f"{command.dataset}\n{command.trigger}\n{sorted(command.params.items())}")
+    if command.scheduled_for:
+        return _id(
+            slot_time(command.scheduled_for), f"{command.dataset}\n{command.trigger}\n{sorted(command.params.items())}"
+        )
     return _id(datetime.fromtimestamp(sent / 1000, UTC), message_id)
 
 

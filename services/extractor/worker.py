@@ -92,13 +92,21 @@ class Extractor:
             planned = self._made_plan(run, run_id)
             key = object_keys.plan_key(run.dataset, run_id)
             objects.put(self.s3, self.bucket, key, planned.model_dump_json().encode(), "application/json")
-        if planned.refused:
-            log.warning("run.refused", run_id=run_id, dataset=run.dataset, trigger=run.trigger, why=planned.refused)
+        if planned.rejected_reason:
+            log.warning(
+                "run.refused", run_id=run_id, dataset=run.dataset, trigger=run.trigger, why=planned.rejected_reason
+            )
             return "refused"
         pages = list(planned.commands())
         self.slots.begins(planned, pages)
         self._send(pages)
-        log.info("run.planned", run_id=run_id, dataset=run.dataset, pages=planned.pages, announced=planned.announced)
+        log.info(
+            "run.planned",
+            run_id=run_id,
+            dataset=run.dataset,
+            pages=planned.pages,
+            expected_records=planned.expected_records,
+        )
         return "planned"
 
     def page(self, page: PageCommand) -> str:
@@ -182,16 +190,16 @@ class Extractor:
     def _made_plan(self, run: RunCommand, run_id: str) -> RunPlan:
         """What to fetch, or nothing and why: by the plan of a refused run the ledger learns of it."""
         refused = self.slots.refusal(run, run_id)
-        made = Plan(parts=(), announced=0) if refused else self._divided(run)
+        made = Plan(parts=(), expected_records=0) if refused else self._divided(run)
         return RunPlan(
             run_id=run_id,
             dataset=run.dataset,
             params=run.params,
             trigger=run.trigger,
-            announced=made.announced,
+            expected_records=made.expected_records,
             parts=made.parts,
-            slot=plan.slot_time(run.slot) if run.slot else None,
-            refused=refused,
+            scheduled_for=plan.slot_time(run.scheduled_for) if run.scheduled_for else None,
+            rejected_reason=refused,
         )
 
     def _divided(self, run: RunCommand) -> Plan:

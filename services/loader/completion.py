@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.loader import deactivation, drift, ledger
 from services.loader.drift import Shares
-from shared.database.ops_tables import DRIFT, FIELD, OBJECT, RUN
+from shared.database.ops_tables import FIELD_BASELINE, LOADED_OBJECT, RUN, SCHEMA_DRIFT
 from shared.datasets import contract
 from shared.formats.silver import Header, RuleWarning, Shape
 
@@ -28,7 +28,10 @@ def complete_run(connection: Connection, run_id: str) -> None:
         return
     run = connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()
     deactivation.deactivate_missing(connection, run)
-    warnings = [*_count_warning(connection, run), *_compare(connection, run.dataset, run_id, OBJECT.c.run_id == run_id)]
+    warnings = [
+        *_count_warning(connection, run),
+        *_compare(connection, run.dataset, run_id, LOADED_OBJECT.c.run_id == run_id),
+    ]
     described = [warning.model_dump() for warning in warnings]
     connection.execute(update(RUN).where(RUN.c.run_id == run_id).values(warnings=described))
     log.info("run.complete", run_id=run_id, dataset=run.dataset, warnings=len(warnings))
@@ -42,7 +45,7 @@ def complete_upload(connection: Connection, header: Header) -> None:
     source = header.source
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(source.key, 0))))
     if ledger.is_complete(connection, source, header.transform_version):
-        mine = and_(OBJECT.c.key == source.key, OBJECT.c.version == source.version)
+        mine = and_(LOADED_OBJECT.c.key == source.key, LOADED_OBJECT.c.version == source.version)
         _compare(connection, header.dataset, source.key, mine)
 
 
@@ -55,14 +58,16 @@ def _compare(connection: Connection, dataset: str, source: str, objects: ColumnE
     _record(connection, dataset, source, found)
     if shape.get("", {}).get("object", 0) >= raw.LIMITS.smallest:
         _update_baseline(connection, dataset, drift.averaged(drift.shares(shape), before))
-    connection.execute(update(OBJECT).where(objects).values(shape=null()))
+    connection.execute(update(LOADED_OBJECT).where(objects).values(field_profile=null()))
     return list(drift.null_shares(shape, before, raw.LIMITS))
 
 
 def _shape(connection: Connection, objects: ColumnElement[bool]) -> Shape:
     """Of all objects together."""
     total: dict[str, Counter[str]] = defaultdict(Counter)
-    for (shape,) in connection.execute(select(OBJECT.c.shape).where(objects, OBJECT.c.shape.is_not(None))):
+    for (shape,) in connection.execute(
+        select(LOADED_OBJECT.c.field_profile).where(objects, LOADED_OBJECT.c.field_profile.is_not(None))
+    ):
         for path, types in shape.items():
             total[path].update(types)
     return {path: dict(types) for path, types in total.items()}
@@ -70,7 +75,7 @@ def _shape(connection: Connection, objects: ColumnElement[bool]) -> Shape:
 
 def _baseline(connection: Connection, dataset: str) -> Shares:
     before: Shares = defaultdict(dict)
-    for row in connection.execute(select(FIELD).where(FIELD.c.dataset == dataset)):
+    for row in connection.execute(select(FIELD_BASELINE).where(FIELD_BASELINE.c.dataset == dataset)):
         before[row.path][row.type] = row.share
     return before
 
@@ -83,8 +88,14 @@ def _update_baseline(connection: Connection, dataset: str, shares: Shares) -> No
         for kind, share in sorted(types.items())
         if share >= FORGOTTEN
     ]
-    connection.execute(delete(FIELD).where(FIELD.c.dataset == dataset, FIELD.c.share < FORGOTTEN / (1 - drift.WEIGHT)))
-    statement = insert(FIELD).values(rows)  # one statement: executed for each row it would take ten times as long
+    connection.execute(
+        delete(FIELD_BASELINE).where(
+            FIELD_BASELINE.c.dataset == dataset, FIELD_BASELINE.c.share < FORGOTTEN / (1 - drift.WEIGHT)
+        )
+    )
+    statement = insert(FIELD_BASELINE).values(
+        rows
+    )  # one statement: executed for each row it would take ten times as long
     newer = {"share": statement.excluded.share, "last_seen_at": func.now()}
     connection.execute(statement.on_conflict_do_update(index_elements=["dataset", "path", "type"], set_=newer))
 
@@ -92,16 +103,18 @@ def _update_baseline(connection: Connection, dataset: str, shares: Shares) -> No
 def _record(connection: Connection, dataset: str, source: str, found: list[drift.Drift]) -> None:
     if found:
         rows = [{"dataset": dataset, "source": source, **one.__dict__} for one in found[:MOST]]
-        connection.execute(insert(DRIFT).on_conflict_do_nothing(), rows)
+        connection.execute(insert(SCHEMA_DRIFT).on_conflict_do_nothing(), rows)
         log.warning("drift.found", dataset=dataset, source=source, differences=len(found))
 
 
 def _count_warning(connection: Connection, run: Row[Any]) -> Iterator[RuleWarning]:
     """Where a run covers far fewer records than the latest ones of the same params."""
     alike = (RUN.c.dataset == run.dataset, RUN.c.params == run.params, RUN.c.run_id != run.run_id)
-    recent = select(RUN.c.covered).where(*alike, RUN.c.completed_at.is_not(None)).order_by(RUN.c.planned_at.desc())
-    usual = connection.scalar(select(func.avg(recent.limit(RECENT).subquery().c.covered)))
+    recent = (
+        select(RUN.c.distinct_records).where(*alike, RUN.c.completed_at.is_not(None)).order_by(RUN.c.planned_at.desc())
+    )
+    usual = connection.scalar(select(func.avg(recent.limit(RECENT).subquery().c.distinct_records)))
     limits = contract.raw(run.dataset).LIMITS
-    if usual is not None and usual >= limits.smallest and run.covered < limits.count_fall * float(usual):
-        message = f"{run.covered} records, the latest runs of the same params had {usual:.0f}"
+    if usual is not None and usual >= limits.smallest and run.distinct_records < limits.count_fall * float(usual):
+        message = f"{run.distinct_records} records, the latest runs of the same params had {usual:.0f}"
         yield RuleWarning(rule="row_count", field="", message=message, records=0)

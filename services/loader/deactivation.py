@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, func, select, update
 
-from shared.database.ops_tables import OBJECT, RUN
+from shared.database.ops_tables import LOADED_OBJECT, RUN
 from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
 from shared.errors import PermanentError
@@ -20,14 +20,16 @@ def deactivate_missing(connection: Connection, run: Row[Any]) -> None:
     nothing.
     """
     begin, rejected = connection.execute(
-        select(func.min(OBJECT.c.observed_at), func.sum(OBJECT.c.quarantined)).where(OBJECT.c.run_id == run.run_id)
+        select(func.min(LOADED_OBJECT.c.observed_at), func.sum(LOADED_OBJECT.c.quarantined)).where(
+            LOADED_OBJECT.c.run_id == run.run_id
+        )
     ).one()
-    if begin is None or not _lists_all(run.dataset) or run.covered + rejected < run.announced:
+    if begin is None or not _lists_all(run.dataset) or run.distinct_records + rejected < run.expected_records:
         return
     seen = contract.tables(run.dataset).LAST_SEEN.c
     gone = [seen.inactive_since.is_(None), seen.observed_at < begin]
     if run.params:
-        alike = select(OBJECT.c.id).join(RUN, RUN.c.run_id == OBJECT.c.run_id)
+        alike = select(LOADED_OBJECT.c.id).join(RUN, RUN.c.run_id == LOADED_OBJECT.c.run_id)
         gone.append(seen[PROVENANCE].in_(alike.where(RUN.c.dataset == run.dataset, RUN.c.params == run.params)))
     marked = connection.execute(
         update(contract.tables(run.dataset).LAST_SEEN).where(*gone).values(inactive_since=begin)

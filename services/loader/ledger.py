@@ -6,16 +6,16 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.ops_tables import NEEDED_PAGES, OBJECT, RUN, fully_loaded_objects, pages_of_parts
+from shared.database.ops_tables import LOADED_OBJECT, NEEDED_PAGES, RUN, fully_loaded_objects, pages_of_parts
 from shared.formats.run_plan import RunPlan
 from shared.formats.silver import Header
 from shared.storage.object_id import ObjectId
 from shared.storage.object_keys import silver_key
 
-COVERED = text("""
-    select count(distinct seen.name) from ops.object, unnest(keys) as seen (name) where run_id = :run_id
+DISTINCT_RECORDS = text("""
+    select count(distinct seen.name) from ops.loaded_object, unnest(natural_keys) as seen (name) where run_id = :run_id
 """)
-OF_RUN = fully_loaded_objects().where(OBJECT.c.run_id == bindparam("run_id"))
+OF_RUN = fully_loaded_objects().where(LOADED_OBJECT.c.run_id == bindparam("run_id"))
 ALL_PAGES = text(f"""
     with {pages_of_parts(str(OF_RUN))}
     select coalesce(bool_and(coalesce(part.pages, 0) = {NEEDED_PAGES}), true)
@@ -28,7 +28,7 @@ GROWN = text("""
     select coalesce(sum(greatest(0, told.rows - (plan.part ->> 'rows')::bigint)), 0)
     from ops.run cross join jsonb_array_elements(run.parts) with ordinality as plan (part, number)
          join (
-             select part, max(part_rows) as rows from ops.object where run_id = :run_id group by part
+             select part, max(part_rows) as rows from ops.loaded_object where run_id = :run_id group by part
          ) as told on told.part = plan.number
     where run.run_id = :run_id
 """)
@@ -45,14 +45,14 @@ class LoadCounts:
     stale: int
 
 
-def enter(connection: Connection, header: Header) -> int | None:
+def claim(connection: Connection, header: Header) -> int | None:
     """Claim one batch of an object in the ledger and return its id; None if it was loaded before.
 
     A second loader with the same batch waits here until the first has committed or rolled back. Until `settle` says
     what became of them, the valid records count as stale: the conservation check holds at any time.
     """
     source = header.source
-    statement = insert(OBJECT).values(
+    statement = insert(LOADED_OBJECT).values(
         dataset=header.dataset,
         bucket=source.bucket,
         key=source.key,
@@ -60,7 +60,7 @@ def enter(connection: Connection, header: Header) -> int | None:
         transform_version=header.transform_version,
         sequencer=source.sequencer,
         batch=header.batch,
-        last=header.last,
+        is_last_batch=header.last,
         silver_key=silver_key(source, header.transform_version, header.batch),
         run_id=header.run_id,
         part=header.part,
@@ -72,22 +72,24 @@ def enter(connection: Connection, header: Header) -> int | None:
         read=header.counts.read,
         stale=header.counts.valid,
         quarantined=header.counts.quarantined,
-        shape=header.shape,
+        field_profile=header.shape,
         warnings=[warning.model_dump() for warning in header.warnings],
     )
-    object_id: int | None = connection.scalar(statement.on_conflict_do_nothing().returning(OBJECT.c.id))
+    object_id: int | None = connection.scalar(statement.on_conflict_do_nothing().returning(LOADED_OBJECT.c.id))
     return object_id
 
 
 def record_outcome(connection: Connection, object_id: int, effect: LoadCounts, keys: list[str] | None) -> None:
     """Record the outcome. `keys` are the natural keys on the page, wanted until the run's coverage is counted."""
-    connection.execute(update(OBJECT).where(OBJECT.c.id == object_id).values(**asdict(effect), keys=keys))
+    connection.execute(
+        update(LOADED_OBJECT).where(LOADED_OBJECT.c.id == object_id).values(**asdict(effect), natural_keys=keys)
+    )
 
 
 def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
     """Record what a run set out to fetch; False if it is known already.
 
-    One run a slot: where another run has it, this one is recorded as refused, and nothing of it is waited for.
+    One run a slot: where another run has it, this one is recorded as rejected, and nothing of it is waited for.
     """
     run = {
         "run_id": plan.run_id,
@@ -96,50 +98,57 @@ def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
         "trigger": plan.trigger,
         "parts": [part.__dict__ for part in plan.parts],
         "planned_pages": plan.pages,
-        "announced": plan.announced,
+        "expected_records": plan.expected_records,
         "planned_at": planned_at,
-        "slot": plan.slot,
-        "refused": plan.refused,
+        "scheduled_for": plan.scheduled_for,
+        "rejected_reason": plan.rejected_reason,
     }
     statement = insert(RUN).on_conflict_do_nothing()
     if connection.execute(statement, run).rowcount == 1:
         return True
     holder = _holder_of_slot(connection, plan)
-    refused = run | {"parts": [], "planned_pages": 0, "refused": f"run {holder} has this slot"}
-    return holder is not None and connection.execute(statement, refused).rowcount == 1
+    rejected = run | {"parts": [], "planned_pages": 0, "rejected_reason": f"run {holder} has this slot"}
+    return holder is not None and connection.execute(statement, rejected).rowcount == 1
 
 
 def _holder_of_slot(connection: Connection, plan: RunPlan) -> str | None:
     """The other run that has the plan's slot, if there is one."""
-    own = (RUN.c.dataset == plan.dataset, RUN.c.trigger == plan.trigger, RUN.c.slot == plan.slot)
-    held = select(RUN.c.run_id).where(*own, RUN.c.refused.is_(None), RUN.c.run_id != plan.run_id)
+    own = (RUN.c.dataset == plan.dataset, RUN.c.trigger == plan.trigger, RUN.c.scheduled_for == plan.scheduled_for)
+    held = select(RUN.c.run_id).where(*own, RUN.c.rejected_reason.is_(None), RUN.c.run_id != plan.run_id)
     run_id: str | None = connection.scalar(held)
     return run_id
 
 
 def complete(connection: Connection, run_id: str) -> bool:
-    """Mark the run complete if every page of it is in the ledger; whether this call did so. A refused one never is.
+    """Mark the run complete if every page of it is in the ledger; whether this call did so. A rejected one never is.
 
     What pages announced beyond the plan is added to what the run is measured by: data that grew makes it short.
     The lock on the run makes two loaders with its last two pages come one after the other: the second sees both.
     """
-    open_run = (RUN.c.run_id == run_id, RUN.c.completed_at.is_(None), RUN.c.refused.is_(None))
+    open_run = (RUN.c.run_id == run_id, RUN.c.completed_at.is_(None), RUN.c.rejected_reason.is_(None))
     pending = select(RUN.c.run_id).where(*open_run).with_for_update()
     if connection.scalar(pending) is None or not _all_pages_loaded(connection, run_id):
         return False
-    covered = connection.scalar(COVERED, {"run_id": run_id})
-    announced = func.least(RUN.c.announced + connection.scalar(GROWN, {"run_id": run_id}), MOST_ROWS)
-    completed = {"completed_at": func.clock_timestamp(), "covered": covered, "announced": announced}
+    distinct_records = connection.scalar(DISTINCT_RECORDS, {"run_id": run_id})
+    expected_records = func.least(RUN.c.expected_records + connection.scalar(GROWN, {"run_id": run_id}), MOST_ROWS)
+    completed = {
+        "completed_at": func.clock_timestamp(),
+        "distinct_records": distinct_records,
+        "expected_records": expected_records,
+    }
     connection.execute(update(RUN).where(RUN.c.run_id == run_id).values(completed))
-    connection.execute(update(OBJECT).where(OBJECT.c.run_id == run_id).values(keys=None))
+    connection.execute(update(LOADED_OBJECT).where(LOADED_OBJECT.c.run_id == run_id).values(natural_keys=None))
     return True
 
 
 def clear_working_data(connection: Connection, run_id: str) -> None:
     """Clear what only a run under way needs of its pages, if it is complete: a page may be loaded once more later."""
     over = select(RUN.c.run_id).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_not(None))
-    kept = (OBJECT.c["keys"].is_not(None) | OBJECT.c.shape.is_not(None), OBJECT.c.run_id.in_(over))
-    connection.execute(update(OBJECT).where(*kept).values(keys=None, shape=null()))
+    kept = (
+        LOADED_OBJECT.c.natural_keys.is_not(None) | LOADED_OBJECT.c.field_profile.is_not(None),
+        LOADED_OBJECT.c.run_id.in_(over),
+    )
+    connection.execute(update(LOADED_OBJECT).where(*kept).values(natural_keys=None, field_profile=null()))
 
 
 def _all_pages_loaded(connection: Connection, run_id: str) -> bool:
@@ -154,5 +163,5 @@ def is_complete(connection: Connection, source: ObjectId, transform_version: int
         "version": source.version,
         "transform_version": transform_version,
     }
-    found = fully_loaded_objects().where(*(OBJECT.c[name] == value for name, value in own.items()))
+    found = fully_loaded_objects().where(*(LOADED_OBJECT.c[name] == value for name, value in own.items()))
     return connection.execute(found).first() is not None

@@ -106,7 +106,7 @@ def load_silver(connection: Connection, content: Content) -> Loaded:
     except OutdatedError as outdated:
         raise NeededInFullError(outdated.source) from None
     telemetry.set_span_attributes(dataset=header.dataset, run_id=header.run_id)
-    object_id = ledger.enter(connection, header)
+    object_id = ledger.claim(connection, header)
     if object_id is None:
         return Loaded("duplicate")
     try:
@@ -150,7 +150,7 @@ def _outcomes(header: Header, effect: LoadCounts, held: int) -> dict[str, int]:
     """They add up to the records read. Of what passed the fence, `held` came in full; the rest were bare sightings."""
     unchanged = held - effect.inserted - effect.updated
     sighted = effect.unchanged - unchanged
-    return asdict(effect) | {"unchanged": unchanged, "sighted": sighted, "quarantined": header.counts.quarantined}
+    return asdict(effect) | {"unchanged": unchanged, "hash_only": sighted, "quarantined": header.counts.quarantined}
 
 
 def _observation(header: Header) -> Observation:

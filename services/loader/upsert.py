@@ -19,7 +19,7 @@ from shared.datasets.contract import Tables
 from shared.failpoint import failpoint
 from shared.formats import silver
 from shared.formats.observation import Observation
-from shared.formats.silver import CONTENT_HASH, RECORD_INDEX, SIGHTED
+from shared.formats.silver import CONTENT_HASH, HASH_ONLY, RECORD_INDEX
 
 DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 
@@ -43,7 +43,7 @@ def upsert(
     with telemetry.span("loader.fence", records=len(newest)):
         passed = _pass_fence(connection, tables, newest, seen, object_id)
     failpoint("loader.fenced")
-    _check_sightings(connection, tables, newest.join(passed, on=keys, how="anti").filter(SIGHTED), seen)
+    _check_sightings(connection, tables, newest.join(passed, on=keys, how="anti").filter(HASH_ONLY), seen)
     inserted, updated = passed.filter("is_new"), passed.filter(~pl.col("is_new") & pl.col("is_changed"))
     _delete(connection, tables, updated.select(keys))
     written = newest.join(pl.concat([inserted, updated]), on=keys, how="semi")
@@ -55,7 +55,7 @@ def upsert(
         unchanged=len(passed) - len(inserted) - len(updated),
         stale=len(frame) - len(passed),
     )
-    held = newest.filter(~pl.col(SIGHTED)).join(passed, on=keys, how="semi")
+    held = newest.filter(~pl.col(HASH_ONLY)).join(passed, on=keys, how="semi")
     return effect, dict(zip(key_texts(held, tables), held.get_column(CONTENT_HASH), strict=True))
 
 
@@ -74,12 +74,12 @@ def _pass_fence(
 ) -> pl.DataFrame:
     """The keys that this observation is the newest of, with `is_new` and `is_changed`; the others are stale."""
     keys = key_names(tables)
-    columns = {name: newest.get_column(name).to_list() for name in [*keys, CONTENT_HASH, SIGHTED]}
-    observed_at, source, sequencer, transform_version = astuple(seen)
+    columns = {name: newest.get_column(name).to_list() for name in [*keys, CONTENT_HASH, HASH_ONLY]}
+    observed_at, source_key_hash, sequencer, transform_version = astuple(seen)
     values: dict[str, Any] = {
         **columns,
         "observed_at": observed_at,
-        "source": source,
+        "source_key_hash": source_key_hash,
         "sequencer": sequencer,
         "transform_version": transform_version,
         PROVENANCE: object_id,
@@ -97,24 +97,25 @@ def _fence(table: Table) -> TextualSelect:
     """
     keys = [f'"{key.name}"' for key in table.primary_key.columns]
     typed = [*((key.name, key.type.compile(DIALECT)) for key in table.primary_key.columns)]
-    typed += [(CONTENT_HASH, "bytea"), (SIGHTED, "boolean")]
+    typed += [(CONTENT_HASH, "bytea"), (HASH_ONLY, "boolean")]
     arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in typed)
     key_list, new_keys = ", ".join(keys), ", ".join(f"new.{key}" for key in keys)
     same_key = " and ".join(f"known.{key} = seen.{key}" for key in keys)
     return text(f"""
         insert into {table.schema}.{table.name} as held
-            ({key_list}, content_hash, observed_at, source, sequencer, transform_version, object_id, first_seen_at)
-        select {key_list}, content_hash, :observed_at, :source, :sequencer, :transform_version, :object_id,
-               case when sighted then timestamptz '-infinity' else :observed_at end
-        from unnest({arrays}) as seen ({key_list}, content_hash, sighted)
-        where not sighted or exists (select from {table.schema}.{table.name} as known where {same_key})
+            ({key_list}, content_hash, observed_at, source_key_hash, sequencer, transform_version, object_id,
+             first_seen_at)
+        select {key_list}, content_hash, :observed_at, :source_key_hash, :sequencer, :transform_version, :object_id,
+               case when hash_only then timestamptz '-infinity' else :observed_at end
+        from unnest({arrays}) as seen ({key_list}, content_hash, hash_only)
+        where not hash_only or exists (select from {table.schema}.{table.name} as known where {same_key})
         order by {key_list}
         on conflict ({key_list}) do update
-            set content_hash = excluded.content_hash, observed_at = excluded.observed_at, source = excluded.source,
-                sequencer = excluded.sequencer, transform_version = excluded.transform_version,
-                object_id = excluded.object_id, inactive_since = null
-            where (excluded.observed_at, excluded.source, excluded.sequencer, excluded.transform_version)
-               >= (held.observed_at, held.source, held.sequencer, held.transform_version)
+            set content_hash = excluded.content_hash, observed_at = excluded.observed_at,
+                source_key_hash = excluded.source_key_hash, sequencer = excluded.sequencer,
+                transform_version = excluded.transform_version, object_id = excluded.object_id, inactive_since = null
+            where (excluded.observed_at, excluded.source_key_hash, excluded.sequencer, excluded.transform_version)
+               >= (held.observed_at, held.source_key_hash, held.sequencer, held.transform_version)
               and (excluded.first_seen_at > '-infinity' or held.content_hash = excluded.content_hash)
         returning {new_keys}, old.content_hash is null, old.content_hash is distinct from new.content_hash
     """).columns(*_returned(table))  # noqa: S608 - names of our own tables only
@@ -131,7 +132,7 @@ def _check_sightings(connection: Connection, tables: Tables, stopped: pl.DataFra
     if stopped.is_empty():
         return
     held = tables.LAST_SEEN
-    order = tuple_(*(held.c[name] for name in ("observed_at", "source", "sequencer", "transform_version")))
+    order = tuple_(*(held.c[name] for name in ("observed_at", "source_key_hash", "sequencer", "transform_version")))
     mine = tuple_(*held.primary_key.columns).in_(stopped.select(key_names(tables)).rows())
     newer = connection.scalar(select(func.count()).select_from(held).where(mine, order > tuple_(*astuple(seen))))
     if newer != len(stopped):
@@ -149,7 +150,7 @@ def _insert(connection: Connection, tables: Tables, frame: pl.DataFrame, object_
     if frame.is_empty():
         return
     children = [child.name for child in tables.CHILDREN]
-    root = frame.drop(RECORD_INDEX, CONTENT_HASH, SIGHTED, silver.RAW, *children).with_columns(
+    root = frame.drop(RECORD_INDEX, CONTENT_HASH, HASH_ONLY, silver.RAW, *children).with_columns(
         pl.lit(object_id).alias(PROVENANCE)
     )
     copy(connection, root, tables.ROOT)

@@ -1,4 +1,4 @@
-"""The record of what operators did to messages: a row in `ops.replay`, written before anything is done."""
+"""The record of what operators did to messages: a row in `ops.operator_action`, written before anything is done."""
 
 import getpass
 import os
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, func, insert, update
 
-from shared.database.ops_tables import REPLAY
+from shared.database.ops_tables import OPERATOR_ACTION
 
 _ACTING: ContextVar[str | None] = ContextVar("acting", default=None)
 
@@ -37,8 +37,8 @@ def recorded(database: Engine, kind: str, verb: str, asked: Mapping[str, object]
     done if it is away.
     """
     with database.begin() as connection:
-        row = insert(REPLAY).values(kind=kind, who=operator(), filter=dict(asked), found=found)
-        tally = ActionResult(connection.execute(row.returning(REPLAY.c.id)).scalar_one())
+        row = insert(OPERATOR_ACTION).values(kind=kind, operator=operator(), filter=dict(asked), matched=found)
+        tally = ActionResult(connection.execute(row.returning(OPERATOR_ACTION.c.id)).scalar_one())
     outcome = verb
     try:
         yield tally
@@ -77,6 +77,6 @@ def operator() -> str:
 
 def _close(database: Engine, tally: ActionResult, outcome: str) -> None:
     told = outcome + (f", {len(tally.failed)} refused" if tally.failed else "")
-    done = update(REPLAY).where(REPLAY.c.id == tally.identity)
+    done = update(OPERATOR_ACTION).where(OPERATOR_ACTION.c.id == tally.identity)
     with database.begin() as connection:
-        connection.execute(done.values(finished_at=func.now(), sent=tally.done, outcome=told))
+        connection.execute(done.values(finished_at=func.now(), processed=tally.done, outcome=told))

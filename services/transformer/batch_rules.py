@@ -22,9 +22,9 @@ def refuse_failed(problems: Problems, records: int, limits: BatchLimits) -> None
     raise PermanentError(message)
 
 
-def warn_of_count(announced: int | None, records: int) -> tuple[RuleWarning, ...]:
+def warn_of_count(expected_records: int | None, records: int) -> tuple[RuleWarning, ...]:
     """Where a document says that it holds another number of records than it does."""
-    if announced is None or announced == records:
+    if expected_records is None or expected_records == records:
         return ()
-    message = f"the document says it has {announced} records, and has {records}"
+    message = f"the document says it has {expected_records} records, and has {records}"
     return (RuleWarning(rule="row_count", field="", message=message, records=0),)

@@ -25,14 +25,14 @@ class Content:
     """Records as they come, and where the object says they are from.
 
     `date` is the `Date` header of a page's answer, `ingest` says which page of a run it is, `replay` what a replay
-    repeats (all empty for an upload), `announced` is the number of records that it claims to have.
+    repeats (all empty for an upload), `expected_records` is the number of records that it claims to have.
     """
 
     records: Iterator[Encoded]
     date: str | None = None
     ingest: dict[str, Any] = field(default_factory=dict)
     replay: dict[str, Any] = field(default_factory=dict)
-    announced: int | None = None
+    expected_records: int | None = None
 
 
 def unreadable(rule: str, message: str, text: bytes) -> Unreadable:

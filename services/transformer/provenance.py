@@ -39,7 +39,7 @@ class Provenance:
     transform_version: int
     ingest: Ingest | None
     replay: Replayed | None
-    announced: int | None
+    expected_records: int | None
 
     def header(self, part: RecordBatch, batch: TransformResult) -> Header:
         """The header of one batch's silver object."""
@@ -66,7 +66,7 @@ class Provenance:
         )
 
     def _count_warnings(self, part: RecordBatch) -> tuple[RuleWarning, ...]:
-        return warn_of_count(self.announced, part.first + len(part.records)) if part.last else ()
+        return warn_of_count(self.expected_records, part.first + len(part.records)) if part.last else ()
 
 
 def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modified: datetime) -> Provenance:
@@ -89,7 +89,7 @@ def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modifie
         transform_version=contract.normalise(dataset).VERSION,
         ingest=ingest,
         replay=replay,
-        announced=content.announced,
+        expected_records=content.expected_records,
     )
 
 

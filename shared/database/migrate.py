@@ -1,5 +1,6 @@
 """Migrations: `ops` has its own, datasets and services have theirs in their folders; Alembic runs them all."""
 
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from shared.errors import PermanentError
 
 HERE = Path(__file__).parent
 SERVICES = HERE.parents[1] / "services"  # found by path: the ground floor imports no wing
+BEFORE_RELEASE = re.compile(r".+_[0-9]{4}")  # revisions of development versions; those of releases have three digits
 VERSION_TABLE = {"version_table": "migration", "version_table_schema": "ops"}
 
 
@@ -51,10 +53,9 @@ def generate(url: str, dataset: str) -> Path:
         autogenerate=True,
         head="base" if first else f"{dataset}@head",
         branch_label=dataset if first else None,
-        depends_on="ops_0001" if first else None,
         splice=first,
         version_path=str(folder),
-        rev_id=f"{dataset}_{len(list(folder.glob('*.py'))) + 1:04d}",
+        rev_id=f"{dataset}_{len(list(folder.glob('*.py'))) + 1:03d}",
     )
     return max(folder.glob("*.py"))
 
@@ -77,9 +78,19 @@ def _heads(engine: Engine) -> tuple[str, ...]:
 
 
 def ahead(engine: Engine) -> set[str]:
-    """Migrations that the database has and this code does not know."""
+    """Migrations that the database has and this code does not know.
+
+    Raises PermanentError for a database of a development version, which nothing can upgrade.
+    """
     known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
-    return set(_heads(engine)) - known
+    unknown = set(_heads(engine)) - known
+    if old := sorted(filter(BEFORE_RELEASE.fullmatch, unknown)):
+        message = (
+            f"this database was made by a development version of smelt ({', '.join(old)}) and cannot be upgraded:"
+            " create an empty one and load it again from the bucket (docs/release.md)"
+        )
+        raise PermanentError(message)
+    return unknown
 
 
 def _branch(revision: str) -> str:

@@ -51,30 +51,41 @@ RUN = Table(
     Column("trigger", Text, nullable=False),
     Column("parts", JSONB, nullable=False),  # [{"params", "rows", "pages"}]
     Column("planned_pages", Integer, nullable=False),
-    Column("announced", Integer, nullable=False, comment="distinct records the source said there are"),
+    Column("expected_records", Integer, nullable=False, comment="distinct records the source said there are"),
     Column("planned_at", MOMENT, nullable=False, comment="S3's time of the plan"),
     Column("completed_at", MOMENT, comment="when the last planned page was in the ledger"),
-    Column("covered", Integer, comment="distinct records in the pages, counted at completion"),
+    Column("distinct_records", Integer, comment="distinct records in the pages, counted at completion"),
     Column("warnings", JSONB, nullable=False, server_default="[]", comment="rules about the whole run that it failed"),
-    Column("slot", MOMENT, comment="the time that its schedule meant"),
-    Column("refused", Text, comment="why nothing was fetched: its slot had a run, or the run before was still going"),
+    Column("scheduled_for", MOMENT, comment="the time that its schedule meant"),
+    Column(
+        "rejected_reason",
+        Text,
+        comment="why nothing was fetched: its slot had a run, or the run before was still going",
+    ),
 )
 # One run a slot, whatever Redis remembers.
-SLOT = Index(
-    "run_slot", RUN.c.dataset, RUN.c.trigger, RUN.c.slot, unique=True, postgresql_where=RUN.c.refused.is_(None)
+SCHEDULED_FOR = Index(
+    "run_scheduled_for",
+    RUN.c.dataset,
+    RUN.c.trigger,
+    RUN.c.scheduled_for,
+    unique=True,
+    postgresql_where=RUN.c.rejected_reason.is_(None),
 )
 
 # The ledger: one row for each batch of a bronze object and transform version that was loaded, written in the
 # transaction of its rows. The check holds the conservation law in the database itself.
-OBJECT = Table(
-    "object",
+LOADED_OBJECT = Table(
+    "loaded_object",
     METADATA,
     _identity(),
     Column("dataset", Text, nullable=False),
     *_bronze_identity(),
     Column("sequencer", Text),
     Column("batch", Integer, nullable=False, server_default="1"),
-    Column("last", Boolean, nullable=False, server_default=true(), comment="whether it is the object's last batch"),
+    Column(
+        "is_last_batch", Boolean, nullable=False, server_default=true(), comment="whether it is the object's last batch"
+    ),
     Column("silver_key", Text, nullable=False),
     Column("run_id", Text, index=True),
     Column("part", Integer),
@@ -89,8 +100,8 @@ OBJECT = Table(
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("stale", Integer, nullable=False, server_default="0"),
     Column("quarantined", Integer, nullable=False),
-    Column("keys", ARRAY(Text), comment="natural keys on the page, kept until its run is complete"),
-    Column("shape", JSONB, comment="{field: {JSON type: records}}, kept until its run is complete"),
+    Column("natural_keys", ARRAY(Text), comment="natural keys on the page, kept until its run is complete"),
+    Column("field_profile", JSONB, comment="{field: {JSON type: records}}, kept until its run is complete"),
     Column(
         "warnings",
         JSONB,
@@ -106,9 +117,11 @@ OBJECT = Table(
 
 def fully_loaded_objects() -> Select[Any]:
     """Bronze objects all of whose batches are in the ledger: identity, transform version, run, part and page."""
-    identity = [OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version")]
-    page = [func.max(OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages", "observed_at")]
-    all_there = func.count() == func.max(OBJECT.c.batch).filter(OBJECT.c.last)
+    identity = [LOADED_OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version")]
+    page = [
+        func.max(LOADED_OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages", "observed_at")
+    ]
+    all_there = func.count() == func.max(LOADED_OBJECT.c.batch).filter(LOADED_OBJECT.c.is_last_batch)
     return select(*identity, *page).group_by(*identity).having(all_there)
 
 
@@ -156,8 +169,8 @@ QUARANTINE = Table(
 )
 
 # What the records of a dataset have looked like so far: the baseline that drift is measured against.
-FIELD = Table(
-    "field",
+FIELD_BASELINE = Table(
+    "field_baseline",
     METADATA,
     Column("dataset", Text, primary_key=True),
     Column("path", Text, primary_key=True),
@@ -167,8 +180,8 @@ FIELD = Table(
     Column("last_seen_at", MOMENT, nullable=False),
 )
 
-DRIFT = Table(
-    "drift",
+SCHEMA_DRIFT = Table(
+    "schema_drift",
     METADATA,
     _identity(),
     Column("dataset", Text, nullable=False),
@@ -182,16 +195,16 @@ DRIFT = Table(
 )
 
 # What operators sent on its way again, and what came of sending it.
-REPLAY = Table(
-    "replay",
+OPERATOR_ACTION = Table(
+    "operator_action",
     METADATA,
     _identity(),
     Column("kind", Text, nullable=False, comment="dead_letter, quarantine, reprocess or schedule"),
-    Column("who", Text, nullable=False),
+    Column("operator", Text, nullable=False),
     Column("filter", JSONB, nullable=False),
     Column("started_at", MOMENT, nullable=False, server_default=func.now()),
     Column("finished_at", MOMENT),
-    Column("found", Integer, nullable=False),
-    Column("sent", Integer, nullable=False, server_default="0"),
+    Column("matched", Integer, nullable=False),
+    Column("processed", Integer, nullable=False, server_default="0"),
     Column("outcome", Text, nullable=False, server_default="under way"),
 )

@@ -18,7 +18,7 @@ RAW = Table(
 
 
 def provenance() -> Column[int]:
-    """The column of a root table that points to the `ops.object` its content came from."""
+    """The column of a root table that points to the `ops.loaded_object` its content came from."""
     return Column(PROVENANCE, BigInteger, nullable=False)
 
 
@@ -34,7 +34,7 @@ def last_seen(root: Table) -> Table:
         METADATA,
         *(Column(key.name, key.type, primary_key=True, autoincrement=False) for key in root.primary_key.columns),
         Column("observed_at", DateTime(timezone=True), nullable=False),
-        Column("source", BigInteger, nullable=False),
+        Column("source_key_hash", BigInteger, nullable=False),
         Column("sequencer", Text(collation="C"), nullable=False),
         Column("transform_version", Integer, nullable=False),
         Column("content_hash", LargeBinary, nullable=False),

@@ -53,7 +53,7 @@ class Plan:
     """All parts of a run, and how many distinct records the source announced for the whole of it."""
 
     parts: tuple[Part, ...]
-    announced: int
+    expected_records: int
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ TRIGGER: Final = "schedule:"  # what the trigger of a schedule's run begins with
 
 
 class RunCommand(BaseModel):
-    """Start a run: plan what to fetch from a dataset's source. `slot` is the scheduled time, where a schedule asks."""
+    """Start a run: plan what to fetch from a dataset's source. `scheduled_for` is the time of its schedule, if any."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +24,7 @@ class RunCommand(BaseModel):
     run_id: RunId | None = None
     params: Params = {}
     trigger: ShortText = "command"
-    slot: ShortText | None = None
+    scheduled_for: ShortText | None = None
 
 
 class PageCommand(BaseModel):

@@ -16,9 +16,10 @@ from shared.formats.version import require_supported
 
 
 class RunPlan(BaseModel):
-    """Everything a run set out to fetch. `announced` counts distinct records, whatever the parts have in common.
+    """Everything a run set out to fetch. `expected_records` counts distinct records, whatever the parts have in common.
 
-    `slot` is the time that a schedule meant. A run that is `refused` for a reason has no parts, and never is complete.
+    `scheduled_for` is the time of a schedule that started the run. A run with a `rejected_reason` has no parts and
+    never completes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,10 +29,10 @@ class RunPlan(BaseModel):
     dataset: ShortText
     params: Params
     trigger: ShortText
-    announced: NonNegativeInt32
+    expected_records: NonNegativeInt32
     parts: tuple[Part, ...]
-    slot: AwareDatetime | None = None
-    refused: ShortText | None = None
+    scheduled_for: AwareDatetime | None = None
+    rejected_reason: ShortText | None = None
 
     @model_validator(mode="after")
     def _pages_are_countable(self) -> Self:

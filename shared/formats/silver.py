@@ -38,7 +38,7 @@ HEADER = "smelt"  # the key of the header in the Parquet metadata
 CONTENT_HASH = "content_hash"
 RECORD_INDEX = "record_index"
 RAW = "raw"  # the record's JSON text, where it is to be kept
-SIGHTED = "sighted"  # whether a row is a bare sighting: its key and hash, of content that the database should have
+HASH_ONLY = "hash_only"  # whether a row is a bare sighting: its key and hash, of content that the database should have
 
 DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     BigInteger: pl.Int64(),
@@ -143,7 +143,7 @@ def schema(tables: Tables) -> dict[str, pl.DataType]:
     return {
         RECORD_INDEX: pl.Int32(),
         CONTENT_HASH: pl.Binary(),
-        SIGHTED: pl.Boolean(),
+        HASH_ONLY: pl.Boolean(),
         RAW: pl.String(),
         **columns,
         **children,
@@ -159,9 +159,9 @@ def frame(rows: Sequence[Row], tables: Tables) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame(schema=schema(tables))
     kinds = schema(tables)
-    of_root = {name: kind for name, kind in kinds.items() if name not in {SIGHTED, RAW}}
+    of_root = {name: kind for name, kind in kinds.items() if name not in {HASH_ONLY, RAW}}
     ours = [
-        pl.repeat(False, len(rows), dtype=pl.Boolean, eager=True).alias(SIGHTED),  # noqa: FBT003 - a value
+        pl.repeat(False, len(rows), dtype=pl.Boolean, eager=True).alias(HASH_ONLY),  # noqa: FBT003 - a value
         pl.Series(RAW, [row.get(RAW) for row in rows], dtype=pl.String),
     ]
     return pl.DataFrame([*ours, *_columns(rows, of_root)]).select(*kinds)
@@ -179,7 +179,7 @@ def with_hash_only_rows(frame: pl.DataFrame, sightings: Sequence[HashOnlyRow], t
         {
             RECORD_INDEX: pl.Series([sighting.index for sighting in sightings], dtype=kinds[RECORD_INDEX]),
             CONTENT_HASH: [sighting.content_hash for sighting in sightings],
-            SIGHTED: [True] * len(sightings),
+            HASH_ONLY: [True] * len(sightings),
             **keys,
         }
     )
@@ -292,9 +292,9 @@ def _refuse_other_version(header: Header) -> None:
 
 def _with_newer_columns(frame: pl.DataFrame) -> pl.DataFrame:
     """A batch that a transformer of an older version wrote, during an upgrade, lacks the columns that came later."""
-    newer = {SIGHTED: pl.lit(value=False), RAW: pl.lit(None, dtype=pl.String)}
+    newer = {HASH_ONLY: pl.lit(value=False), RAW: pl.lit(None, dtype=pl.String)}
     added = frame.with_columns(**{name: value for name, value in newer.items() if name not in frame.columns})
-    first = [name for name in (RECORD_INDEX, CONTENT_HASH, SIGHTED, RAW) if name in added.columns]
+    first = [name for name in (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW) if name in added.columns]
     return added.select(*first, pl.exclude(first))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
-from shared.database.ops_tables import OBJECT
+from shared.database.ops_tables import LOADED_OBJECT
 from shared.formats.observation import SEQUENCER_LENGTH
 from shared.storage.object_id import ObjectId
 
@@ -54,10 +54,12 @@ def ordered(connection: Connection, stored: Iterable[ObjectVersion]) -> list[Obj
     """
     versions = [*stored]
     keys = {one.object.key for one in versions}
-    known = select(OBJECT.c.key, OBJECT.c.version, func.max(OBJECT.c.sequencer)).where(OBJECT.c.key.in_(keys))
+    known = select(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version, func.max(LOADED_OBJECT.c.sequencer)).where(
+        LOADED_OBJECT.c.key.in_(keys)
+    )
     held = {
         (key, version): sequencer
-        for key, version, sequencer in connection.execute(known.group_by(OBJECT.c.key, OBJECT.c.version))
+        for key, version, sequencer in connection.execute(known.group_by(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version))
     }
     return [one for _, same in groupby(versions, key=attrgetter("object.key")) for one in sequenced(same, held)]
 

@@ -168,14 +168,14 @@ PAGE_COMMAND = PageCommand(
                 "run_id": "20250903T120000Z-0badcafe",
                 "params": {"a": "1"},
                 "trigger": "schedule",
-                "slot": "2025-09-03T12:00:00Z",
+                "scheduled_for": "2025-09-03T12:00:00Z",
             },
             RunCommand(
                 dataset="things",
                 run_id="20250903T120000Z-0badcafe",
                 params={"a": "1"},
                 trigger="schedule",
-                slot="2025-09-03T12:00:00Z",
+                scheduled_for="2025-09-03T12:00:00Z",
             ),
             id="run, with everything",
         ),
@@ -190,7 +190,7 @@ def test_a_command_is_read_and_unknown_fields_are_let_be(fields: dict[str, objec
     assert command(json.dumps(fields)) == expected
 
 
-@pytest.mark.parametrize("sent", [RunCommand(dataset="things", slot="2025-09-03T12:00:00Z"), PAGE_COMMAND])
+@pytest.mark.parametrize("sent", [RunCommand(dataset="things", scheduled_for="2025-09-03T12:00:00Z"), PAGE_COMMAND])
 def test_a_command_reads_back_as_it_was_sent(sent: Command) -> None:
     assert command(sent.model_dump_json()) == sent
 

@@ -70,7 +70,7 @@ def test_a_back_fill_is_divided_and_its_pages_hold_every_posting_once(source: Se
         numbers += [number for page in found for number in page]
     opened = MARKET.opened(date(2020, 2, 1), date(2020, 2, 20))
     assert len(plan.parts) == 2
-    assert plan.announced == len(numbers) == len(opened) == 40_000
+    assert plan.expected_records == len(numbers) == len(opened) == 40_000
     assert {number_of(str(number)) for number in numbers} == set(opened)
 
 
@@ -81,7 +81,7 @@ def test_a_filter_holds_on_every_page(source: SequentialSource, ask: Ask) -> Non
     plan = source.plan({**window, "HiringDepartmentCodes": code}, ask)
     found = [number for part in plan.parts for page in pages(source, part, ask) for number in page]
     expected = [n for n in MARKET.opened(date(2020, 2, 1), date(2020, 2, 3)) if department(n) == code]
-    assert plan.announced == len(found) == len(expected) > 0
+    assert plan.expected_records == len(found) == len(expected) > 0
     assert {number_of(str(number)) for number in found} == set(expected)
 
 
@@ -92,4 +92,4 @@ def department(number: int) -> str:
 
 def test_a_window_in_which_nothing_opened_has_no_parts(source: SequentialSource, ask: Ask) -> None:
     plan = source.plan({"StartPositionOpenDate": "2016-01-01", "EndPositionOpenDate": "2016-12-31"}, ask)
-    assert (plan.parts, plan.announced) == ((), 0)
+    assert (plan.parts, plan.expected_records) == ((), 0)

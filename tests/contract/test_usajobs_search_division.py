@@ -58,7 +58,7 @@ def test_a_run_of_more_than_10000_postings_is_divided_and_covers_them_all(
             seen.update(on_pages)
 
     everything = set(Market(1, POSTINGS).open_postings(datetime.fromisoformat(day).date()))
-    assert plan.announced == len(everything) > 10_000
+    assert plan.expected_records == len(everything) > 10_000
     assert all(part.rows < 10_000 for part in plan.parts)
     assert len(plan.parts) > 1
     assert {int(number) for number in seen} == {int(number) for number in everything}

@@ -91,7 +91,7 @@ class Deployment:
 
     def ledger(self, key: str) -> dict[str, Any]:
         """The ledger's row of a bronze object, waited for."""
-        return self.eventually(lambda: self.rows("select * from ops.object where key = %s", key))[0]
+        return self.eventually(lambda: self.rows("select * from ops.loaded_object where key = %s", key))[0]
 
     def dead_letter(self, queue: str, part_of_body: str) -> dict[str, str]:
         """The reason on the dead letter whose body contains this, waited for; nothing is consumed."""

@@ -52,11 +52,11 @@ def hostile(deployment: Deployment) -> str:
         HOSTILE,
     )
     deployment.execute(
-        "insert into ops.drift (dataset, source, kind, path, detail, records) values (%s, %s, %s, %s, %s, 1)",
+        "insert into ops.schema_drift (dataset, source, kind, path, detail, records) values (%s, %s, %s, %s, %s, 1)",
         *values[:5],
     )
     deployment.execute(
-        "insert into ops.replay (kind, who, filter, found, outcome) values (%s, %s, %s, 1, %s)",
+        "insert into ops.operator_action (kind, operator, filter, matched, outcome) values (%s, %s, %s, 1, %s)",
         HOSTILE, HOSTILE, json.dumps({HOSTILE: [HOSTILE]}), HOSTILE,
     )  # fmt: skip
     return letter
@@ -115,8 +115,8 @@ def test_a_dead_letter_is_mended_and_replayed_from_the_page(page: "Page", deploy
     page.goto(f"{base(page)}/dead-letters?contains={mark}")
     assert "0 dead letters" in page.locator(".summary").inner_text()
     (row,) = replays(deployment, letter)
-    assert (row["found"], row["sent"], row["outcome"]) == (1, 1, "replayed")
-    assert row["who"].endswith(" (console)")
+    assert (row["matched"], row["processed"], row["outcome"]) == (1, 1, "replayed")
+    assert row["operator"].endswith(" (console)")
     assert row["filter"]["patch"][0]["value"] == "usajobs_search"
     page.goto(f"{base(page)}/audit")
     page.locator(f"#row-{row['id']}", has_text="replayed").wait_for()
@@ -136,7 +136,7 @@ def test_a_dead_letter_is_discarded_with_a_reason_and_only_once(page: "Page", de
     again = page.request.post(f"{page.url}/confirm", form={"form": form}, headers={"Origin": base(page)})
     assert again.status == 200
     (row,) = replays(deployment, letter)
-    assert (row["sent"], row["outcome"], row["filter"]["reason"]) == (1, "discarded", "a test of ours")
+    assert (row["processed"], row["outcome"], row["filter"]["reason"]) == (1, "discarded", "a test of ours")
     assert page.goto(f"{base(page)}/dead-letters/{letter}").status == 404  # type: ignore[union-attr]
 
 
@@ -154,8 +154,10 @@ def test_a_rejected_record_is_replayed_from_its_page(page: "Page", deployment: D
     page.get_by_role("button", name="Preview its replay").click()
     page.get_by_role("button", name="Replay 1 rejected record").click()
     page.get_by_text("Done: 1 of 1").wait_for()
-    (row,) = deployment.rows("select * from ops.replay where kind = 'quarantine' and filter -> 'ids' @> %s", str(entry))
-    assert (row["sent"], row["outcome"]) == (1, "replayed")
+    (row,) = deployment.rows(
+        "select * from ops.operator_action where kind = 'quarantine' and filter -> 'ids' @> %s", str(entry)
+    )
+    assert (row["processed"], row["outcome"]) == (1, "replayed")
     again = "select 1 from ops.quarantine where id = %s and closed_as = 'replayed'"
     assert deployment.eventually(lambda: deployment.rows(again, entry))
 
@@ -246,4 +248,4 @@ def paths(page: "Page") -> list[str]:
 
 
 def replays(deployment: Deployment, letter: str) -> list[dict[str, Any]]:
-    return deployment.rows("select * from ops.replay where filter -> 'ids' ? %s order by id", letter)
+    return deployment.rows("select * from ops.operator_action where filter -> 'ids' ? %s order by id", letter)

@@ -69,7 +69,7 @@ def test_a_filtered_and_patched_replay_of_poisoned_messages_brings_their_rows(de
     landed = "select control_number from silver.job where control_number >= %s order by 1"
     deployment.eventually(lambda: len(deployment.rows(landed, FIRST)) == EACH)
     assert [group["count"] for group in groups()] == [EACH] * 2
-    (record,) = deployment.rows("select found, sent, outcome, filter from ops.replay")
-    assert (record["found"], record["sent"], record["outcome"]) == (EACH, EACH, "replayed")
+    (record,) = deployment.rows("select matched, processed, outcome, filter from ops.operator_action")
+    assert (record["matched"], record["processed"], record["outcome"]) == (EACH, EACH, "replayed")
     assert record["filter"]["patch"] == patch
     assert deployment.smelt("reconcile").returncode == 0

@@ -114,7 +114,7 @@ def test_a_run_of_3000_postings_completes_and_adds_up(outcome: dict[str, Any], p
     assert outcome["exit_code"] == 0
     assert outcome["complete"]
     assert run["planned_pages"] >= 6
-    assert run["read"] == run["inserted"] == run["covered"] == run["announced"] == len(postings)
+    assert run["read"] == run["inserted"] == run["distinct_records"] == run["expected_records"] == len(postings)
     assert (run["updated"], run["unchanged"], run["stale"], run["quarantined"], outcome["missing"]) == (0, 0, 0, 0, 0)
 
 
@@ -216,4 +216,4 @@ def test_a_schedule_starts_a_run(deployment: Deployment) -> None:
 
     run = deployment.eventually(complete, seconds=120)[0]
     assert run["params"] == {"Keyword": "nurse"}
-    assert run["covered"] == run["announced"] > 0
+    assert run["distinct_records"] == run["expected_records"] > 0

@@ -47,7 +47,7 @@ def test_a_run_behind_a_flood_of_uploads_is_complete_before_the_flood_is_worked_
     run = run_outcome(deployment.smelt, "usajobs_search")["run"]
 
     def worked_off() -> bool:
-        return len(deployment.rows("select 1 from ops.object where run_id is null")) == FLOOD
+        return len(deployment.rows("select 1 from ops.loaded_object where run_id is null")) == FLOOD
 
     assert deployment.eventually(worked_off, seconds=120)
-    assert deployment.rows("select 1 from ops.object where loaded_at > %s", run["completed_at"]) != []
+    assert deployment.rows("select 1 from ops.loaded_object where loaded_at > %s", run["completed_at"]) != []

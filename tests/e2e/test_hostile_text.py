@@ -99,7 +99,7 @@ def test_dead_letters_are_shown_as_they_are(deployment: Deployment, keys: Mappin
 
 
 def test_the_database_holds_the_text_itself(deployment: Deployment, keys: Mapping[str, str]) -> None:
-    assert deployment.rows("select key from ops.object where key = %s", keys["good"])
+    assert deployment.rows("select key from ops.loaded_object where key = %s", keys["good"])
     (row,) = deployment.rows("select position_title from silver.job where control_number = %s", NUMBER)
     assert row["position_title"] == TITLE
 

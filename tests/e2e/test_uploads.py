@@ -104,12 +104,17 @@ def test_a_file_of_many_lines_lands_batch_by_batch(deployment: Deployment) -> No
     key = deployment.upload("many.jsonl.gz", gzip.compress("\n".join(lines).encode()))
 
     def loaded() -> list[dict[str, Any]]:
-        rows = deployment.rows("select * from ops.object where key = %s order by batch", key)
-        return rows if any(row["last"] for row in rows) and len(rows) > 1 else []
+        rows = deployment.rows("select * from ops.loaded_object where key = %s order by batch", key)
+        return rows if any(row["is_last_batch"] for row in rows) and len(rows) > 1 else []
 
     first, second = deployment.eventually(loaded)
-    assert (first["read"], first["inserted"], first["last"]) == (10_000, 10_000, False)
-    assert (second["read"], second["inserted"], second["quarantined"], second["last"]) == (2_000, 1_999, 1, True)
+    assert (first["read"], first["inserted"], first["is_last_batch"]) == (10_000, 10_000, False)
+    assert (second["read"], second["inserted"], second["quarantined"], second["is_last_batch"]) == (
+        2_000,
+        1_999,
+        1,
+        True,
+    )
     rejected = deployment.eventually(lambda: deployment.rows("select * from ops.quarantine where key = %s", key))
     assert [(row["record_index"], row["rule"]) for row in rejected] == [(11_000, "json")]
     numbers = "select count(*) as n from silver.job where control_number between 950000000 and 950011999"

@@ -130,7 +130,7 @@ def falls_silent(rig: Rig, rng: random.Random) -> Iterator[None]:
 @contextmanager
 def locked(seconds: float, rig: Rig, _rng: random.Random) -> Iterator[None]:
     """Something holds a lock on the ledger, as a migration might, for many times a loader's lock timeout."""
-    hold = f"begin; lock table ops.object in access exclusive mode; select pg_sleep({seconds}); rollback"
+    hold = f"begin; lock table ops.loaded_object in access exclusive mode; select pg_sleep({seconds}); rollback"
     holder = Thread(target=rig.administer, args=(hold,))
     holder.start()
     yield

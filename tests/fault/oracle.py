@@ -42,7 +42,7 @@ class Upload:
         return json.dumps(self._document()).encode()
 
     def _document(self) -> dict[str, Any]:
-        return {"SearchResult": {"SearchResultItems": list(self.records)}}
+        return {"SearchResult": {"SearchResultCountAll": len(self.records), "SearchResultItems": list(self.records)}}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Oracle:
         """Everything that is not as it must be; empty if all obligations are met."""
         with database.connect() as connection:
             scope = {"keys": [f"{prefix}%" for prefix in self.prefixes]}
-            objects = connection.execute(text("select * from ops.object where key like any(:keys)"), scope).all()
+            objects = connection.execute(text("select * from ops.loaded_object where key like any(:keys)"), scope).all()
             rejected = connection.scalar(text("select count(*) from ops.quarantine where key like any(:keys)"), scope)
             low = self.number * 1000
             rows = connection.execute(ROWS, {"low": low, "high": low + 1000}).all()

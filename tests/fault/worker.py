@@ -50,12 +50,12 @@ def without_ledger() -> None:
         found = original(connection, header)
         if found is None:
             source = header.source
-            query = text("select id from ops.object where key = :key and version = :version and batch = :batch")
+            query = text("select id from ops.loaded_object where key = :key and version = :version and batch = :batch")
             found = connection.scalar(query, {"key": source.key, "version": source.version, "batch": header.batch})
         return found
 
-    original = ledger.enter
-    ledger.enter = enter
+    original = ledger.claim
+    ledger.claim = enter
 
 
 def without_heartbeat() -> None:

@@ -199,7 +199,7 @@ def test_a_schedule_s_command_is_one_that_the_extractor_takes(deployment: Deploy
         run = command(body.replace(SCHEDULED_TIME, "2026-11-23T07:00:00Z"))
         assert isinstance(run, RunCommand)
         assert run.trigger == TRIGGER + schedule["name"]
-        assert run.slot == "2026-11-23T07:00:00Z"
+        assert run.scheduled_for == "2026-11-23T07:00:00Z"
         assert contract.source(run.dataset).checked(run.params) == dict(run.params)
 
 

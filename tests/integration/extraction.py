@@ -99,11 +99,13 @@ class Extraction:
         return self.stored(object_keys.rejected_response_key(self.dataset, page.run_id, page.part, page.page))
 
     def run(self) -> tuple[bool, int | None, int]:
-        """(complete, covered, announced) of the latest run."""
-        query = text("select completed_at is not null, covered, announced from ops.run where run_id = :run_id")
+        """(complete, distinct_records, expected_records) of the latest run."""
+        query = text(
+            "select completed_at is not null, distinct_records, expected_records from ops.run where run_id = :run_id"
+        )
         with self.connections.database.connect() as connection:
-            complete, covered, announced = connection.execute(query, {"run_id": self.run_id}).one()
-        return complete, covered, announced
+            complete, distinct_records, expected_records = connection.execute(query, {"run_id": self.run_id}).one()
+        return complete, distinct_records, expected_records
 
     def scalar(self, query: str) -> Any:
         with self.connections.database.connect() as connection:

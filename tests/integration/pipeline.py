@@ -63,15 +63,15 @@ class Pipeline:
         version = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)["VersionId"]
         return ObjectId(bucket, key, version)
 
-    def plan(self, pages: int, announced: int) -> None:
+    def plan(self, pages: int, expected_records: int) -> None:
         """The run is planned, and its plan on its way."""
-        part = Part({"Keyword": "smelter"}, announced, pages)
+        part = Part({"Keyword": "smelter"}, expected_records, pages)
         plan = RunPlan(
             run_id=RUN,
             dataset=DATASET,
             params={"Keyword": "smelter"},
             trigger="test",
-            announced=announced,
+            expected_records=expected_records,
             parts=(part,),
         )
         self.put_body(object_keys.plan_key(DATASET, RUN), plan.model_dump_json().encode())

@@ -53,9 +53,9 @@ def test_a_page_is_the_same_however_it_is_spelled(search: Extraction, fault: str
     search.refine(page)
     assert search.run() == plain
     assert search.scalar(rows) == before
-    assert search.scalar("select array_agg(read) from ops.object") == [plain[1], plain[1]]
-    assert search.scalar("select sum(inserted) from ops.object") == plain[1]
-    assert search.scalar("select sum(quarantined) from ops.object") == 0
+    assert search.scalar("select array_agg(read) from ops.loaded_object") == [plain[1], plain[1]]
+    assert search.scalar("select sum(inserted) from ops.loaded_object") == plain[1]
+    assert search.scalar("select sum(quarantined) from ops.loaded_object") == 0
     stored = json.loads(gzip.decompress(search.stored(search.key(page)) or b""))
     assert len(stored["response"]["payload"]["SearchResult"]["SearchResultItems"]) == plain[1]
 
@@ -97,9 +97,9 @@ def test_what_is_no_page_is_kept_aside_and_asked_for_again(search: Extraction, f
     assert kept in (search.rejected(page) or b"")
     assert search.fetch(page) == "fetched"
     search.refine(page)
-    complete, covered, announced = search.run()
+    complete, distinct_records, expected_records = search.run()
     assert complete
-    assert covered == announced > 0  # type: ignore[operator]
+    assert distinct_records == expected_records > 0  # type: ignore[operator]
 
 
 def test_of_a_long_answer_that_is_no_page_only_the_beginning_is_kept(
@@ -135,9 +135,9 @@ def test_of_an_archive_what_is_no_page_is_asked_for_again(historic: Extraction, 
     historic.fetch(first)
     historic.refine(first)
     assert historic.work() == 3
-    complete, covered, announced = historic.run()
+    complete, distinct_records, expected_records = historic.run()
     assert complete
-    assert covered == announced > 3_000  # type: ignore[operator]
+    assert distinct_records == expected_records > 3_000  # type: ignore[operator]
 
 
 def test_an_answer_that_cannot_be_planned_with_is_asked_for_again(search: Extraction) -> None:
@@ -192,8 +192,8 @@ def test_a_redirect_within_the_source_s_host_is_followed(search: Extraction, cod
     (page,) = search.commands()
     assert search.fetch(page) == "fetched"
     search.refine(page)
-    complete, covered, announced = search.run()
-    assert (complete, covered) == (True, announced)
+    complete, distinct_records, expected_records = search.run()
+    assert (complete, distinct_records) == (True, expected_records)
 
 
 def test_a_pause_of_an_hour_is_told_to_all_extractors(search: Extraction) -> None:
@@ -250,9 +250,9 @@ def test_rows_announced_beyond_the_plan_make_a_run_short_and_nothing_inactive(se
     search.plan()
     simulator(faults={"growing_total": 1, "grow_by": 5})
     search.work()
-    complete, covered, announced = search.run()
+    complete, distinct_records, expected_records = search.run()
     assert complete
-    assert covered == announced - 5
+    assert distinct_records == expected_records - 5
     gone = "select count(*) from silver.job_last_seen where inactive_since is not null"
     assert search.scalar(gone) == 0
     search.plan()
@@ -291,6 +291,6 @@ def test_a_part_is_extended_once(search: Extraction) -> None:
     search.fetch(added)
     search.refine(added)
     assert search.commands() == []
-    complete, covered, announced = search.run()
+    complete, distinct_records, expected_records = search.run()
     assert complete
-    assert announced == now_open > covered  # type: ignore[operator]
+    assert expected_records == now_open > distinct_records  # type: ignore[operator]

@@ -125,7 +125,7 @@ def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connecti
     process(connections, bronze)
     assert found(connections) == set()
     with connections.database.connect() as connection:
-        assert connection.scalar(text("select sum(inserted) from ops.object")) == 5
+        assert connection.scalar(text("select sum(inserted) from ops.loaded_object")) == 5
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -158,7 +158,7 @@ def sequential(connections: Connections, pages: int, *stored: int, of: int = 3) 
         dataset="usajobs_historic",
         params={},
         trigger="test",
-        announced=1,
+        expected_records=1,
         parts=(Part({}, 1, pages), Part({}, 1, 1)),
     )
     with connections.database.begin() as connection:
@@ -190,7 +190,7 @@ def test_of_pages_that_come_one_after_another_the_first_missing_one_of_each_part
 
 def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(connections: Connections) -> None:
     plan = RunPlan(
-        run_id=RUN.format(1), dataset=DATASET, params={}, trigger="test", announced=2, parts=(Part({}, 2, 2),)
+        run_id=RUN.format(1), dataset=DATASET, params={}, trigger="test", expected_records=2, parts=(Part({}, 2, 2),)
     )
     stored = put(connections, object_keys.plan_key(DATASET, plan.run_id), plan.model_dump_json().encode())
     assert found(connections) == {(stored.key, stored.version)}

@@ -90,9 +90,9 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     assert anew == page.model_copy(update={"replaces": bad.version})
     assert [search.fetch(anew), search.fetch(anew)] == ["fetched", "duplicate"]
     search.refine(page)
-    complete, covered, announced = search.run()
+    complete, distinct_records, expected_records = search.run()
     assert complete
-    assert covered == announced > 0  # type: ignore[operator]
+    assert distinct_records == expected_records > 0  # type: ignore[operator]
     assert reconciliation.find_missing(search.connections) == CLEAN
 
 
@@ -146,9 +146,9 @@ def test_of_pages_one_after_another_the_rest_follows_the_one_that_is_fetched_ane
     assert missing.pages == ()
     reconciliation.repair(historic.connections, missing)
     assert historic.work() == 3
-    complete, covered, announced = historic.run()
+    complete, distinct_records, expected_records = historic.run()
     assert complete
-    assert covered == announced
+    assert distinct_records == expected_records
     assert reconciliation.find_missing(historic.connections) == CLEAN
 
 

@@ -88,7 +88,7 @@ def page_never_fetched(pipeline: Pipeline) -> None:
 def test_what_is_lost_is_found_repaired_and_then_nothing_is_missing(
     pipeline: Pipeline, lose: Callable[[Pipeline], None]
 ) -> None:
-    pipeline.plan(pages=2, announced=2)
+    pipeline.plan(pages=2, expected_records=2)
     pipeline.put_page(1, posting(1), of=2)
     pipeline.work()
     lose(pipeline)
@@ -120,13 +120,13 @@ def test_only_what_is_young_is_missing_where_asked(pipeline: Pipeline) -> None:
 
 
 def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeline) -> None:
-    pipeline.plan(pages=3, announced=3)
+    pipeline.plan(pages=3, expected_records=3)
     page = pipeline.put_page(1, posting(1), BROKEN)
     pipeline.work()
     with pipeline.connections.database.begin() as connection:
         connection.execute(text("truncate ops.quarantine"))
         connection.execute(text("update ops.run set planned_at = now() - interval '2 hours'"))
-        connection.execute(text("update ops.object set loaded_at = now() - interval '2 hours'"))
+        connection.execute(text("update ops.loaded_object set loaded_at = now() - interval '2 hours'"))
     version = contract.normalise(DATASET).VERSION
     missing = reconciliation.find_missing(pipeline.connections)
     assert [stored.key for stored in missing.objects] == [object_keys.quarantine_key(page, version, 1)]

@@ -44,7 +44,7 @@ def upload(pipeline: Pipeline, name: str) -> None:
 
 def ledger(pipeline: Pipeline) -> list[str | None]:
     with pipeline.connections.database.connect() as connection:
-        return [*connection.execute(text("select definition from ops.object order by id")).scalars()]
+        return [*connection.execute(text("select definition from ops.loaded_object order by id")).scalars()]
 
 
 def test_the_ledger_says_which_definition_an_object_was_made_by(pipeline: Pipeline) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, insert, text
 
 from services.ops.health import measurements
 from services.ops.health.rules import Measurement
-from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
+from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN
 from tests.conftest import smelt_command
 
 pytestmark = pytest.mark.integration
@@ -34,7 +34,7 @@ def ran(database: Engine, run_id: str, hours_ago: int, *, complete: bool = True,
     run = {"run_id": run_id, "dataset": DATASET, "params": params, "trigger": "t", "parts": [], "planned_pages": 0}
     done = moment if complete else None
     with database.begin() as connection:
-        connection.execute(insert(RUN).values(**run, announced=0, planned_at=moment, completed_at=done))
+        connection.execute(insert(RUN).values(**run, expected_records=0, planned_at=moment, completed_at=done))
 
 
 def loaded(database: Engine, read: int, quarantined: int, minutes_ago: int = 60) -> None:
@@ -43,7 +43,7 @@ def loaded(database: Engine, read: int, quarantined: int, minutes_ago: int = 60)
     counts = {"read": read, "stale": read - quarantined, "quarantined": quarantined}
     with database.begin() as connection:
         connection.execute(
-            insert(OBJECT).values(**identity, **counts, silver_key="s", observed_at=moment, loaded_at=moment)
+            insert(LOADED_OBJECT).values(**identity, **counts, silver_key="s", observed_at=moment, loaded_at=moment)
         )
 
 

@@ -40,7 +40,7 @@ def page(number: int, *postings: int, of: int | None, **fields: Any) -> Content:
 
 
 def test_a_part_that_ends_before_its_last_planned_page_is_complete(database: Engine) -> None:
-    load_plan(database, plan(pages=5, announced=9))
+    load_plan(database, plan(pages=5, expected_records=9))
     load(database, page(1, 1, of=5))
     assert completed(database) == (False, None)
     load(database, page(2, 2, of=2))
@@ -48,7 +48,7 @@ def test_a_part_that_ends_before_its_last_planned_page_is_complete(database: Eng
 
 
 def test_a_part_that_goes_on_beyond_its_last_planned_page_is_complete_with_its_real_last(database: Engine) -> None:
-    load_plan(database, plan(pages=1, announced=1))
+    load_plan(database, plan(pages=1, expected_records=1))
     load(database, page(1, 1, of=2))
     assert completed(database) == (False, None)
     load(database, page(2, 2, of=2))
@@ -56,7 +56,7 @@ def test_a_part_that_goes_on_beyond_its_last_planned_page_is_complete_with_its_r
 
 
 def test_the_last_page_of_a_part_may_be_loaded_first(database: Engine) -> None:
-    load_plan(database, plan(pages=3, announced=3))
+    load_plan(database, plan(pages=3, expected_records=3))
     load(database, page(3, 3, of=3))
     load(database, page(1, 1, of=3))
     assert completed(database) == (False, None)
@@ -65,14 +65,14 @@ def test_the_last_page_of_a_part_may_be_loaded_first(database: Engine) -> None:
 
 
 def test_a_page_loaded_under_two_transforms_is_one_page(database: Engine) -> None:
-    load_plan(database, plan(pages=2, announced=2))
+    load_plan(database, plan(pages=2, expected_records=2))
     load(database, page(1, 1, of=2))
     load(database, page(1, 1, of=2, transform_version=2))
     assert completed(database) == (False, None)
 
 
 def test_a_page_that_knows_of_more_than_was_planned_is_believed_whichever_it_is(database: Engine) -> None:
-    load_plan(database, plan(pages=2, announced=2))
+    load_plan(database, plan(pages=2, expected_records=2))
     load(database, page(2, 2, of=2))
     load(database, page(1, 1, of=3))
     assert completed(database) == (False, None)
@@ -81,7 +81,7 @@ def test_a_page_that_knows_of_more_than_was_planned_is_believed_whichever_it_is(
 
 
 def test_of_a_page_that_was_fetched_anew_the_newer_version_counts(database: Engine) -> None:
-    load_plan(database, plan(pages=3, announced=2))
+    load_plan(database, plan(pages=3, expected_records=2))
     load(database, page(1, 1, of=3))
     load(database, page(2, 2, of=3))
     assert completed(database) == (False, None)
@@ -101,12 +101,12 @@ def test_of_a_page_that_was_fetched_anew_the_newer_version_counts(database: Engi
 def test_what_pages_announce_beyond_the_plan_is_what_the_run_is_measured_by(
     database: Engine, rows: tuple[int | None, int | None], announced: int
 ) -> None:
-    load_plan(database, plan(pages=2, announced=2))
+    load_plan(database, plan(pages=2, expected_records=2))
     for number, said in enumerate(rows, start=1):
         load(database, page(number, number, of=2, part_rows=said))
     assert completed(database) == (True, 2)
     with database.connect() as connection:
-        assert connection.scalar(text("select announced from ops.run")) == announced
+        assert connection.scalar(text("select expected_records from ops.run")) == announced
 
 
 # Batches
@@ -115,9 +115,9 @@ def test_what_pages_announce_beyond_the_plan_is_what_the_run_is_measured_by(
 def test_a_page_of_two_batches_is_loaded_when_both_are_in_any_order(database: Engine) -> None:
     for order in ((1, 2), (2, 1)):
         with database.begin() as connection:
-            connection.execute(text("truncate ops.run, ops.object, silver.job, silver.job_last_seen cascade"))
+            connection.execute(text("truncate ops.run, ops.loaded_object, silver.job, silver.job_last_seen cascade"))
         batches = {1: page(1, 1, 2, of=1, batch=1, last=False), 2: page(1, 3, of=1, batch=2)}
-        load_plan(database, plan(pages=1, announced=3))
+        load_plan(database, plan(pages=1, expected_records=3))
         first, second = order
         load(database, batches[first])
         assert completed(database) == (False, None)
@@ -135,14 +135,14 @@ def test_each_batch_is_applied_once(database: Engine) -> None:
 def test_of_a_posting_in_two_batches_of_an_object_the_later_entry_counts_in_any_order(database: Engine) -> None:
     for order in ((1, 2), (2, 1)):
         with database.begin() as connection:
-            connection.execute(text("truncate ops.object, silver.job, silver.job_last_seen cascade"))
+            connection.execute(text("truncate ops.loaded_object, silver.job, silver.job_last_seen cascade"))
         for batch in order:
             load(database, upload(posting(1, f"entry {batch}"), batch=batch, last=batch == 2))
         assert titles(database) == {1: "entry 2"}
 
 
 def test_a_missing_batch_in_the_middle_is_noticed(database: Engine) -> None:
-    load_plan(database, plan(pages=1, announced=3))
+    load_plan(database, plan(pages=1, expected_records=3))
     load(database, page(1, 1, of=1, batch=1, last=False))
     load(database, page(1, 3, of=1, batch=3, last=True))
     assert completed(database) == (False, None)
@@ -172,14 +172,14 @@ def run(database: Engine, number: int, postings: list[dict[str, Any]], **params:
 
 def drifts(database: Engine) -> list[tuple[str, str, str, str, int]]:
     """(source, kind, path, detail, records)."""
-    query = text("select source, kind, path, detail, records from ops.drift order by id")
+    query = text("select source, kind, path, detail, records from ops.schema_drift order by id")
     with database.connect() as connection:
         return [tuple(row) for row in connection.execute(query)]
 
 
 def baseline(database: Engine, path: str) -> dict[str, float]:
     """{type: share} of a field."""
-    query = text("select type, share from ops.field where dataset = :dataset and path = :path")
+    query = text("select type, share from ops.field_baseline where dataset = :dataset and path = :path")
     with database.connect() as connection:
         found = connection.execute(query, {"dataset": DATASET, "path": path})
         return {row.type: row.share for row in found}
@@ -248,7 +248,7 @@ def test_a_run_whose_records_lack_what_they_had_before_is_warned_about(database:
 
 def test_shapes_and_keys_are_forgotten_once_they_have_been_compared(database: Engine) -> None:
     load(database, page(1, *range(1, 31), of=2))
-    look = text("select count(shape), count(keys) from ops.object")
+    look = text("select count(field_profile), count(natural_keys) from ops.loaded_object")
     with database.connect() as connection:
         assert tuple(connection.execute(look).one()) == (1, 1)
     load_plan(database, plan(2, 60))
@@ -308,4 +308,6 @@ def test_a_page_of_a_complete_run_that_is_loaded_once_more_leaves_nothing_behind
     assert completed(database) == (True, 2)
     load(database, page(1, 1, 2, of=1, transform_version=2))
     with database.connect() as connection:
-        assert tuple(connection.execute(text("select count(shape), count(keys) from ops.object")).one()) == (0, 0)
+        assert tuple(
+            connection.execute(text("select count(field_profile), count(natural_keys) from ops.loaded_object")).one()
+        ) == (0, 0)

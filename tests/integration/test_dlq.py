@@ -36,7 +36,7 @@ def smelt(backends: Mapping[str, str]) -> Smelt:
 
 def records(connections: Connections) -> list[dict[str, Any]]:
     with connections.database.connect() as connection:
-        rows = connection.execute(text("select * from ops.replay order by id")).mappings()
+        rows = connection.execute(text("select * from ops.operator_action order by id")).mappings()
         return [dict(row) for row in rows]
 
 
@@ -233,8 +233,8 @@ def test_a_replay_that_breaks_off_loses_nothing_and_says_so(connections: Connect
     assert set(there) == set(range(25))
     assert there.total() <= 35
     (record,) = records(connections)
-    assert (record["found"], record["outcome"]) == (25, "interrupted")
-    assert record["sent"] in {10, 20}
+    assert (record["matched"], record["outcome"]) == (25, "interrupted")
+    assert record["processed"] in {10, 20}
     assert record["finished_at"]
     assert record["filter"] == {"action": "replay", "queue": "bronze"}
     send_again(connections)
@@ -253,7 +253,7 @@ def test_a_replay_that_is_killed_loses_nothing(connections: Connections, backend
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     (record,) = records(connections)
-    assert (record["outcome"], record["finished_at"], record["found"]) == ("under way", None, 30)
+    assert (record["outcome"], record["finished_at"], record["matched"]) == ("under way", None, 30)
     there = numbers([message["body"] for message in waiting(connections)])
     assert 5 <= len(there) < 30
     # What the dead process held is hidden until its visibility ends; it is there, and at most one batch of them twice.
@@ -292,7 +292,7 @@ def test_without_the_record_nothing_is_sent(connections: Connections) -> None:
     bury(connections, body(1))
     steps = replay.plan(seen(connections), replay.sources(connections))
     with connections.database.begin() as connection:
-        connection.execute(text("alter table ops.replay rename to away"))
+        connection.execute(text("alter table ops.operator_action rename to away"))
     try:
         with pytest.raises(Exception, match=r"ops\.replay"):
             replay.replay(connections, steps, {})
@@ -322,7 +322,12 @@ def test_what_is_discarded_is_kept_in_the_bucket(connections: Connections) -> No
     assert kept["attributes"]["traceparent"]["StringValue"] == TRACE
     assert other["queue"] == "smelt-silver-dlq"
     (record,) = records(connections)
-    assert (record["kind"], record["found"], record["sent"], record["outcome"]) == ("dead_letter", 2, 2, "discarded")
+    assert (record["kind"], record["matched"], record["processed"], record["outcome"]) == (
+        "dead_letter",
+        2,
+        2,
+        "discarded",
+    )
     assert record["filter"] == {"action": "discard", "reason": "a test"}
 
 
@@ -372,7 +377,7 @@ def test_the_command_groups_by_reason_shows_one_and_sends_some(connections: Conn
     assert (done["found"], done["sent"], done["stays"]) == (4, 4, {})
     assert sorted(numbers([message["body"] for message in waiting(connections)])) == [1, 4, 7, 10]
     (record,) = records(connections)
-    assert (record["found"], record["sent"], record["outcome"]) == (4, 4, "replayed")
+    assert (record["matched"], record["processed"], record["outcome"]) == (4, 4, "replayed")
     assert (record["filter"]["error"], record["filter"]["limit"]) == ("too long", 4)
     assert record["filter"]["patch"] == [{"op": "add", "path": "/mended", "value": True}]
 
@@ -408,5 +413,5 @@ def test_the_operator_has_a_name(
     monkeypatch.delenv("SMELT_OPERATOR")
     send_again(connections)
     alice, somebody = records(connections)
-    assert alice["who"] == "alice"
-    assert "@" in somebody["who"]
+    assert alice["operator"] == "alice"
+    assert "@" in somebody["operator"]

@@ -29,7 +29,7 @@ def test_no_order_number_or_delay_of_events_makes_a_row_older(database: Engine) 
             self.puts = 0
             self.newest: dict[int, tuple[Any, str]] = {}
             with database.begin() as connection:
-                connection.execute(text("truncate silver.job, silver.job_last_seen, ops.object cascade"))
+                connection.execute(text("truncate silver.job, silver.job_last_seen, ops.loaded_object cascade"))
 
         @rule(
             target=objects,

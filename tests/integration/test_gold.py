@@ -288,7 +288,7 @@ def test_every_column_of_gold_has_a_comment(gold: Engine) -> None:
         "create table gold.mine (n int)",
         "create temporary table mine (n int)",
         "select * from silver.job",
-        "select * from ops.object",
+        "select * from ops.loaded_object",
         "select * from history.job_version",
         "refresh materialized view gold.place",
         "select gold.build(array[1])",

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
 UNDER_WAY = """
-    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, announced, planned_at)
+    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, expected_records, planned_at)
     values ('r', 'd', '{}', 't', '[]', 1, 1, now())
 """
 

@@ -18,7 +18,7 @@ from shared import natural_key
 from shared.datasets import contract
 from shared.formats import quarantine, silver
 from shared.formats.quarantine import Problem, Rejected
-from shared.formats.silver import SIGHTED, Counts, Header
+from shared.formats.silver import HASH_ONLY, Counts, Header
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import Content
 from tests.integration.test_loader import BOUNDS, MONDAY, TUESDAY, WEDNESDAY
@@ -115,7 +115,7 @@ def held() -> dict[str, bytes]:
 
 def test_a_record_is_loaded_twice_and_replaced_once(lake: Lake) -> None:
     assert [lake.load(batch("a")), lake.load(batch("a")), lake.load(batch("b"))] == ["loaded"] * 3
-    assert lake.rows("select inserted, updated, unchanged from ops.object order by id") == [
+    assert lake.rows("select inserted, updated, unchanged from ops.loaded_object order by id") == [
         (1, 0, 0),
         (0, 0, 1),
         (0, 1, 0),
@@ -128,9 +128,9 @@ def test_a_known_record_travels_as_a_sighting(lake: Lake) -> None:
     known = held()
     assert [*known] == [TEXT]
     sighting = batch("a", look_up=lambda keys: [known[key] for key in keys])
-    assert sighting.frame.get_column(SIGHTED).to_list() == [True]
+    assert sighting.frame.get_column(HASH_ONLY).to_list() == [True]
     lake.load(sighting)
-    assert lake.rows("select sum(unchanged), sum(inserted) from ops.object") == [(1, 1)]
+    assert lake.rows("select sum(unchanged), sum(inserted) from ops.loaded_object") == [(1, 1)]
 
 
 def test_a_sighting_of_what_the_database_lacks_is_needed_in_full(lake: Lake) -> None:

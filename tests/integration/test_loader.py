@@ -75,14 +75,14 @@ def silver_object(
     return Content(silver.write(made.frame, Header(**fields | header)), observed_at, {})
 
 
-def plan(pages: int, announced: int, run_id: str = RUN, **params: str) -> Content:
+def plan(pages: int, expected_records: int, run_id: str = RUN, **params: str) -> Content:
     made = RunPlan(
         run_id=run_id,
         dataset=DATASET,
         params=params,
         trigger="test",
-        announced=announced,
-        parts=(Part({}, announced, pages),),
+        expected_records=expected_records,
+        parts=(Part({}, expected_records, pages),),
     )
     return Content(made.model_dump_json().encode(), MONDAY, {})
 
@@ -101,7 +101,7 @@ def counts(database: Engine) -> list[tuple[int, ...]]:
     """(read, inserted, updated, unchanged, stale) of each object, in the order of loading."""
     with database.connect() as connection:
         rows = connection.execute(
-            text("select read, inserted, updated, unchanged, stale from ops.object order by id")
+            text("select read, inserted, updated, unchanged, stale from ops.loaded_object order by id")
         ).all()
     return [tuple(row) for row in rows]
 
@@ -190,7 +190,7 @@ def test_any_order_of_arrival_gives_the_same_tables(database: Engine, order: tup
     assert titles(database) == {1: "fourth", 2: "two", 3: "Smelter"}
     first_three = [n for n in order if n != 3]
     with database.begin() as connection:
-        connection.execute(text("truncate silver.job, silver.job_last_seen, ops.object cascade"))
+        connection.execute(text("truncate silver.job, silver.job_last_seen, ops.loaded_object cascade"))
     for n in first_three:
         load(database, contents[n])
     settled = titles(database)[1]
@@ -199,7 +199,7 @@ def test_any_order_of_arrival_gives_the_same_tables(database: Engine, order: tup
 
 def _settled_in_order(database: Engine, contents: list[Content]) -> str:
     with database.begin() as connection:
-        connection.execute(text("truncate silver.job, silver.job_last_seen, ops.object cascade"))
+        connection.execute(text("truncate silver.job, silver.job_last_seen, ops.loaded_object cascade"))
     for content in contents[:3]:
         load(database, content)
     return titles(database)[1]
@@ -271,12 +271,12 @@ def test_two_loaders_with_the_same_object_apply_it_once(database: Engine) -> Non
 
 def completed(database: Engine) -> tuple[bool, int | None]:
     with database.connect() as connection:
-        row = connection.execute(text("select completed_at is not null, covered from ops.run")).one()
+        row = connection.execute(text("select completed_at is not null, distinct_records from ops.run")).one()
     return tuple(row)
 
 
 def test_a_run_is_complete_when_its_last_page_is_loaded(database: Engine) -> None:
-    load_plan(database, plan(pages=2, announced=3))
+    load_plan(database, plan(pages=2, expected_records=3))
     load(database, silver_object([posting(1), posting(2)], key="bronze/d/p1", page=1))
     assert completed(database) == (False, None)
     load(database, silver_object([posting(2), posting(3)], key="bronze/d/p2", page=2))
@@ -285,18 +285,18 @@ def test_a_run_is_complete_when_its_last_page_is_loaded(database: Engine) -> Non
 
 def test_pages_may_arrive_before_their_plan(database: Engine) -> None:
     load(database, silver_object([posting(1)], key="bronze/d/p1", page=1))
-    assert load_plan(database, plan(pages=1, announced=1)) == "planned"
+    assert load_plan(database, plan(pages=1, expected_records=1)) == "planned"
     assert completed(database) == (True, 1)
-    assert load_plan(database, plan(pages=1, announced=1)) == "duplicate"
+    assert load_plan(database, plan(pages=1, expected_records=1)) == "duplicate"
 
 
 def test_a_run_without_pages_is_complete_at_once(database: Engine) -> None:
-    load_plan(database, plan(pages=0, announced=0))
+    load_plan(database, plan(pages=0, expected_records=0))
     assert completed(database) == (True, 0)
 
 
 def test_a_page_loaded_twice_does_not_complete_a_run_of_two(database: Engine) -> None:
-    load_plan(database, plan(pages=2, announced=2))
+    load_plan(database, plan(pages=2, expected_records=2))
     load(database, silver_object([posting(1)], MONDAY, key="bronze/d/p1", page=1))
     load(database, silver_object([posting(1)], TUESDAY, key="bronze/d/p1", page=1))
     assert completed(database) == (False, None)
@@ -305,8 +305,8 @@ def test_a_page_loaded_twice_does_not_complete_a_run_of_two(database: Engine) ->
 def test_the_last_two_pages_at_once_complete_the_run(database: Engine) -> None:
     for attempt in range(5):
         with database.begin() as connection:
-            connection.execute(text("truncate ops.run, ops.object"))
-        load_plan(database, plan(pages=2, announced=400))
+            connection.execute(text("truncate ops.run, ops.loaded_object"))
+        load_plan(database, plan(pages=2, expected_records=400))
         pages = [
             silver_object(
                 [posting(n) for n in range(1 + p * 200, 201 + p * 200)],
@@ -345,7 +345,7 @@ def test_rejected_records_are_kept_once(database: Engine) -> None:
 def test_the_database_itself_refuses_counts_that_do_not_add_up(database: Engine) -> None:
     load(database, silver_object([posting(1)]))
     with pytest.raises(IntegrityError, match="conservation"), database.begin() as connection:
-        connection.execute(text("update ops.object set unchanged = 5"))
+        connection.execute(text("update ops.loaded_object set unchanged = 5"))
 
 
 def test_the_migrations_make_what_the_tables_say(database: Engine) -> None:
@@ -357,7 +357,6 @@ def test_a_loader_refuses_a_database_that_lacks_migrations(database: Engine) -> 
     insert = text("insert into ops.migration (version_num) values (:version)")
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         newest = connection.scalars(text("delete from ops.migration returning version_num")).all()
-        connection.execute(insert, {"version": "ops_0001"})
         try:
             result = subprocess.run(
                 [sys.executable, "-m", "services.loader.worker"],

@@ -129,11 +129,13 @@ def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
     assert rows(database, "select count(*) from silver.job") == [(500,)]
     assert rows(database, "select count(*) from ops.quarantine where closed_at is null") == [(0,)]
     assert rows(database, "select distinct closed_as from ops.quarantine") == [("replayed",)]
-    assert rows(database, "select kind, found, sent, outcome from ops.replay order by id") == [
+    assert rows(database, "select kind, matched, processed, outcome from ops.operator_action order by id") == [
         ("quarantine", 1, 1, "replayed"),
         ("quarantine", 10, 10, "replayed"),
     ]
-    assert rows(database, "select sum(read), sum(inserted), sum(quarantined) from ops.object") == [(511, 500, 11)]
+    assert rows(database, "select sum(read), sum(inserted), sum(quarantined) from ops.loaded_object") == [
+        (511, 500, 11)
+    ]
 
 
 def replays() -> list[str]:
@@ -165,4 +167,4 @@ def test_a_replayed_record_never_makes_a_row_older(
     refine(newest_replay())
     assert rows(database, "select position_title from silver.job") == [("Newer",)]
     assert rows(database, "select closed_as from ops.quarantine") == [("superseded",)]
-    assert rows(database, "select stale from ops.object order by id") == [(0,), (0,), (1,)]
+    assert rows(database, "select stale from ops.loaded_object order by id") == [(0,), (0,), (1,)]

@@ -127,9 +127,9 @@ def test_hashes_of_many_keys_are_published_and_looked_up_at_once(server: Server)
 def test_a_run_and_its_pages_are_remembered_together(server: Server) -> None:
     slots = RunGuard(connection_pool(server.url))
     page = PageCommand(dataset="things", run_id=RUN_ID, params={}, part=1, page=1, of=1)
-    plan = RunPlan(run_id=RUN_ID, dataset="things", params={}, trigger=f"{TRIGGER}daily", announced=1, parts=())
+    plan = RunPlan(run_id=RUN_ID, dataset="things", params={}, trigger=f"{TRIGGER}daily", expected_records=1, parts=())
     slots.begins(plan, [page])
-    run = RunCommand(dataset="things", trigger=f"{TRIGGER}daily", slot="2025-09-03T12:00:00Z")
+    run = RunCommand(dataset="things", trigger=f"{TRIGGER}daily", scheduled_for="2025-09-03T12:00:00Z")
     assert "still going" in str(slots.refusal(run, "20250904T120000Z-0badcafe"))
     slots.fetched(page, [])
     assert slots.refusal(run, "20250904T120000Z-0badcafe") is None

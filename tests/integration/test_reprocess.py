@@ -49,7 +49,7 @@ def again(pipeline: Pipeline, wanted: Filter = EVERYTHING, **options: Any) -> in
 
 def filled(pipeline: Pipeline) -> None:
     """A complete run, an upload with a rejected record, and a newer version of it."""
-    pipeline.plan(pages=2, announced=3)
+    pipeline.plan(pages=2, expected_records=3)
     pipeline.put_page(1, posting(1), posting(2), of=2)
     pipeline.put_page(2, posting(3), of=2)
     pipeline.put(UPLOAD, posting(1, "Founder"), posting(4), BROKEN)
@@ -74,7 +74,7 @@ def test_twice_leaves_every_row_as_it_is(pipeline: Pipeline, layer: str) -> None
         assert set(outcomes) <= {"duplicate", "refined", "quarantined"}
         assert outcomes.count("duplicate") == 4
         assert pipeline.digest() == before
-    assert records(pipeline, "select count(*) from ops.object") == [(4,)]
+    assert records(pipeline, "select count(*) from ops.loaded_object") == [(4,)]
 
 
 def test_a_higher_version_of_the_transform_writes_rows_anew_and_twice_changes_nothing_more(
@@ -106,7 +106,7 @@ def test_what_the_ledger_has_lost_is_loaded_from_silver(pipeline: Pipeline, data
     ours = ("object_id",)
     before = pipeline.digest(left_out=ours)
     with database.begin() as connection:
-        connection.execute(text("truncate ops.object, silver.job, silver.job_last_seen cascade"))
+        connection.execute(text("truncate ops.loaded_object, silver.job, silver.job_last_seen cascade"))
     assert again(pipeline, Filter(DATASET, reprocess.SILVER)) == 4
     pipeline.work()
     assert pipeline.digest(left_out=ours) == before
@@ -123,7 +123,7 @@ def test_while_a_run_goes_on_nothing_is_lost_or_counted_twice(pipeline: Pipeline
     for worker in workers:
         worker.start()
     try:
-        pipeline.plan(pages=3, announced=60)
+        pipeline.plan(pages=3, expected_records=60)
         for page in range(1, 4):
             pipeline.put_page(page, *(posting(20 * page + number) for number in range(20)))
             again(pipeline)
@@ -133,8 +133,8 @@ def test_while_a_run_goes_on_nothing_is_lost_or_counted_twice(pipeline: Pipeline
             worker.join()
     pipeline.work()
     assert records(pipeline, "select count(*), count(distinct control_number) from silver.job") == [(60, 60)]
-    assert records(pipeline, "select sum(inserted), sum(read) from ops.object") == [(60, 60)]
-    assert records(pipeline, f"select covered from ops.run where run_id = '{RUN}'") == [(60,)]  # noqa: S608 - ours
+    assert records(pipeline, "select sum(inserted), sum(read) from ops.loaded_object") == [(60, 60)]
+    assert records(pipeline, f"select distinct_records from ops.run where run_id = '{RUN}'") == [(60,)]  # noqa: S608 - ours
 
 
 def test_interrupted_it_is_on_record_and_once_more_does_the_rest(pipeline: Pipeline) -> None:
@@ -148,7 +148,7 @@ def test_interrupted_it_is_on_record_and_once_more_does_the_rest(pipeline: Pipel
 
     with pytest.raises(KeyboardInterrupt):
         again(pipeline, on_done=interrupt)
-    assert records(pipeline, "select kind, found, sent, outcome from ops.replay") == [
+    assert records(pipeline, "select kind, matched, processed, outcome from ops.operator_action") == [
         ("reprocess", 4, 2, "interrupted")
     ]
     assert again(pipeline) == 4
@@ -248,7 +248,7 @@ def test_the_command_says_what_it_would_do_and_does_it_once_it_may(pipeline: Pip
     told = json.loads(done.stdout)
     assert (told["found"], told["loaded_by_this_version"], told["sent"]) == (2, 2, 2)
     assert len(waiting(pipeline.connections, UPLOADS)) == 2
-    asked_for = records(pipeline, "select filter from ops.replay")[0][0]
+    asked_for = records(pipeline, "select filter from ops.operator_action")[0][0]
     assert asked_for == {"dataset": DATASET, "layer": "bronze", "key": f"uploads/{DATASET}/", "rate": 50.0}
     wrong = smelt(*asked, "--from", "gold")
     assert (wrong.returncode, wrong.stderr) == (1, "smelt: --from takes bronze or silver, not 'gold'\n")
@@ -267,4 +267,4 @@ def test_the_command_that_is_stopped_says_how_far_it_came(pipeline: Pipeline) ->
         130,
         "smelt: interrupted: 1 of 4 sent, the others were not; once more is safe\n",
     )
-    assert records(pipeline, "select found, sent, outcome from ops.replay") == [(4, 1, "interrupted")]
+    assert records(pipeline, "select matched, processed, outcome from ops.operator_action") == [(4, 1, "interrupted")]

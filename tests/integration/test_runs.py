@@ -16,7 +16,7 @@ from services.ops.runs import runs
 from services.ops.runs.details import Details
 from services.ops.runs.runs import Run
 from shared.config.topology import EXTRACT
-from shared.database.ops_tables import DRIFT, OBJECT, RUN
+from shared.database.ops_tables import LOADED_OBJECT, RUN, SCHEMA_DRIFT
 from shared.formats.commands import PageCommand
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import bury
@@ -64,7 +64,7 @@ def planned(database: Engine, run_id: str, *parts: int, **columns: Any) -> None:
         "trigger": "test",
         "parts": [{"params": {}, "rows": 1_000, "pages": pages} for pages in parts],
         "planned_pages": sum(parts),
-        "announced": 1_000 * len(parts),
+        "expected_records": 1_000 * len(parts),
         "planned_at": datetime.now(UTC) - timedelta(hours=1),
     }
     with database.begin() as connection:
@@ -96,7 +96,7 @@ def loaded(database: Engine, run_id: str, *pages: tuple[int, int, int | None], *
         for part, page, of in pages
     ]
     with database.begin() as connection:
-        connection.execute(insert(OBJECT), rows)
+        connection.execute(insert(LOADED_OBJECT), rows)
 
 
 def test_progress_counts_pages_as_the_parts_know_them_now(pipeline: Pipeline, database: Engine) -> None:
@@ -138,7 +138,7 @@ def test_a_back_fill_among_others_is_looked_at_without_reading_the_others(databa
         planned(database, run_id, *[PAGES] * PARTS, planned_at=datetime(2026, 1, number + 1, tzinfo=UTC))
         loaded(database, run_id, *((part, page, PAGES) for part in range(1, PARTS + 1) for page in range(1, PAGES)))
     with database.begin() as connection:
-        connection.execute(text("analyze ops.object"))
+        connection.execute(text("analyze ops.loaded_object"))
         query = str(runs.LATEST).replace(":most", "1").replace(":dataset", "null").replace(":since", "null")
         explained = connection.exec_driver_sql(f"explain (analyze, format json) {query}").scalar_one()
         assert [one.pages for one in runs.find_latest(connection, 1)] == [PARTS * (PAGES - 1)]
@@ -167,7 +167,7 @@ def test_the_newest_runs_come_first_and_others_are_left_out_where_asked(database
 
 
 def test_a_complete_run_is_told_whole(pipeline: Pipeline) -> None:
-    pipeline.plan(pages=2, announced=3)
+    pipeline.plan(pages=2, expected_records=3)
     pipeline.put_page(1, posting(1), posting(2), of=2)
     pipeline.put_page(2, BROKEN, of=2)
     pipeline.work()
@@ -178,7 +178,7 @@ def test_a_complete_run_is_told_whole(pipeline: Pipeline) -> None:
 
 
 def test_missing_pages_are_named_with_whether_they_were_fetched(pipeline: Pipeline) -> None:
-    pipeline.plan(pages=3, announced=3)
+    pipeline.plan(pages=3, expected_records=3)
     pipeline.put_page(1, posting(1))
     pipeline.work()
     pipeline.put_page(2, posting(2))
@@ -197,7 +197,7 @@ def test_warnings_of_the_run_and_its_pages_and_drift_are_told(pipeline: Pipeline
     loaded(database, RUN_ID, (1, 1, 2), (1, 2, 2), warnings=[warned])
     drift = {"kind": "unknown_field", "path": "Shade", "detail": "string", "records": 3}
     with database.begin() as connection:
-        connection.execute(insert(DRIFT).values(dataset=DATASET, source=RUN_ID, **drift))
+        connection.execute(insert(SCHEMA_DRIFT).values(dataset=DATASET, source=RUN_ID, **drift))
     found = details(pipeline)
     assert [(one.rule, one.records, one.pages) for one in found.warnings] == [("r", 4, 2), ("row_count", 0, 0)]
     assert [row["path"] for row in found.drift] == ["Shade"]
@@ -215,7 +215,7 @@ def test_a_run_is_incomplete_only_with_nothing_under_way_for_a_while(pipeline: P
     assert looked.state(busy=None) == "unknown"
     assert replace(looked, last_at=looked.at).state(busy=False) == "running"
     assert replace(looked, completed_at=looked.at).state(busy=None) == "complete"
-    assert replace(looked, refused="its slot had a run").state(busy=True) == "refused"
+    assert replace(looked, rejected_reason="its slot had a run").state(busy=True) == "refused"
 
 
 def test_what_died_or_was_replayed_of_a_run_is_named(pipeline: Pipeline, database: Engine) -> None:
@@ -230,7 +230,7 @@ def test_what_died_or_was_replayed_of_a_run_is_named(pipeline: Pipeline, databas
 
 
 def test_the_commands_show_runs_to_people_and_programs(pipeline: Pipeline, smelt: Smelt) -> None:
-    pipeline.plan(pages=3, announced=3)
+    pipeline.plan(pages=3, expected_records=3)
     pipeline.put_page(1, posting(1))
     pipeline.work()
     listed = smelt("runs", "list", "--dataset", DATASET)

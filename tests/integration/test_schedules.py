@@ -27,7 +27,7 @@ from services.ops.web.actions import Actions
 from services.ops.web.context import ConsoleContext
 from services.ops.web.forms import Form
 from shared.config.settings import load_settings
-from shared.database.ops_tables import REPLAY, RUN
+from shared.database.ops_tables import OPERATOR_ACTION, RUN
 from shared.datasets.contract import Part
 from shared.engine.message import Message
 from shared.formats.commands import SCHEDULED_TIME, PageCommand, RunCommand, command
@@ -46,13 +46,19 @@ DATASET = "usajobs_search"
 
 
 def hourly(slot: str | None = SEVEN, trigger: str = "schedule:hourly") -> RunCommand:
-    return RunCommand(dataset=DATASET, trigger=trigger, slot=slot, params={"Keyword": "nurse"})
+    return RunCommand(dataset=DATASET, trigger=trigger, scheduled_for=slot, params={"Keyword": "nurse"})
 
 
 def plan(run_id: str, slot: str | None = SEVEN, refused: str | None = None) -> RunPlan:
     parts = () if refused else (Part({}, rows=2, pages=2),)
     moment = datetime.fromisoformat(slot) if slot else None
-    fields: dict[str, Any] = {"params": {}, "announced": 2, "parts": parts, "slot": moment, "refused": refused}
+    fields: dict[str, Any] = {
+        "params": {},
+        "expected_records": 2,
+        "parts": parts,
+        "scheduled_for": moment,
+        "rejected_reason": refused,
+    }
     return RunPlan(run_id=run_id, dataset=DATASET, trigger="schedule:hourly", **fields)
 
 
@@ -121,21 +127,21 @@ def test_without_redis_nothing_is_refused_and_nothing_fails() -> None:
 def test_the_ledger_has_one_run_a_slot_whatever_redis_remembers(database: Engine) -> None:
     assert load(database, plan(FIRST), plan(SECOND), plan(SECOND)) == ["planned", "planned", "duplicate"]
     found = runs(database)
-    assert (found[FIRST].refused, found[FIRST].planned_pages) == (None, 2)
-    assert (found[SECOND].refused, found[SECOND].planned_pages) == (f"run {FIRST} has this slot", 0)
+    assert (found[FIRST].rejected_reason, found[FIRST].planned_pages) == (None, 2)
+    assert (found[SECOND].rejected_reason, found[SECOND].planned_pages) == (f"run {FIRST} has this slot", 0)
 
 
 def test_runs_without_a_slot_and_those_of_other_slots_do_not_disturb_each_other(database: Engine) -> None:
     third, fourth = "20260101T090000Z-00000003", "20260101T100000Z-00000004"
     assert load(database, plan(FIRST), plan(SECOND, EIGHT), plan(third, None), plan(fourth, None)) == ["planned"] * 4
-    assert {row.refused for row in runs(database).values()} == {None}
+    assert {row.rejected_reason for row in runs(database).values()} == {None}
 
 
 def test_a_refused_run_leaves_its_slot_free_and_never_is_complete(database: Engine) -> None:
     load(database, plan(FIRST, refused="the one before is still going"), plan(SECOND))
     found = runs(database)
-    assert (found[FIRST].completed_at, found[FIRST].refused) == (None, "the one before is still going")
-    assert found[SECOND].refused is None
+    assert (found[FIRST].completed_at, found[FIRST].rejected_reason) == (None, "the one before is still going")
+    assert found[SECOND].rejected_reason is None
 
 
 @pytest.fixture
@@ -164,7 +170,7 @@ def test_a_second_command_of_a_slot_finds_the_plan_of_the_first(extractor: Extra
     assert extractor.handle(message(told, "first")) == "planned"
     assert extractor.handle(message(told, "second", sent=1_767_300_000_000)) == "planned"
     (planned,) = stored_plans(extractor, "welder")
-    assert planned.slot == datetime(2026, 1, 1, 7, tzinfo=UTC)
+    assert planned.scheduled_for == datetime(2026, 1, 1, 7, tzinfo=UTC)
 
 
 def test_a_slot_during_the_run_before_is_skipped_and_the_ledger_says_why(
@@ -177,17 +183,17 @@ def test_a_slot_during_the_run_before_is_skipped_and_the_ledger_says_why(
     assert extractor.handle(message(later)) == "refused"  # delivered again
     before, skipped = stored_plans(extractor, "pilot")
     load(database, before, skipped)
-    assert f"run {before.run_id} is still going" in runs(database)[skipped.run_id].refused
+    assert f"run {before.run_id} is still going" in runs(database)[skipped.run_id].rejected_reason
     for page in before.commands():
         extractor.handle(message(page))
-    assert extractor.handle(message(later.model_copy(update={"slot": "2026-01-01T09:00:00Z"}))) == "planned"
+    assert extractor.handle(message(later.model_copy(update={"scheduled_for": "2026-01-01T09:00:00Z"}))) == "planned"
 
 
 def test_a_command_whose_slot_the_emulator_did_not_fill_in_is_a_run_of_its_own(extractor: Extractor) -> None:
     told = hourly(SCHEDULED_TIME, "schedule:x").model_copy(update={"params": {"Keyword": "cook"}})
     assert extractor.handle(message(told)) == "planned"
     (planned,) = stored_plans(extractor, "cook")
-    assert planned.slot is None
+    assert planned.scheduled_for is None
 
 
 @pytest.fixture
@@ -226,8 +232,10 @@ def test_what_is_done_to_a_schedule_is_on_record_and_what_is_refused_is_not(smel
         assert smelt("schedules", did[0], "daily", *did[1:]).returncode == 0
         assert smelt("schedules", did[0], "nobody", *did[1:]).returncode == 1
     with database.connect() as connection:
-        rows = connection.execute(select(REPLAY).order_by(REPLAY.c.id)).all()
-    assert {(row.kind, row.filter["schedule"], row.found, row.sent) for row in rows} == {("schedule", "daily", 1, 1)}
+        rows = connection.execute(select(OPERATOR_ACTION).order_by(OPERATOR_ACTION.c.id)).all()
+    assert {(row.kind, row.filter["schedule"], row.matched, row.processed) for row in rows} == {
+        ("schedule", "daily", 1, 1)
+    }
     assert [(row.filter["action"], row.outcome) for row in rows] == [
         ("pause", "paused"),
         ("resume", "resumed"),
@@ -247,13 +255,13 @@ def test_the_console_s_change_is_the_command_s_once_it_is_confirmed(
     planned = actions.find(answer.headers["location"].rpartition("/")[2])
     assert planned
     with connections.database.connect() as connection:
-        assert connection.execute(select(REPLAY)).all() == []
+        assert connection.execute(select(OPERATOR_ACTION)).all() == []
     actions.start(planned, "ann")
     for thread in actions._threads:
         thread.join(30)
     with connections.database.connect() as connection:
-        (row,) = connection.execute(select(REPLAY)).all()
-    assert (row.kind, row.who, row.filter, row.outcome) == (
+        (row,) = connection.execute(select(OPERATOR_ACTION)).all()
+    assert (row.kind, row.operator, row.filter, row.outcome) == (
         "schedule",
         "ann",
         {"action": verb, "schedule": "daily"},
@@ -304,7 +312,7 @@ def test_at_its_slot_a_schedule_puts_a_command_on_the_extract_queue(smelt: Smelt
     assert smelt("schedules", "add", "once", DATASET, f"at({moment:%Y-%m-%dT%H:%M:%S})").returncode == 0
     told = received(backends["SMELT_EXTRACT_QUEUE_URL"])
     assert (told.dataset, told.trigger, told.run_id) == (DATASET, "schedule:once", None)
-    assert without_placeholder(told).slot is None  # the emulator does not say which slot it is
+    assert without_placeholder(told).scheduled_for is None  # the emulator does not say which slot it is
     assert listed(smelt) == {}  # what is over is gone
 
 
@@ -313,7 +321,7 @@ def test_run_now_is_of_the_schedule_and_of_no_slot(smelt: Smelt, backends: Mappi
     smelt("schedules", "add", "yearly", DATASET, "cron(0 7 1 1 ? *)")
     started = json.loads(smelt("schedules", "run-now", "yearly", "--json").stdout)
     told = received(backends["SMELT_EXTRACT_QUEUE_URL"])
-    assert (told.run_id, told.trigger, told.slot) == (started["run_id"], "schedule:yearly", None)
+    assert (told.run_id, told.trigger, told.scheduled_for) == (started["run_id"], "schedule:yearly", None)
 
 
 def test_the_list_tells_the_last_run_and_the_slots_missed(smelt: Smelt, database: Engine) -> None:

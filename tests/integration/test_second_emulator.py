@@ -94,7 +94,7 @@ def rows(connections: Connections, query: str) -> list[tuple[Any, ...]]:
 @pytest.mark.usefixtures("workers")
 def test_an_upload_lands_and_the_audit_finds_nothing_missing(connections: Connections) -> None:
     put(connections, "a b+c é.csv", GOOD)
-    eventually(lambda: rows(connections, "select 1 from ops.object"))
+    eventually(lambda: rows(connections, "select 1 from ops.loaded_object"))
     assert rows(connections, "select code, label from silver.reference_table order by 1") == [
         ("g", "green"),
         ("r", "red"),
@@ -107,7 +107,9 @@ def test_a_run_is_complete_and_the_audit_finds_nothing_missing(connections: Conn
     run_id = runs.start(connections, "usajobs_search", {})
     complete = "select run_id from ops.run where completed_at is not null"
     assert eventually(lambda: rows(connections, complete)) == [(run_id,)]
-    assert rows(connections, "select count(*) from silver.job") == rows(connections, "select announced from ops.run")
+    assert rows(connections, "select count(*) from silver.job") == rows(
+        connections, "select expected_records from ops.run"
+    )
     missing = reconciliation.find_missing(connections)
     assert (missing.objects, missing.pages) == ((), ())
 
@@ -119,7 +121,7 @@ def test_a_dead_letter_has_its_reason_and_is_replayed_once_the_file_is_mended(co
     assert "columns" in letter.error_message
     assert reconciliation.find_missing(connections).objects == ()
     put(connections, "wrong.csv", GOOD)
-    eventually(lambda: rows(connections, "select 1 from ops.object"))
+    eventually(lambda: rows(connections, "select 1 from ops.loaded_object"))
     steps = replay.plan([letter], replay.sources(connections))
     assert replay.replay(connections, steps, {}).done == 1
     eventually(lambda: not any(counts.total for counts in stats.queue_counts(connections).values()))
@@ -139,7 +141,7 @@ def test_events_that_were_lost_are_repaired(connections: Connections, moto: Mapp
     assert [stored.key for stored in missing.objects] == [object_keys.upload_key(TABLE, "lost.csv")]
     with running_workers(tmp_path, {**os.environ, **moto}):
         assert reconciliation.repair(connections, missing) == 1
-        eventually(lambda: rows(connections, "select 1 from ops.object"))
+        eventually(lambda: rows(connections, "select 1 from ops.loaded_object"))
     assert reconciliation.find_missing(connections).objects == ()
 
 

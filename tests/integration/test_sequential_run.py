@@ -50,7 +50,7 @@ class World:
     def plan_otherwise(self, *parts: Part) -> None:
         """As if the source had announced something else when the run was planned."""
         plan = RunPlan(
-            run_id=self.run_id, dataset=DATASET, params=WINDOW, trigger="test", announced=1, parts=tuple(parts)
+            run_id=self.run_id, dataset=DATASET, params=WINDOW, trigger="test", expected_records=1, parts=tuple(parts)
         )
         key = object_keys.plan_key(DATASET, self.run_id)
         objects.put(self.extractor.s3, self.extractor.bucket, key, plan.model_dump_json().encode(), "application/json")
@@ -91,7 +91,7 @@ class World:
     def run(self) -> dict[str, Any]:
         """Its row, and the number of its postings."""
         query = text(
-            "select completed_at is not null as complete, covered, announced, planned_pages,"
+            "select completed_at is not null as complete, distinct_records, expected_records, planned_pages,"
             " (select count(*) from silver.historic_joa) as postings from ops.run where run_id = :run_id"
         )
         with self.connections.database.connect() as connection:
@@ -126,7 +126,7 @@ def test_each_page_brings_the_next_until_the_run_is_complete(world: World) -> No
     assert world.work() == [(1, PAGES), (2, PAGES), (3, PAGES), (4, PAGES)]
     run = world.run()
     assert run["complete"]
-    assert run["announced"] == run["covered"] == run["postings"] > 3_000
+    assert run["expected_records"] == run["distinct_records"] == run["postings"] > 3_000
     assert run["planned_pages"] == PAGES
 
 
@@ -142,7 +142,7 @@ def test_a_page_command_that_was_lost_is_found_and_the_rest_of_the_part_follows(
     assert [page for page, _ in world.work()] == list(range(lost, PAGES + 1))
     run = world.run()
     assert run["complete"]
-    assert run["covered"] == run["announced"]
+    assert run["distinct_records"] == run["expected_records"]
 
 
 def test_a_page_command_delivered_twice_sends_for_the_next_page_again(world: World) -> None:
@@ -159,7 +159,7 @@ def test_a_part_that_turns_out_longer_than_planned_is_fetched_to_its_end(world: 
     assert world.work() == [(1, 1), (2, 2), (3, 3), (4, 4)]
     run = world.run()
     assert run["complete"]
-    assert run["covered"] == run["postings"] > 3_000
+    assert run["distinct_records"] == run["postings"] > 3_000
 
 
 def test_a_part_that_turns_out_longer_is_not_complete_before_its_end(world: World) -> None:
@@ -198,4 +198,4 @@ def test_a_window_without_postings_is_complete_at_once(world: World) -> None:
     world.load(object_keys.plan_key(DATASET, world.run_id))
     assert world.commands() == []
     run = world.run()
-    assert (run["complete"], run["covered"], run["announced"]) == (True, 0, 0)
+    assert (run["complete"], run["distinct_records"], run["expected_records"]) == (True, 0, 0)

@@ -80,7 +80,7 @@ def sighted(pipeline: Pipeline, name: str) -> int:
     stored = pipeline.s3.list_objects_v2(Bucket=pipeline.settings.bucket, Prefix=prefix)["Contents"]
     newest = max(stored, key=lambda one: one["LastModified"])
     body = pipeline.s3.get_object(Bucket=pipeline.settings.bucket, Key=newest["Key"])["Body"].read()
-    return int(silver.read(body)[1]["sighted"].sum())
+    return int(silver.read(body)[1]["hash_only"].sum())
 
 
 def test_what_is_known_travels_as_a_sighting_and_counts_as_unchanged(pipeline: Pipeline, database: Engine) -> None:

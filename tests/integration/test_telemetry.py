@@ -60,7 +60,9 @@ def upload(connections: Connections, name: str, body: bytes, **metadata: str) ->
 def in_ledger(connections: Connections, key: str) -> Callable[[], bool]:
     def loaded() -> bool:
         with connections.database.connect() as connection:
-            return bool(connection.scalar(text("select count(*) from ops.object where key = :key"), {"key": key}))
+            return bool(
+                connection.scalar(text("select count(*) from ops.loaded_object where key = :key"), {"key": key})
+            )
 
     return loaded
 

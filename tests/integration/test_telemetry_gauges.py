@@ -24,11 +24,12 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 QUEUE_METRICS = {"smelt_queue_messages", "smelt_queue_dead_letters", "smelt_queue_oldest_seconds"}
 NOBODY = "http://127.0.0.1:1"  # a port where nobody listens
 COMPLETE = text("""
-    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, announced, planned_at, completed_at)
+    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, expected_records, planned_at,
+                         completed_at)
     values ('r', 'usajobs_search', cast(:params as jsonb), 't', '[]', 1, 0, now() - interval '2 hours', now())
 """)
 SEEN = text("""
-    insert into ops.object
+    insert into ops.loaded_object
         (dataset, bucket, key, version, transform_version, silver_key, observed_at, read, quarantined)
     values (:dataset, 'b', :dataset, 'v', 1, :dataset, now() - interval '1 hour', 0, 0)
 """)

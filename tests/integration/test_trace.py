@@ -171,7 +171,7 @@ def test_a_key_that_nobody_knows_is_found_nowhere(pipeline: Pipeline, key: str) 
 
 
 def test_an_object_is_loaded_with_all_that_was_made_of_it(pipeline: Pipeline) -> None:
-    pipeline.plan(pages=1, announced=2)
+    pipeline.plan(pages=1, expected_records=2)
     bronze = pipeline.put_page(1, posting(1), BROKEN)
     pipeline.work()
     assert state(pipeline, bronze.key) == ["loaded"]
@@ -193,7 +193,7 @@ def test_each_version_of_an_object_has_a_fate_of_its_own(pipeline: Pipeline) -> 
 
 
 def test_a_lost_event_at_any_hop_is_missing(pipeline: Pipeline) -> None:
-    pipeline.plan(pages=1, announced=1)
+    pipeline.plan(pages=1, expected_records=1)
     bronze = pipeline.put_page(1, posting(1), BROKEN)
     assert pipeline.refined() == ["refined"]
     pipeline.drop(SILVER)

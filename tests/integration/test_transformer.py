@@ -101,7 +101,9 @@ def test_an_object_of_several_batches_is_loaded_completely_and_counted_once_each
     assert sorted(titles(database)) == [1, 2, 3, 5, 6, 7]
     assert [row[:2] for row in counts(database)] == [(2, 2), (2, 1), (2, 2), (1, 1)]
     with database.connect() as connection:
-        rows = connection.execute(text("select batch, last, read, quarantined from ops.object order by batch")).all()
+        rows = connection.execute(
+            text("select batch, last, read, quarantined from ops.loaded_object order by batch")
+        ).all()
         rejected = connection.execute(text("select record_index, rule from ops.quarantine")).all()
     assert [tuple(row) for row in rows] == [(1, False, 2, 0), (2, False, 2, 1), (3, False, 2, 0), (4, True, 1, 0)]
     assert [tuple(row) for row in rejected] == [(3, "int_parsing")]
@@ -190,5 +192,7 @@ def test_a_page_that_has_fewer_records_than_it_says_is_loaded_with_a_warning(
     transformer.handle(event(bronze, 1))
     load(transformer, database, bronze)
     with database.connect() as connection:
-        warnings = [row.warnings for row in connection.execute(text("select warnings from ops.object order by batch"))]
+        warnings = [
+            row.warnings for row in connection.execute(text("select warnings from ops.loaded_object order by batch"))
+        ]
     assert [[one["rule"] for one in found] for found in warnings] == [[], ["row_count"]]

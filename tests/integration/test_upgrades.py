@@ -22,7 +22,7 @@ SHORT = Patience(lock=1, tries=2, pause=0)
 MIGRATION = """
 from alembic import op
 
-revision = "ops_9999"
+revision = "ops_999"
 down_revision = "{before}"
 branch_labels = None
 depends_on = None
@@ -41,7 +41,7 @@ class Newer:
         self._services, self._engine, self._monkeypatch = folder, engine, monkeypatch
         with engine.connect() as connection:
             self._heads = connection.scalars(text("select version_num from ops.migration")).all()
-        self.before = next(head for head in self._heads if head.startswith("ops_"))
+        self.before = max(path.stem for path in (migrate.HERE / "migrations" / "versions").glob("ops_*.py"))
         folder.mkdir()
         for service in migrate.SERVICES.iterdir():
             (folder / service.name).symlink_to(service)
@@ -51,7 +51,7 @@ class Newer:
         """How long its migration takes."""
         folder = self._services / "tomorrow" / "migrations"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "ops_9999.py").write_text(MIGRATION.format(before=self.before, seconds=seconds))
+        (folder / "ops_999.py").write_text(MIGRATION.format(before=self.before, seconds=seconds))
 
     def upgrade(self, patience: Patience = SHORT) -> None:
         """As the newer version does it."""
@@ -128,7 +128,7 @@ def test_an_upgrade_waits_for_another_one_longer_than_for_a_lock(database: Engin
 
 def test_a_worker_of_before_starts_on_a_database_that_is_ahead(database: Engine, newer: Newer) -> None:
     newer.upgrade()
-    assert migrate.ahead(database) == {"ops_9999"}
+    assert migrate.ahead(database) == {"ops_999"}
     assert migrate.missing(database) == set()
     loader.check(Settings())
 
@@ -148,4 +148,35 @@ def test_an_upgrade_by_the_version_of_before_leaves_a_database_that_is_ahead(new
     assert (result.exit_code, newer.done) == (0, True)
     checked = CliRunner().invoke(main.app, ["db", "check"])
     assert checked.exit_code == 0
-    assert "the schema is that of a newer version, which serves this one, too: ops_9999" in checked.output
+    assert "the schema is that of a newer version, which serves this one, too: ops_999" in checked.output
+
+
+@pytest.fixture
+def of_development(database: Engine) -> Iterator[None]:
+    """The database has the revisions of a development version from before the first release (72da618)."""
+    heads = ("ops_0006", "gold_0005", "usajobs_search_0003", "usajobs_historic_0002", "reference_table_0002")
+    with database.begin() as connection:
+        current = connection.scalars(text("delete from ops.migration returning version_num")).all()
+        connection.execute(text("insert into ops.migration values (:head)"), [{"head": head} for head in heads])
+    yield
+    with database.begin() as connection:
+        connection.execute(text("delete from ops.migration"))
+        connection.execute(text("insert into ops.migration values (:head)"), [{"head": head} for head in current])
+
+
+@pytest.mark.usefixtures("of_development")
+@pytest.mark.parametrize("command", ["upgrade", "check"])
+def test_a_database_of_a_development_version_is_refused_with_one_line(command: str) -> None:
+    result = CliRunner().invoke(main.app, ["db", command])
+    assert isinstance(result.exception, PermanentError)
+    assert str(result.exception) == (
+        "this database was made by a development version of smelt (gold_0005, ops_0006, reference_table_0002,"
+        " usajobs_historic_0002, usajobs_search_0003) and cannot be upgraded: create an empty one and load it again"
+        " from the bucket (docs/release.md)"
+    )
+
+
+@pytest.mark.usefixtures("of_development")
+def test_a_loader_refuses_a_database_of_a_development_version() -> None:
+    with pytest.raises(PermanentError, match="made by a development version"):
+        loader.check(Settings())

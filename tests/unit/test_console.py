@@ -31,8 +31,8 @@ RUN = Run(
     planned_at=NOW - timedelta(minutes=5),
     completed_at=NOW - timedelta(minutes=4),
     planned_pages=4,
-    announced=100,
-    covered=98,
+    expected_records=100,
+    distinct_records=98,
     pages=4,
     read=100,
     inserted=90,
@@ -232,11 +232,11 @@ def test_a_quarantined_record_that_cannot_be_found_breaks_the_law() -> None:
 
 
 def test_missing_coverage_is_counted() -> None:
-    assert "7 missing of 100 announced" in page(with_run(covered=91))
+    assert "7 missing of 100 announced" in page(with_run(distinct_records=91))
 
 
 def test_coverage_is_not_claimed_before_a_run_is_complete() -> None:
-    shown = page(with_run(completed_at=None, covered=None))
+    shown = page(with_run(completed_at=None, distinct_records=None))
     assert "known when complete" in shown
     assert "all 100 announced" not in shown
 

@@ -57,7 +57,7 @@ def test_a_change_undone_is_none(home: Path) -> None:
 def test_a_migration_is_no_change(home: Path) -> None:
     contract.tables("mine")
     (home / "migrations").mkdir()
-    (home / "migrations" / "mine_0001.py").write_text("")
+    (home / "migrations" / "mine_001.py").write_text("")
     definition.refuse_changed("mine")
 
 

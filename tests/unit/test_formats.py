@@ -160,7 +160,7 @@ def test_a_dataset_s_documents_may_be_plain_lists() -> None:
 def test_the_number_of_records_that_a_document_says_it_has_is_taken_if_it_is_one(
     count: object, announced: int | None
 ) -> None:
-    assert read(json.dumps(payload(1, 2, count=count))).announced == announced
+    assert read(json.dumps(payload(1, 2, count=count))).expected_records == announced
 
 
 # What is not quite JSON
@@ -272,7 +272,7 @@ def test_names_of_ours_beside_the_list_of_an_upload_mean_nothing(name: str, othe
     body = {name: other, **payload({"id": 1}, count=1)}
     content = read(json.dumps(body))
     assert list(content.records) == [b'{"id": 1}']
-    assert (content.date, content.ingest, content.replay, content.announced) == (None, {}, {}, 1)
+    assert (content.date, content.ingest, content.replay, content.expected_records) == (None, {}, {}, 1)
     assert records(json.dumps([{"id": 1, name: other}])) == [{"id": 1, name: other}]
     assert records(json.dumps({"id": 1, name: other})) == [{"id": 1, name: other}]
 
@@ -329,7 +329,7 @@ def test_an_ingest_that_is_no_object_is_none(ingest: object) -> None:
 
 def test_a_bare_document_has_neither_date_nor_page() -> None:
     found = read(json.dumps(payload(1)))
-    assert (found.date, found.ingest, found.replay, found.announced) == (None, {}, {}, None)
+    assert (found.date, found.ingest, found.replay, found.expected_records) == (None, {}, {}, None)
 
 
 def test_a_replay_gives_its_records_and_what_it_repeats() -> None:

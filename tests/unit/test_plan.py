@@ -16,13 +16,13 @@ SLOT = "2025-09-03T12:00:00Z"
 
 def scheduled(slot: object = SLOT, **fields: object) -> str:
     """The run id of a schedule's command; the message it came in is never the same twice."""
-    command = RunCommand.model_validate({"dataset": "things", "trigger": "schedule", "slot": slot, **fields})
+    command = RunCommand.model_validate({"dataset": "things", "trigger": "schedule", "scheduled_for": slot, **fields})
     number = next(DELIVERIES)
     return run_id(command, f"message-{number}", SENT + number)
 
 
 def test_a_run_id_that_was_given_is_kept() -> None:
-    command = RunCommand(dataset="things", run_id="20250101T000000Z-00000000", slot=SLOT)
+    command = RunCommand(dataset="things", run_id="20250101T000000Z-00000000", scheduled_for=SLOT)
     assert run_id(command, "message", SENT) == "20250101T000000Z-00000000"
 
 
@@ -41,10 +41,11 @@ def test_the_order_of_the_params_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"dataset": "others"}, {"params": {"a": "1"}}, {"trigger": "hourly"}, {"slot": "2025-09-03T13:00:00Z"}]
+    "other",
+    [{"dataset": "others"}, {"params": {"a": "1"}}, {"trigger": "hourly"}, {"scheduled_for": "2025-09-03T13:00:00Z"}],
 )
 def test_another_dataset_schedule_or_slot_is_another_run(other: dict[str, object]) -> None:
-    assert scheduled(**{"slot": SLOT, **other}) != scheduled()
+    assert scheduled(**{"scheduled_for": SLOT, **other}) != scheduled()
 
 
 @pytest.mark.parametrize("slot", ["noon", "2025-09-31T12:00:00Z", "<aws.scheduler.scheduled-time>"])
@@ -62,4 +63,4 @@ def test_without_a_slot_the_id_is_of_the_message_and_its_time_at_sqs() -> None:
 
 @pytest.mark.parametrize("slot", [None, SLOT])
 def test_a_made_run_id_is_one_that_the_keys_accept(slot: str | None) -> None:
-    assert run_date(run_id(RunCommand(dataset="things", slot=slot), "m1", SENT)) == "2025-09-03"
+    assert run_date(run_id(RunCommand(dataset="things", scheduled_for=slot), "m1", SENT)) == "2025-09-03"

@@ -19,8 +19,8 @@ RUN = Run(
     planned_at=NOW - timedelta(minutes=10),
     completed_at=None,
     planned_pages=2_850,
-    announced=2_850_000,
-    covered=None,
+    expected_records=2_850_000,
+    distinct_records=None,
     pages=120,
     read=1,
     inserted=1,
@@ -33,7 +33,7 @@ RUN = Run(
     at=NOW,
 )
 DONE = "complete[/], page 2,850 of 2,850, in 10 min, 2,849,000 of 2,850,000 announced"
-COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, covered=2_849_000, warnings=1)
+COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, distinct_records=2_849_000, warnings=1)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,11 @@ COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, covered=2_849_000, warnin
             "complete",
             f"{DONE}, [yellow]1,000 missing[/yellow], [yellow]1 warning[/yellow]",
         ),
-        (replace(RUN, refused="[b]its slot[/b] had a run"), "refused", r"refused[/]: \[b]its slot\[/b] had a run"),
+        (
+            replace(RUN, rejected_reason="[b]its slot[/b] had a run"),
+            "refused",
+            r"refused[/]: \[b]its slot\[/b] had a run",
+        ),
     ],
 )
 def test_a_run_says_how_far_it_is_and_what_to_expect(run: Run, state: str, line: str) -> None:
@@ -64,7 +68,7 @@ def test_a_part_has_as_many_pages_as_its_last_page_said() -> None:
         dataset="d",
         params={},
         trigger="test",
-        announced=9,
+        expected_records=9,
         parts=(Planned({"a": "1"}, 3, 3), Planned({}, 6, 2)),
     )
     loaded = {(2, 3): 3, (2, 1): 2}

@@ -20,7 +20,7 @@ def planned(dataset: str, *parts: Part) -> RunPlan:
         dataset=dataset,
         params={"colour": "red"},
         trigger="schedule",
-        announced=1100,
+        expected_records=1100,
         parts=parts or PARTS,
     )
 

@@ -111,7 +111,7 @@ def test_missed_slots_are_counted_up_to_a_bound() -> None:
 
 
 def test_a_slot_that_the_scheduler_did_not_fill_in_is_none() -> None:
-    told = RunCommand(dataset="things", slot=SCHEDULED_TIME)
-    assert without_placeholder(told).slot is None
-    filled = told.model_copy(update={"slot": "2026-03-06T07:00:00Z"})
+    told = RunCommand(dataset="things", scheduled_for=SCHEDULED_TIME)
+    assert without_placeholder(told).scheduled_for is None
+    filled = told.model_copy(update={"scheduled_for": "2026-03-06T07:00:00Z"})
     assert without_placeholder(filled) == filled

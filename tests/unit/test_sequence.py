@@ -20,7 +20,7 @@ class AtOnce:
         return dict(params)
 
     def plan(self, _params: Params, _fetch: object) -> Plan:
-        return Plan((), announced=0)
+        return Plan((), expected_records=0)
 
     def request(self, params: Params, page: int) -> Request:
         return Request(f"http://127.0.0.1/{page}", dict(params), {})

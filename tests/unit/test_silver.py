@@ -19,9 +19,9 @@ from shared.errors import PermanentError
 from shared.formats import silver
 from shared.formats.silver import (
     CONTENT_HASH,
+    HASH_ONLY,
     RAW,
     RECORD_INDEX,
-    SIGHTED,
     Counts,
     HashOnlyRow,
     Header,
@@ -118,7 +118,7 @@ def test_what_a_replay_repeats_comes_back() -> None:
 def test_the_schema_has_each_column_of_each_table_and_no_other(dataset: str) -> None:
     tables = contract.tables(dataset)
     children = {child.name for child in tables.CHILDREN}
-    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, SIGHTED, RAW} | children
+    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW} | children
     assert set(silver.schema(tables)) == expected
     keys = {column.name for column in tables.ROOT.primary_key.columns}
     assert all(set(silver.child_schema(child)) == columns_of(child) - keys for child in tables.CHILDREN)
@@ -161,7 +161,7 @@ def test_what_is_not_a_silver_object_is_refused(body: bytes) -> None:
 
 
 JOBS = contract.tables("usajobs_search")
-BLANK = {name: None for name in silver.schema(JOBS) if name != SIGHTED} | {child.name: [] for child in JOBS.CHILDREN}
+BLANK = {name: None for name in silver.schema(JOBS) if name != HASH_ONLY} | {child.name: [] for child in JOBS.CHILDREN}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3).map(lambda text: f"<{text}>")
 TEXTS = st.none() | st.lists(TEXT, max_size=3)
 PLACES = st.lists(st.none() | TEXT, max_size=3)
@@ -186,14 +186,14 @@ def test_a_frame_holds_each_row_as_the_normaliser_made_it(
     ]
     frame = silver.frame(given_rows, JOBS)
     assert dict(frame.schema) == silver.schema(JOBS)
-    assert frame.to_dicts() == [row | {SIGHTED: False} for row in given_rows]
+    assert frame.to_dicts() == [row | {HASH_ONLY: False} for row in given_rows]
 
 
 def test_sightings_are_rows_of_nothing_but_key_and_hash_in_the_order_of_the_object() -> None:
     rows = [BLANK | {RECORD_INDEX: n, CONTENT_HASH: b"x", "control_number": n} for n in (0, 2)]
     frame = silver.with_hash_only_rows(silver.frame(rows, JOBS), [HashOnlyRow(1, (42,), b"seen")], JOBS)
     assert dict(frame.schema) == silver.schema(JOBS)
-    assert frame.select(RECORD_INDEX, "control_number", CONTENT_HASH, SIGHTED).rows() == [
+    assert frame.select(RECORD_INDEX, "control_number", CONTENT_HASH, HASH_ONLY).rows() == [
         (0, 0, b"x", False),
         (1, 42, b"seen", True),
         (2, 2, b"x", False),
@@ -213,7 +213,7 @@ def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the
         observed_at=datetime(2026, 1, 1, tzinfo=UTC),
         counts=Counts(read=1, valid=1, quarantined=0),
     )
-    older = silver.write(frame.drop("sighted", "raw"), header)
+    older = silver.write(frame.drop("hash_only", "raw"), header)
     assert_frame_equal(silver.read(older)[1], frame)
 
 

@@ -33,7 +33,7 @@ ORIGIN = Provenance(
     transform_version=1,
     ingest=None,
     replay=None,
-    announced=None,
+    expected_records=None,
 )
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),

@@ -126,7 +126,7 @@ def test_every_list_has_its_table() -> None:
 
 def test_a_row_has_exactly_the_columns_of_the_tables() -> None:
     columns = set(silver.schema(contract.tables("usajobs_historic")))
-    assert {silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, silver.RAW, *row(posting())} == columns
+    assert {silver.RECORD_INDEX, silver.CONTENT_HASH, silver.HASH_ONLY, silver.RAW, *row(posting())} == columns
     full = row(posting(hiringPaths=[{}], jobCategories=[{}]))
     for child in tables.CHILDREN:
         assert set(full[child.name][0]) == set(silver.child_schema(child))

@@ -18,7 +18,7 @@ from tests.conftest import SHARED_DATA
 Posting = dict[str, Any]
 
 DATASET = "usajobs_historic"
-OURS = (silver.RECORD_INDEX, silver.CONTENT_HASH, silver.SIGHTED, silver.RAW)  # columns of no field
+OURS = (silver.RECORD_INDEX, silver.CONTENT_HASH, silver.HASH_ONLY, silver.RAW)  # columns of no field
 BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
 FLAGS = (
     "teleworkEligible",

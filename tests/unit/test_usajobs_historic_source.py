@@ -60,7 +60,7 @@ def test_a_run_that_fits_is_one_part_and_one_request() -> None:
     plan = SOURCE.plan({START: "2020-01-01", END: "2020-12-31"}, source.fetch)
     expected = [({START: "2020-01-01", END: "2020-12-31"}, MOST_ROWS, 30)]
     assert [(part.params, part.rows, part.pages) for part in plan.parts] == expected
-    assert plan.announced == MOST_ROWS
+    assert plan.expected_records == MOST_ROWS
     assert len(source.requests) == 1
 
 
@@ -78,7 +78,7 @@ def test_a_run_too_large_is_halved_until_each_part_is_small() -> None:
         ("2020-01-02", "2020-01-02", 1),
         ("2020-01-03", "2020-01-04", 5),
     ]
-    assert plan.announced == MOST_ROWS + 6
+    assert plan.expected_records == MOST_ROWS + 6
 
 
 def test_a_single_day_is_never_divided() -> None:
@@ -98,21 +98,21 @@ def test_the_parts_cover_each_day_with_openings_once_and_count_it_right(rows: li
     assert len(covered) == len(set(covered))
     assert {day for day, count in source.opened.items() if count} <= set(covered)
     assert all(part.rows == source.rows(part.params) > 0 for part in plan.parts)
-    assert plan.announced == sum(part.rows for part in plan.parts) == sum(rows)
+    assert plan.expected_records == sum(part.rows for part in plan.parts) == sum(rows)
 
 
 def test_three_million_postings_are_hundreds_of_parts_and_hardly_more_requests() -> None:
     random, years = Random(1), range(365 * 9)
     source = archive([random.randrange(300) if n % 7 > 4 else 800 + random.randrange(900) for n in years])
     plan = SOURCE.plan({START: ARCHIVE_BEGINS.isoformat(), END: "2028-12-31"}, source.fetch)
-    assert plan.announced > 2_850_000
+    assert plan.expected_records > 2_850_000
     assert 100 <= len(plan.parts) <= 300
     assert len(source.requests) <= len(plan.parts) + 20
 
 
 def test_a_run_of_nothing_has_no_parts() -> None:
     plan = SOURCE.plan(EVERYTHING, archive([]).fetch)
-    assert (plan.parts, plan.announced) == ((), 0)
+    assert (plan.parts, plan.expected_records) == ((), 0)
 
 
 def test_a_posting_added_while_counting_does_not_hide_the_later_half() -> None:

@@ -74,7 +74,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_fits_is_one_part_with_all_its_pages() -> None:
     plan = SOURCE.plan(EVERYTHING, market(9999).fetch)
     assert [(part.params, part.rows, part.pages) for part in plan.parts] == [({}, 9999, 20)]
-    assert plan.announced == 9999
+    assert plan.expected_records == 9999
 
 
 @pytest.mark.parametrize(("rows", "pages"), [(1, 1), (500, 1), (501, 2)])
@@ -84,7 +84,7 @@ def test_the_last_page_may_be_part_full(rows: int, pages: int) -> None:
 
 def test_a_run_of_nothing_has_no_parts() -> None:
     plan = SOURCE.plan({"keyword": "nothing like it"}, market(100).fetch)
-    assert (plan.parts, plan.announced) == ((), 0)
+    assert (plan.parts, plan.expected_records) == ((), 0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_run_too_large_is_divided_until_each_part_fits_and_none_is_left_out(
     assert {tuple(sorted(part.params)) for part in plan.parts} == divided_by
     assert all(part.rows == len(source.found(part.params)) < ROWS_PER_QUERY for part in plan.parts)
     assert set().union(*(source.found(part.params) for part in plan.parts)) == source.found({})
-    assert plan.announced == size
+    assert plan.expected_records == size
 
 
 def test_a_part_of_nothing_is_left_out() -> None:
@@ -138,7 +138,7 @@ def test_what_cannot_be_divided_further_is_fetched_as_far_as_it_goes_and_announc
     source = Market([Posting(n, "A1", ("0801",)) for n in range(10_300)])
     plan = SOURCE.plan(EVERYTHING, source.fetch)
     assert [(part.rows, part.pages) for part in plan.parts] == [(10_000, 20)]
-    assert plan.announced == 10_300
+    assert plan.expected_records == 10_300
 
 
 def test_snake_case_and_the_api_s_spelling_are_the_same() -> None:

@@ -13,7 +13,8 @@ from services.ops.dlq import dead_letters
 
 PAUSE = 1.0  # s between two looks
 LOADED = text("""
-    select id, key, read, inserted, updated, unchanged, stale, quarantined from ops.object where id > :after order by id
+    select id, key, read, inserted, updated, unchanged, stale, quarantined
+    from ops.loaded_object where id > :after order by id
 """)
 
 
@@ -39,7 +40,7 @@ class Narrator:
         """A line for each object loaded since the last look."""
         with self.connections.database.connect() as connection:
             if self.last_object < 0:
-                self.last_object = connection.scalar(text("select coalesce(max(id), 0) from ops.object")) or 0
+                self.last_object = connection.scalar(text("select coalesce(max(id), 0) from ops.loaded_object")) or 0
             for row in connection.execute(LOADED, {"after": self.last_object}):
                 self.last_object = row.id
                 say(

@@ -6,17 +6,17 @@ from starlette.responses import Response
 
 from services.ops.web import query_params, templating
 from services.ops.web.context import ConsoleContext
-from shared.database.ops_tables import REPLAY
+from shared.database.ops_tables import OPERATOR_ACTION
 
 SHOWN = 100
 
 
 def show_audit_log(context: ConsoleContext, request: Request) -> Response:
-    """Rows of `ops.replay`, the newest first; `before` goes on after a page."""
+    """Rows of `ops.operator_action`, the newest first; `before` goes on after a page."""
     before = query_params.number(request.query_params, "before")
-    wanted = select(REPLAY).order_by(REPLAY.c.id.desc()).limit(SHOWN)
+    wanted = select(OPERATOR_ACTION).order_by(OPERATOR_ACTION.c.id.desc()).limit(SHOWN)
     if before:
-        wanted = wanted.where(REPLAY.c.id < before)
+        wanted = wanted.where(OPERATOR_ACTION.c.id < before)
     with context.reading.database.connect() as connection:
         found = connection.execute(wanted).all()
     older = found[-1].id if len(found) == SHOWN else None

@@ -56,7 +56,7 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
     """Send dead letters on their way again, to the queue they came from.
 
     Each is sent, then deleted: stopped in between, a message may be there twice, which has no effect, never lost.
-    Who did it, what was meant and how many were sent is in ops.replay.
+    Who did it, what was meant and how many were sent is in ops.operator_action.
 
     Exit 0 if all were sent (or there were none), 1 if something stays, 2 if nobody could be asked, 130 if interrupted.
 
@@ -99,7 +99,7 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Delete dead letters that nobody needs, keeping copies.
 
-    The copies are in the bucket, below discarded/, before anything is deleted; the record is in ops.replay.
+    The copies are in the bucket, below discarded/, before anything is deleted; the record is in ops.operator_action.
 
     Exit 0 if all are gone (or there were none), 1 if some stay, 2 if nobody could be asked, 130 if interrupted.
 
@@ -147,7 +147,7 @@ def _say_tally(
         replay = tally.identity if tally else None
         say_json({"dry_run": False, "found": found, done: count, "stays": failed, "replay": replay} | copied)
     elif tally:
-        say(f"{done}: {count:,} of {found:,} (ops.replay {tally.identity})")
+        say(f"{done}: {count:,} of {found:,} (ops.operator_action {tally.identity})")
         for key in copies or ():
             say(f"copies: {plain(key)}")
         _say_stays(Counter(failed.values()))

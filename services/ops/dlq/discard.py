@@ -1,4 +1,4 @@
-"""Dead letters that nobody needs: kept in the bucket, then deleted, with a row in `ops.replay`."""
+"""Dead letters that nobody needs: kept in the bucket, then deleted, with a row in `ops.operator_action`."""
 
 import base64
 import gzip

@@ -1,4 +1,4 @@
-"""Dead letters sent on their way again: planned without I/O, then done, with a row in `ops.replay`."""
+"""Dead letters sent on their way again: planned without I/O, then done, with a row in `ops.operator_action`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

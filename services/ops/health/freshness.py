@@ -18,7 +18,8 @@ OF_RUNS = text("""
     where dataset = :dataset and completed_at is not null and params = coalesce(cast(:whole as jsonb), params)
 """)
 OF_FILES = text("""
-    select extract(epoch from clock_timestamp() - max(observed_at))::float from ops.object where dataset = :dataset
+    select extract(epoch from clock_timestamp() - max(observed_at))::float
+    from ops.loaded_object where dataset = :dataset
 """)
 
 

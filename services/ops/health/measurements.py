@@ -21,7 +21,7 @@ FEWEST = 20  # records a day, below which a share says nothing
 # Records rejected in the last day and not dealt with since, as a share of those read.
 QUARANTINED = text("""
     select dataset, sum(rejected)::float / greatest(sum(read), sum(rejected)) as value from (
-        select dataset, read, 0 as rejected from ops.object where loaded_at > now() - interval '1 day'
+        select dataset, read, 0 as rejected from ops.loaded_object where loaded_at > now() - interval '1 day'
         union all
         select dataset, 0, 1 from ops.quarantine where quarantined_at > now() - interval '1 day' and closed_at is null
     ) as record group by dataset having greatest(sum(read), sum(rejected)) >= :fewest
@@ -29,7 +29,7 @@ QUARANTINED = text("""
 # Rejected records that the ledger has counted for a quarter of an hour and that did not come by their own way.
 LOST_SIGHT_OF = text("""
     with counted as (
-        select dataset, bucket, key, version, transform_version, sum(quarantined) as records from ops.object
+        select dataset, bucket, key, version, transform_version, sum(quarantined) as records from ops.loaded_object
         where quarantined > 0 group by 1, 2, 3, 4, 5 having max(loaded_at) < now() - interval '15 minutes'
     )
     select dataset, sum(greatest(0, records - (

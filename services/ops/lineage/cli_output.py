@@ -84,7 +84,7 @@ def _say_entry(entry: Entry) -> None:
     counts = " + ".join(
         f"{name} {entry[name]}" for name in ("inserted", "updated", "unchanged", "stale", "quarantined")
     )
-    batch = f", batch {entry['batch']}" if entry["batch"] > 1 or not entry["last"] else ""
+    batch = f", batch {entry['batch']}" if entry["batch"] > 1 or not entry["is_last_batch"] else ""
     _say(
         "object",
         f"{entry['id']}, loaded {_moment(entry['loaded_at'])}, transform version {entry['transform_version']}{batch}",

@@ -13,7 +13,7 @@ from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.lineage.rows import LEDGER, Entry
 from services.ops.runs import runs
 from shared.config.topology import NOTIFICATIONS, PLANS_PREFIX, QUARANTINE_PREFIX, QUEUES, RAW_PREFIXES, SILVER_PREFIX
-from shared.database.ops_tables import OBJECT, QUARANTINE, RUN
+from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN
 from shared.errors import PermanentError
 from shared.storage import object_keys, versions
 from shared.storage.object_id import ObjectId
@@ -83,17 +83,17 @@ class _Known:
 
 def _raw(connection: Connection, key: str) -> _Known:
     rejected = _rejected(connection, QUARANTINE.c.key == key)
-    return _Known(_entries(connection, OBJECT.c.key == key), rejected=rejected)
+    return _Known(_entries(connection, LOADED_OBJECT.c.key == key), rejected=rejected)
 
 
 def _silver(connection: Connection, key: str) -> _Known:
-    entries = _entries(connection, OBJECT.c.silver_key == key)
+    entries = _entries(connection, LOADED_OBJECT.c.silver_key == key)
     return _Known(entries, bool(entries), entries[0]["key"] if entries else object_keys.raw_key_of(key))
 
 
 def _quarantine(connection: Connection, key: str) -> _Known:
     """All batches of the bronze object count, as the audit has it: an entry does not say which it came with."""
-    of_key = _entries(connection, OBJECT.c.key == object_keys.raw_key_of(key))
+    of_key = _entries(connection, LOADED_OBJECT.c.key == object_keys.raw_key_of(key))
     mine = [entry for entry in of_key if _quarantine_key(entry) == key]
     if not mine:
         return _Known((), bronze_key=object_keys.raw_key_of(key))
@@ -156,11 +156,11 @@ def _state(entries: Sequence[Entry], dead: Sequence[str], under_way: str, *, loa
 def _is_whole(entries: Sequence[Entry]) -> bool:
     """Whether all batches of an object are there, of any one transform version."""
     batches = Counter(entry["transform_version"] for entry in entries)
-    return any(entry["last"] and batches[entry["transform_version"]] == entry["batch"] for entry in entries)
+    return any(entry["is_last_batch"] and batches[entry["transform_version"]] == entry["batch"] for entry in entries)
 
 
 def _entries(connection: Connection, mine: ColumnElement[bool]) -> list[Entry]:
-    order = (OBJECT.c.transform_version, OBJECT.c.batch, OBJECT.c.id)
+    order = (LOADED_OBJECT.c.transform_version, LOADED_OBJECT.c.batch, LOADED_OBJECT.c.id)
     return [row._asdict() for row in connection.execute(select(*LEDGER).where(mine).order_by(*order))]
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import Column, Connection, inspect, select
 from services.ops.connections import Connections
 from services.ops.lineage.source_object import ObjectHead, SourceObject, inspect_source, object_head, release
 from shared import natural_key
-from shared.database.ops_tables import OBJECT, QUARANTINE
+from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
 from shared.database.silver_tables import METADATA, PROVENANCE
 from shared.datasets import contract
 from shared.storage.object_id import ObjectId
 
-LEDGER = [column for column in OBJECT.columns if column.name not in {"keys", "shape"}]
+LEDGER = [column for column in LOADED_OBJECT.columns if column.name not in {"natural_keys", "field_profile"}]
 
 Entry = Mapping[str, Any]  # a row of one of our tables
 
@@ -98,7 +98,7 @@ def _row(connection: Connection, table: Any, values: tuple[Any, ...]) -> Entry |
 def _entry(connection: Connection, row: Entry | None) -> Entry | None:
     if row is None:
         return None
-    found = connection.execute(select(*LEDGER).where(OBJECT.c.id == row[PROVENANCE])).one_or_none()
+    found = connection.execute(select(*LEDGER).where(LOADED_OBJECT.c.id == row[PROVENANCE])).one_or_none()
     return found._asdict() if found else None
 
 

@@ -87,7 +87,7 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
     """Send records once more through the transformer, as after a fix of a rule or a normaliser.
 
     They count as seen when they were seen first: a newer row stays as it is. Their entries close once they are loaded;
-    what fails again is a new entry. Who, what and how many is in ops.replay.
+    what fails again is a new entry. Who, what and how many is in ops.operator_action.
     Exit 0 if all were sent (or there were none), 1 if some are not kept whole, 2 if nobody could be asked.
 
     Example: smelt quarantine replay --rule position_title_present --dry-run

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 from services.ops import durations, identifiers, operator_log
 from services.ops.connections import Connections
 from services.ops.operator_log import ActionResult, OnProgress
-from shared.database.ops_tables import OBJECT, QUARANTINE
+from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
 from shared.formats.silver import Replayed
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
@@ -125,8 +125,8 @@ def _is_whole() -> ColumnElement[bool]:
 
 def _in_order(ids: Sequence[int]) -> Any:
     sequencer = (
-        select(func.max(OBJECT.c.sequencer))
-        .where(OBJECT.c.key == QUARANTINE.c.key, OBJECT.c.version == QUARANTINE.c.version)
+        select(func.max(LOADED_OBJECT.c.sequencer))
+        .where(LOADED_OBJECT.c.key == QUARANTINE.c.key, LOADED_OBJECT.c.version == QUARANTINE.c.version)
         .scalar_subquery()
         .label("sequencer")
     )

@@ -18,7 +18,7 @@ from services.ops.dlq.lease import HIDDEN
 from services.ops.runs import stored_pages
 from services.ops.runs.stored_pages import MissingPage
 from shared.config.topology import PLANS_PREFIX, RAW_PREFIXES, queue_for_key
-from shared.database.ops_tables import OBJECT, QUARANTINE, RUN, fully_loaded_objects
+from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN, fully_loaded_objects
 from shared.formats.commands import PageCommand
 from shared.formats.s3_events import created_event
 from shared.storage import litter, object_keys, versions
@@ -137,7 +137,7 @@ def _stuck(run: Row[Any], pages: list[MissingPage], dead: DeadLetterIndex) -> It
 def _not_loaded(connections: Connections, connection: Connection, begin: datetime) -> Iterator[ObjectId]:
     s3, bucket = connections.s3, connections.settings.bucket
     for together in chain.from_iterable(versions.list_versions(s3, bucket, prefix) for prefix in RAW_PREFIXES):
-        whole = fully_loaded_objects().where(OBJECT.c.key.in_({stored.object.key for stored in together}))
+        whole = fully_loaded_objects().where(LOADED_OBJECT.c.key.in_({stored.object.key for stored in together}))
         known = {(row.key, row.version) for row in connection.execute(whole)}
         if known.issuperset((stored.object.key, stored.object.version) for stored in together):
             continue
@@ -169,11 +169,17 @@ def _is_news(stored: ObjectVersion, begin: datetime, known: set[str]) -> bool:
 def _quarantine_not_loaded(connection: Connection, begin: datetime) -> Iterator[ObjectId]:
     """Quarantine objects that the ledger counts records of, while not all of them have been seen."""
     identity = ("bucket", "key", "version", "transform_version")
-    counted = OBJECT.alias()
-    arrived = select(func.count()).where(*(QUARANTINE.c[name] == OBJECT.c[name] for name in identity)).scalar_subquery()
-    rejected = select(func.sum(counted.c.quarantined)).where(*(counted.c[name] == OBJECT.c[name] for name in identity))
-    unseen = select(OBJECT).where(OBJECT.c.quarantined > 0, arrived < rejected.scalar_subquery())
-    for row in connection.execute(unseen.where(OBJECT.c.loaded_at >= begin)):
+    counted = LOADED_OBJECT.alias()
+    arrived = (
+        select(func.count())
+        .where(*(QUARANTINE.c[name] == LOADED_OBJECT.c[name] for name in identity))
+        .scalar_subquery()
+    )
+    rejected = select(func.sum(counted.c.quarantined)).where(
+        *(counted.c[name] == LOADED_OBJECT.c[name] for name in identity)
+    )
+    unseen = select(LOADED_OBJECT).where(LOADED_OBJECT.c.quarantined > 0, arrived < rejected.scalar_subquery())
+    for row in connection.execute(unseen.where(LOADED_OBJECT.c.loaded_at >= begin)):
         # Whether the ledger's version is S3's or an eTag makes no difference to the key.
         bronze = ObjectId(row.bucket, row.key, version_id=row.version)
         yield ObjectId(row.bucket, object_keys.quarantine_key(bronze, row.transform_version, row.batch))

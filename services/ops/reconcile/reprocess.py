@@ -14,7 +14,7 @@ from services.ops.connections import Connections
 from services.ops.operator_log import ActionResult, OnProgress
 from services.ops.throttle import throttled
 from shared.config.topology import RAW_PREFIXES, SILVER_PREFIX, queue_for_key
-from shared.database.ops_tables import OBJECT, fully_loaded_objects
+from shared.database.ops_tables import LOADED_OBJECT, fully_loaded_objects
 from shared.datasets import contract
 from shared.formats.s3_events import IN_FULL, created_event
 from shared.storage import versions
@@ -94,7 +94,7 @@ def send(
     rate: float | None = None,
     on_done: OnProgress = lambda _: None,
 ) -> ActionResult:
-    """Send an event for each, at most `rate` a second, with a row in `ops.replay`.
+    """Send an event for each, at most `rate` a second, with a row in `ops.operator_action`.
 
     Safe at any time: what is loaded already, by the same transform, is a duplicate without effect.
     """
@@ -112,8 +112,8 @@ def send(
 
 
 def _bronze(connection: Connection, dataset: str, together: list[ObjectVersion]) -> Iterator[Found]:
-    same_code = OBJECT.c.transform_version == contract.normalise(dataset).VERSION
-    mine = OBJECT.c.key.in_({stored.object.key for stored in together})
+    same_code = LOADED_OBJECT.c.transform_version == contract.normalise(dataset).VERSION
+    mine = LOADED_OBJECT.c.key.in_({stored.object.key for stored in together})
     whole = {(row.key, row.version) for row in connection.execute(fully_loaded_objects().where(mine, same_code))}
     for stored in versions.ordered(connection, together):
         yield Found(stored, (stored.object.key, stored.object.version) in whole)
@@ -121,6 +121,6 @@ def _bronze(connection: Connection, dataset: str, together: list[ObjectVersion])
 
 def _silver(connection: Connection, dataset: str, together: list[ObjectVersion]) -> Iterator[Found]:
     newest = [[*same][-1] for _, same in groupby(together, key=attrgetter("object.key"))]
-    keys = OBJECT.c.silver_key.in_([stored.object.key for stored in newest])
-    loaded = set(connection.scalars(select(OBJECT.c.silver_key).where(OBJECT.c.dataset == dataset, keys)))
+    keys = LOADED_OBJECT.c.silver_key.in_([stored.object.key for stored in newest])
+    loaded = set(connection.scalars(select(LOADED_OBJECT.c.silver_key).where(LOADED_OBJECT.c.dataset == dataset, keys)))
     yield from (Found(stored, stored.object.key in loaded) for stored in newest)

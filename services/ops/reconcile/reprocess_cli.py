@@ -48,7 +48,7 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     From silver, what the ledger lacks is loaded, as after going back to an older database.
 
     Dead letters of these objects stay; what cannot be handled dies again. Who, what and how many
-    is in ops.replay.
+    is in ops.operator_action.
 
     Exit 0 if all were sent (or there were none), 2 if nobody could be asked, 130 if interrupted.
 
@@ -117,4 +117,4 @@ def _say_tally(tally: ActionResult, found: Sequence[Found], *, as_json: bool) ->
     if as_json:
         say_json({"dry_run": False, **_counts(found), "sent": tally.done, "replay": tally.identity})
     else:
-        say(f"sent: {tally.done:,} of {len(found):,} (ops.replay {tally.identity})")
+        say(f"sent: {tally.done:,} of {len(found):,} (ops.operator_action {tally.identity})")

@@ -35,8 +35,8 @@ def say_run(run: Run, state: str) -> None:
 
 def state_line(run: Run, state: str) -> str:
     """How far it is, and what is to be expected."""
-    if run.refused:
-        return f"[{COLOURS[state]}]{state}[/]: {plain(run.refused)}"
+    if run.rejected_reason:
+        return f"[{COLOURS[state]}]{state}[/]: {plain(run.rejected_reason)}"
     pages = f"page {run.pages:,} of {run.planned_pages:,}"
     told = [f"[{COLOURS[state]}]{state}[/]", pages, f"{_lasted(state)} {formatting.duration(run.seconds)}"]
     if state == "running":
@@ -45,8 +45,8 @@ def state_line(run: Run, state: str) -> str:
         )
     if state == "incomplete":
         told.append("smelt reconcile says what is missing and why")
-    if run.covered is not None:
-        told.append(f"{run.covered:,} of {run.announced:,} announced")
+    if run.distinct_records is not None:
+        told.append(f"{run.distinct_records:,} of {run.expected_records:,} announced")
     if run.missing:
         told.append(f"[yellow]{run.missing:,} missing[/yellow]")
     if run.warnings:

@@ -50,15 +50,15 @@ def say_outcome(look: runs.Progress) -> None:
         explained = look.dead_letters or look.troubles
         say("[red]the run was not planned[/red]" + ("" if explained else ": is an extractor running?"))
         return
-    if run.refused:
-        say(f"run {run.run_id} [yellow]refused[/yellow]: {plain(run.refused)}")
+    if run.rejected_reason:
+        say(f"run {run.run_id} [yellow]refused[/yellow]: {plain(run.rejected_reason)}")
         return
     incomplete = f"[red]incomplete[/red]: page {run.pages} of {run.planned_pages}"
     state = "[green]complete[/green]" if run.completed_at else incomplete
     say(f"run {run.run_id} {state}, {_seconds(run)}")
     say(run.conservation + ("" if run.conserved else "  [red]does not add up[/red]"))
     if run.missing:
-        say(f"[yellow]coverage short[/yellow]: {run.missing} of {run.announced} records announced were on no page")
+        say(f"[yellow]incomplete[/yellow]: {run.missing} of {run.expected_records} announced records were on no page")
 
 
 def left(run: Run) -> str:

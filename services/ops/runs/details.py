@@ -16,7 +16,7 @@ from services.ops.quarantine.entries import Group
 from services.ops.runs import runs, stored_pages
 from services.ops.runs.queries import loaded_pages
 from services.ops.runs.runs import Run
-from shared.database.ops_tables import DRIFT, REPLAY, RUN
+from shared.database.ops_tables import OPERATOR_ACTION, RUN, SCHEMA_DRIFT
 from shared.engine.pending_retries import PendingRetry
 from shared.formats.commands import PageCommand
 from shared.formats.run_plan import RunPlan, pages_needed
@@ -30,7 +30,7 @@ WARNINGS = text("""
     from (
         select null::bigint as object_id, jsonb_array_elements(warnings) as warning from ops.run where run_id = :run_id
         union all
-        select id, jsonb_array_elements(warnings) from ops.object where run_id = :run_id
+        select id, jsonb_array_elements(warnings) from ops.loaded_object where run_id = :run_id
     ) as warned
     group by 1, 2 order by 5 desc, 1, 2
 """)
@@ -108,11 +108,18 @@ def details(connections: Connections, run_id: str) -> Details | None:
             parts=tuple(parts(plan, loaded)),
             missing=tuple(_missing(connections, islice(plan.missing(loaded), NAMED), state)),
             warnings=tuple(Warned(*row) for row in connection.execute(WARNINGS, {"run_id": run_id})),
-            drift=_rows(connection, select(DRIFT).where(DRIFT.c.source == run_id).order_by(DRIFT.c.kind, DRIFT.c.path)),
+            drift=_rows(
+                connection,
+                select(SCHEMA_DRIFT)
+                .where(SCHEMA_DRIFT.c.source == run_id)
+                .order_by(SCHEMA_DRIFT.c.kind, SCHEMA_DRIFT.c.path),
+            ),
             quarantine=tuple(entries.find_groups(connection, entries.Filter(run=run_id, closed=True))),
             replays=_rows(
                 connection,
-                select(REPLAY).where(cast(REPLAY.c.filter, Text).contains(run_id)).order_by(REPLAY.c.id),
+                select(OPERATOR_ACTION)
+                .where(cast(OPERATOR_ACTION.c.filter, Text).contains(run_id))
+                .order_by(OPERATOR_ACTION.c.id),
             ),
         )
 

@@ -2,22 +2,22 @@
 
 from sqlalchemy import Connection, literal_column, select, text
 
-from shared.database.ops_tables import NEEDED_PAGES, OBJECT, fully_loaded_objects, pages_of_parts
+from shared.database.ops_tables import LOADED_OBJECT, NEEDED_PAGES, fully_loaded_objects, pages_of_parts
 
 RECENT = 120  # s that the rate is measured over
 
 # A page that was fetched or transformed again has several rows in the ledger; each of them adds up by itself.
 RUNS = f"""
     select run.run_id, run.dataset, run.params, run.planned_at, run.completed_at, parts.planned as planned_pages,
-           run.announced, run.covered, parts.loaded as pages, loaded.read, loaded.inserted, loaded.updated,
-           loaded.unchanged, loaded.stale, loaded.quarantined,
+           run.expected_records, run.distinct_records, parts.loaded as pages, loaded.read, loaded.inserted,
+           loaded.updated, loaded.unchanged, loaded.stale, loaded.quarantined,
            (select count(*) from ops.quarantine where quarantine.run_id = run.run_id) as in_quarantine,
            jsonb_array_length(run.warnings) + loaded.warnings as warnings, loaded.recent, loaded.last_at,
-           clock_timestamp() as at, run.trigger, run.refused
+           clock_timestamp() as at, run.trigger, run.rejected_reason
     from (
         select * from ops.run where {{which}} order by planned_at desc, run_id desc limit :most
     ) as run cross join lateral (
-        with {pages_of_parts(str(fully_loaded_objects().where(OBJECT.c.run_id == literal_column("run.run_id"))))}
+        with {pages_of_parts(str(fully_loaded_objects().where(LOADED_OBJECT.c.run_id == literal_column("run.run_id"))))}
         select coalesce(sum(part.pages), 0)::bigint as loaded,
                coalesce(sum({NEEDED_PAGES}), 0)::bigint as planned
         from jsonb_array_elements(run.parts) with ordinality as plan (part, number)
@@ -30,7 +30,7 @@ RUNS = f"""
                count(distinct (part, page)) filter (
                    where last and loaded_at > clock_timestamp() - make_interval(secs => {RECENT})
                ) as recent
-        from ops.object where object.run_id = run.run_id
+        from ops.loaded_object as object where object.run_id = run.run_id
     ) as loaded
     order by run.planned_at desc, run.run_id desc
 """  # noqa: S608 - our own tables
@@ -45,6 +45,6 @@ LATEST = text(
 
 def loaded_pages(connection: Connection, run_id: str) -> dict[tuple[int, int], int | None]:
     """{(part, page): the part's pages, as the page knew it}; of a page that was fetched anew, as the newer version."""
-    whole = fully_loaded_objects().where(OBJECT.c.run_id == run_id).subquery()
+    whole = fully_loaded_objects().where(LOADED_OBJECT.c.run_id == run_id).subquery()
     found = select(whole.c.part, whole.c.page, whole.c.part_pages).order_by(whole.c.observed_at)
     return {(part, page): of for part, page, of in connection.execute(found)}

@@ -27,7 +27,7 @@ QUIET = 15.0  # s without a page or a message on a queue of runs: longer than an
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the ledger knows it. Counts are records; `covered` is known once the run is complete.
+    """A run as the ledger knows it. Counts are records; `distinct_records` is known once the run is complete.
 
     `planned_pages` is what is known now: a part whose pages come one after another may turn out longer or shorter.
     `recent` is how many pages were loaded in the last RECENT seconds before `at`, all by the database's clock.
@@ -39,8 +39,8 @@ class Run:
     planned_at: datetime
     completed_at: datetime | None
     planned_pages: int
-    announced: int
-    covered: int | None
+    expected_records: int
+    distinct_records: int | None
     pages: int
     read: int
     inserted: int
@@ -54,7 +54,7 @@ class Run:
     last_at: datetime | None = None
     at: datetime | None = None
     trigger: str = ""
-    refused: str | None = None
+    rejected_reason: str | None = None
 
     @property
     def conserved(self) -> bool:
@@ -78,7 +78,11 @@ class Run:
     @property
     def missing(self) -> int:
         """How many of the records that the source announced were on no page; 0 until the run is complete."""
-        return max(0, self.announced - self.covered - self.quarantined) if self.covered is not None else 0
+        return (
+            max(0, self.expected_records - self.distinct_records - self.quarantined)
+            if self.distinct_records is not None
+            else 0
+        )
 
     @property
     def seconds(self) -> float | None:
@@ -103,7 +107,7 @@ class Run:
 
         With nothing under way for a while, what is missing does not come by itself.
         """
-        if self.completed_at or self.refused:
+        if self.completed_at or self.rejected_reason:
             return "complete" if self.completed_at else "refused"
         if busy is None:
             return "unknown"
@@ -145,7 +149,7 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
         dead = _dead_letters_of(connections, run_id)
         yield Progress(run, dead, pending_retries_of(connections, run_id))
         idle = 0 if busy else idle + 1
-        if (dead and idle > 1) or (run and (run.done or run.refused)) or time.monotonic() > deadline:
+        if (dead and idle > 1) or (run and (run.done or run.rejected_reason)) or time.monotonic() > deadline:
             return
         time.sleep(POLL_SECONDS)
 

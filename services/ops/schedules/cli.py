@@ -114,7 +114,7 @@ def _table(statuses: list[Status]) -> Table:
             plain(schedule.name),
             plain(schedule.command.dataset),
             plain(schedule.expression) + (f" {schedule.timezone}" if schedule.timezone != "UTC" else ""),
-            _moment(last.slot if last else None),
+            _moment(last.scheduled_for if last else None),
             last.run_id if last else "-",
             _state(last),
             formatting.alarming(status.missed),

@@ -68,7 +68,7 @@ def add(  # noqa: PLR0913, PLR0917 - what a schedule is
     """Make a new one. Raises PermanentError for what cannot be meant, or a name that is taken."""
     cron.check(expression, timezone)
     checked = contract.source(dataset).checked(params)
-    run = RunCommand(dataset=dataset, params=checked, trigger=TRIGGER + name, slot=SCHEDULED_TIME)
+    run = RunCommand(dataset=dataset, params=checked, trigger=TRIGGER + name, scheduled_for=SCHEDULED_TIME)
     _ensure_group(connections.scheduler)
     try:
         connections.scheduler.create_schedule(
@@ -112,7 +112,7 @@ def remove(connections: Connections, name: str) -> ActionResult:
 
 def run_now(connections: Connections, name: str) -> tuple[str, ActionResult]:
     """Put its command on the extract queue, for no slot, on record; the run's id comes back. Raises PermanentError."""
-    command = find(connections.scheduler, name).command.model_copy(update={"slot": None})
+    command = find(connections.scheduler, name).command.model_copy(update={"scheduled_for": None})
     with _recorded(connections, name, "run-now", "run now") as tally:
         run_id = runs.send(connections, command)
     return run_id, tally

@@ -15,11 +15,12 @@ from shared.formats.commands import TRIGGER
 LATE = timedelta(minutes=30)  # that a slot may be late: an extractor that starts from nothing, a plan, a loader
 
 LATEST = text("""
-    select distinct on (run.trigger) run.trigger, run.run_id, run.slot, run.planned_at, run.completed_at, run.refused,
-           run.planned_pages,
-           (select count(distinct (part, page)) from ops.object where object.run_id = run.run_id) as pages
+    select distinct on (run.trigger) run.trigger, run.run_id, run.scheduled_for, run.planned_at, run.completed_at,
+           run.rejected_reason, run.planned_pages,
+           (select count(distinct (part, page)) from ops.loaded_object as loaded
+            where loaded.run_id = run.run_id) as pages
     from ops.run where run.trigger = any(:triggers)
-    order by run.trigger, coalesce(run.slot, run.planned_at) desc, run.planned_at desc
+    order by run.trigger, coalesce(run.scheduled_for, run.planned_at) desc, run.planned_at desc
 """)
 
 
@@ -28,7 +29,7 @@ class LastRun:
     """The newest run of a schedule, in one word `state`: complete, refused (and `why`), or going (`why` how far)."""
 
     run_id: str
-    slot: datetime | None
+    scheduled_for: datetime | None
     planned_at: datetime
     state: str
     why: str
@@ -36,7 +37,7 @@ class LastRun:
     @property
     def meant(self) -> datetime:
         """The slot, or the time at which it was planned where nothing filled in the slot."""
-        return self.slot or self.planned_at
+        return self.scheduled_for or self.planned_at
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def status(schedule: Schedule, last: LastRun | None, now: datetime) -> Status:
 
 def _last_run(row: Any) -> LastRun:
     state, why = "going", f"{row.pages} of {row.planned_pages} pages"
-    if row.refused:
-        state, why = "refused", row.refused
+    if row.rejected_reason:
+        state, why = "refused", row.rejected_reason
     elif row.completed_at:
         state, why = "complete", ""
-    return LastRun(row.run_id, row.slot, row.planned_at, state, why)
+    return LastRun(row.run_id, row.scheduled_for, row.planned_at, state, why)

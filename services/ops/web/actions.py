@@ -1,7 +1,7 @@
 """Actions of operators: planned, shown, confirmed, then run in the background while a page shows the progress.
 
 Only what was shown is done, and only once. A console that ends in between loses nothing: what is on record in
-`ops.replay` as `interrupted` or `under way` is planned and confirmed again.
+`ops.operator_action` as `interrupted` or `under way` is planned and confirmed again.
 """
 
 import secrets
@@ -39,7 +39,7 @@ class Action:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     state: State = "planned"
     done: int = 0
-    record: int | None = None  # the row in ops.replay
+    record: int | None = None  # the row in ops.operator_action
     stays: Mapping[str, int] = field(default_factory=dict)  # {why: how many}
     error: str = ""
     stopped: Event = field(default_factory=Event)

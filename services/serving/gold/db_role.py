@@ -54,7 +54,7 @@ def grant_read_access(engine: Engine) -> None:
     """
     try:
         with engine.begin() as connection:
-            admitted = connection.scalar(text("select gold.admit_readers()"))
+            admitted = connection.scalar(text("select gold.grant_read_access()"))
     except DBAPIError as error:
         message = f"the database has no gold, or cannot be asked: {str(error.orig).strip()}; try `smelt db upgrade`"
         raise PermanentError(message) from error

@@ -15,7 +15,7 @@ MATERIALISED = ("agency_daily", "pay_by_series", "time_to_close", PLACE)
 # Counts, and no moments: what a loader stamps before it commits is invisible until it has.
 SEEN = text("""
     select (select count(completed_at) from ops.run) || ' runs, '
-           || (select count(*) from ops.object where run_id is null) || ' uploads'
+           || (select count(*) from ops.loaded_object where run_id is null) || ' uploads'
 """)
 STALE = text("select control_number from gold.posting_stale order by control_number")
 # A run that is a day old and not complete will hardly be.

@@ -31,8 +31,10 @@ def read_page(content: bytes, raw: Raw) -> Content:
         raise PermanentError(message)
     if payload is None and _field(response, "status") == NO_CONTENT:
         return Content(iter(()), date=_date(response), ingest=_object(page, "ingest"))
-    records, announced = _list(payload, raw)
-    return Content(map(bytes, records), date=_date(response), ingest=_object(page, "ingest"), announced=announced)
+    records, expected_records = _list(payload, raw)
+    return Content(
+        map(bytes, records), date=_date(response), ingest=_object(page, "ingest"), expected_records=expected_records
+    )
 
 
 def read_replay(content: bytes) -> Content:
@@ -49,12 +51,12 @@ def read_upload(content: bytes, raw: Raw) -> Content:
     """The records of a document that anybody may have made: its list, or itself as one. Raises PermanentError."""
     document = _parsed(content, _upload_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
     try:
-        records, announced = _list(document, raw)
+        records, expected_records = _list(document, raw)
     except PermanentError:
         if not _is_record(content, raw):
             raise
         return Content(iter((content.strip(),)))
-    return Content(map(bytes, records), announced=announced)
+    return Content(map(bytes, records), expected_records=expected_records)
 
 
 def has_list(content: bytes, raw: Raw) -> bool:
@@ -93,11 +95,11 @@ def _list(document: Any, raw: Raw) -> tuple[list[bytes], int | None]:
     if isinstance(document, list):
         return document, None
     records, count, total = (_dig(document, path) for path in (raw.RECORDS, raw.COUNT, raw.TOTAL))
-    announced = count if type(count) is int and 0 <= count < 2**31 else None
+    expected_records = count if type(count) is int and 0 <= count < 2**31 else None
     if isinstance(records, list) and raw.RECORDS:
-        return records, announced
+        return records, expected_records
     if records in (None, UNSET) and 0 in (count, total):  # how some sources say that they have nothing
-        return [], announced
+        return [], expected_records
     message = f"a JSON document without a list of records at {_place(raw)}"
     raise PermanentError(message)
 

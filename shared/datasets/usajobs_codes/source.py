@@ -46,7 +46,7 @@ class CodeListSource:
     def plan(self, params: Params, _fetch: Callable[[Request], object]) -> Plan:
         """A part a list."""
         lists = [self.checked(params)["list"]] if params else LISTS
-        return Plan(tuple(Part({"list": name}, rows=1, pages=1) for name in lists), announced=len(lists))
+        return Plan(tuple(Part({"list": name}, rows=1, pages=1) for name in lists), expected_records=len(lists))
 
     def request(self, params: Params, _page: int) -> Request:
         """A list has one page."""

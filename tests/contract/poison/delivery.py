@@ -115,7 +115,7 @@ def about(case: Case, letters: Iterable[Letter]) -> list[Letter]:
 
 def _look(deployment: Deployment, outcome: Outcome) -> None:
     rows = deployment.rows
-    outcome.ledger = {row["key"]: row for row in rows("select * from ops.object")}
+    outcome.ledger = {row["key"]: row for row in rows("select * from ops.loaded_object")}
     for row in rows("select key, record_index, rule from ops.quarantine"):
         outcome.rejected.setdefault(row["key"], {})[row["record_index"]] = row["rule"]
     both = (

@@ -9,7 +9,7 @@ NAMES = {
     "plus signs": "a+b++c.json",
     "percent signs": "100%25 %2B %zz %.json",
     "unicode": "ключ 鍵 🔑 é e\u0301.json",
-    "SQL": "'; drop table ops.object; --.json",
+    "SQL": "'; drop table ops.loaded_object; --.json",
     "HTML": "<script>alert(1)</script>&amp;\"'.json",
     "escapes of terminals": "\x1b[31mred\x1b[0m\x07.json",
     "line ends": "two\r\nlines\t.json",

@@ -185,9 +185,9 @@ COMMANDS = {
     "a command whose run id ends in a path": (_command(run_id=f"{RUN}/../x"), "not a run id"),
     "a command whose run id ends in a line end": (_command(run_id=f"{RUN}\n"), "not a run id"),
     "a command whose run id is of no day": (_command(run_id="20261399T000000Z-0123abcd"), "not a run id"),
-    "a command whose slot is no time": (_command(slot="soon"), "not a slot"),
-    "a command whose slot is past the calendar": (_command(slot="9999-12-31T23:59:59-23:00"), "not a slot"),
-    "a command whose slot is before the calendar": (_command(slot="0001-01-01T00:00:00+23:00"), "not a slot"),
+    "a command whose slot is no time": (_command(scheduled_for="soon"), "not a slot"),
+    "a command whose slot is past the calendar": (_command(scheduled_for="9999-12-31T23:59:59-23:00"), "not a slot"),
+    "a command whose slot is before the calendar": (_command(scheduled_for="0001-01-01T00:00:00+23:00"), "not a slot"),
     "a page whose run id is a path": (_page(run_id="../../silver/x"), "not a run id"),
     "page zero": (_page(page=0), NO_COMMAND),
     "page minus one": (_page(page=-1), NO_COMMAND),
@@ -232,7 +232,14 @@ def _damaged() -> bytes:
 
 def _plan(**fields: object) -> bytes:
     part = {"params": {}, "rows": 1, "pages": 1}
-    plan = {"run_id": RUN, "dataset": "usajobs_search", "params": {}, "trigger": "x", "announced": 1, "parts": [part]}
+    plan = {
+        "run_id": RUN,
+        "dataset": "usajobs_search",
+        "params": {},
+        "trigger": "x",
+        "expected_records": 1,
+        "parts": [part],
+    }
     return json.dumps({"version": 1, **plan, **fields}).encode()
 
 

@@ -136,7 +136,7 @@ def test_every_row_was_inserted_once_and_has_been_seen(poisoned: Poisoned) -> No
         "select (select count(*) from silver.job) + (select count(*) from silver.historic_joa) as postings,"
         " (select count(*) from silver.job_details) + (select count(*) from silver.historic_joa) as details,"
         " (select count(*) from silver.job_last_seen) + (select count(*) from silver.historic_joa_last_seen) as seen,"
-        " (select sum(inserted)::int from ops.object) as inserted"
+        " (select sum(inserted)::int from ops.loaded_object) as inserted"
     )[0]
     assert len(set(counted.values())) == 1, counted
 
@@ -175,5 +175,5 @@ for named in (*(stored.key for stored in missing.objects), *missing.pages):
 
 
 def _erase(deployment: Deployment, key: str) -> None:
-    row = deployment.rows("select bucket, version from ops.object where key = %s", key)[0]
+    row = deployment.rows("select bucket, version from ops.loaded_object where key = %s", key)[0]
     deployment.client("s3").delete_object(Bucket=row["bucket"], Key=key, VersionId=row["version"])

@@ -1,12 +1,12 @@
-"""Schema `silver`: historic job announcements and what belongs to them."""
+"""Tables of usajobs_historic."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "usajobs_historic_0001"
+revision = "usajobs_historic_001"
 down_revision = None
 branch_labels = ("usajobs_historic",)
-depends_on = "ops_0001"
+depends_on = None
 
 
 def upgrade() -> None:
@@ -54,6 +54,20 @@ def upgrade() -> None:
         schema="silver",
     )
     op.create_table(
+        "historic_joa_last_seen",
+        sa.Column("control_number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source_key_hash", sa.BigInteger(), nullable=False),
+        sa.Column("sequencer", sa.Text(collation="C"), nullable=False),
+        sa.Column("transform_version", sa.Integer(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("object_id", sa.BigInteger(), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("inactive_since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("control_number"),
+        schema="silver",
+    )
+    op.create_table(
         "historic_joa_category",
         sa.Column("control_number", sa.BigInteger(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
@@ -69,19 +83,6 @@ def upgrade() -> None:
         sa.Column("hiring_path", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["control_number"], ["silver.historic_joa.control_number"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("control_number", "ordinal"),
-        schema="silver",
-    )
-    op.create_table(
-        "historic_joa_last_seen",
-        sa.Column("control_number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("source", sa.BigInteger(), nullable=False),
-        sa.Column("sequencer", sa.Text(collation="C"), nullable=False),
-        sa.Column("transform_version", sa.Integer(), nullable=False),
-        sa.Column("content_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("object_id", sa.BigInteger(), nullable=False),
-        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("control_number"),
         schema="silver",
     )
     op.create_table(

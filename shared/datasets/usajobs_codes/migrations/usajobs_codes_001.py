@@ -1,12 +1,12 @@
-"""Schema `silver`: code lists and their codes."""
+"""Tables of usajobs_codes."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "usajobs_codes_0001"
+revision = "usajobs_codes_001"
 down_revision = None
 branch_labels = ("usajobs_codes",)
-depends_on = "ops_0001"
+depends_on = None
 
 
 def upgrade() -> None:
@@ -21,12 +21,13 @@ def upgrade() -> None:
         "code_list_last_seen",
         sa.Column("list_name", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("source", sa.BigInteger(), nullable=False),
+        sa.Column("source_key_hash", sa.BigInteger(), nullable=False),
         sa.Column("sequencer", sa.Text(collation="C"), nullable=False),
         sa.Column("transform_version", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("object_id", sa.BigInteger(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("inactive_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("list_name"),
         schema="silver",
     )

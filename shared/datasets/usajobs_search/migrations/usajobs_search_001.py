@@ -1,12 +1,40 @@
-"""Schema `silver`: jobs and what belongs to them."""
+"""Tables of usajobs_search, and a view with labels."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "usajobs_search_0001"
+revision = "usajobs_search_001"
 down_revision = None
 branch_labels = ("usajobs_search",)
-depends_on = "ops_0001"
+depends_on = "usajobs_codes_001"
+
+# Postings with the labels of their codes; a code without a label stands for itself.
+LABELS = """
+create view silver.job_label as
+select job.control_number,
+       coalesce(interval.value, job.rate_interval_code) as rate_interval,
+       array(
+           select coalesce(list.value, item.name, item.code)
+           from silver.job_schedule as item
+                left join silver.code as list on list.list_name = 'positionscheduletypes' and list.code = item.code
+           where item.control_number = job.control_number order by item.ordinal
+       ) as schedules,
+       array(
+           select coalesce(list.value, item.name, item.code)
+           from silver.job_offering_type as item
+                left join silver.code as list on list.list_name = 'positionofferingtypes' and list.code = item.code
+           where item.control_number = job.control_number order by item.ordinal
+       ) as offering_types,
+       array(
+           select coalesce(list.value, item.code)
+           from silver.job_details, unnest(hiring_path) with ordinality as item (code, ordinal)
+                left join silver.code as list on list.list_name = 'hiringpaths' and list.code = item.code
+           where job_details.control_number = job.control_number order by item.ordinal
+       ) as hiring_paths
+from silver.job
+     left join silver.code as interval
+            on interval.list_name = 'remunerationrateintervalcodes' and interval.code = job.rate_interval_code
+"""
 
 
 def upgrade() -> None:
@@ -38,12 +66,13 @@ def upgrade() -> None:
         "job_last_seen",
         sa.Column("control_number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("source", sa.BigInteger(), nullable=False),
+        sa.Column("source_key_hash", sa.BigInteger(), nullable=False),
         sa.Column("sequencer", sa.Text(collation="C"), nullable=False),
         sa.Column("transform_version", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("object_id", sa.BigInteger(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("inactive_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("control_number"),
         schema="silver",
     )
@@ -174,3 +203,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("control_number", "ordinal"),
         schema="silver",
     )
+    op.execute(LABELS)

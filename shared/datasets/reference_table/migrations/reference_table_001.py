@@ -1,12 +1,12 @@
-"""Schema `silver`: reference tables."""
+"""Tables of reference_table."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "reference_table_0001"
+revision = "reference_table_001"
 down_revision = None
 branch_labels = ("reference_table",)
-depends_on = "ops_0001"
+depends_on = None
 
 
 def upgrade() -> None:
@@ -26,12 +26,13 @@ def upgrade() -> None:
         sa.Column("list", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("code", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("source", sa.BigInteger(), nullable=False),
+        sa.Column("source_key_hash", sa.BigInteger(), nullable=False),
         sa.Column("sequencer", sa.Text(collation="C"), nullable=False),
         sa.Column("transform_version", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("object_id", sa.BigInteger(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("inactive_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("list", "code"),
         schema="silver",
     )

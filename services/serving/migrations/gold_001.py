@@ -1,0 +1,16 @@
+"""Schema `gold`, in SQL."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "gold_001"
+down_revision = None
+branch_labels = ("gold",)
+depends_on = ("ops_001", "usajobs_search_001", "usajobs_historic_001")
+
+
+def upgrade() -> None:
+    sql = Path(__file__).with_suffix(".sql").read_text()
+    with op.get_bind().connection.cursor() as cursor:  # many statements, without parameters
+        cursor.execute(sql)
