@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
+.PHONY: help run test check metrics fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: $(VENV)/dev ## lint, types, layers and unit tests only (seconds)
 	@$(BIN)/mypy
 	@$(LAYERS)
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration" tests/unit tests/contract $(ARGS)
+
+metrics: $(VENV)/dev ## what the code looks like in numbers: sizes, docstrings, names
+	@$(BIN)/python .ci/metrics
 
 fmt: $(VENV)/dev ## format the code and fix what can be fixed
 	@$(BIN)/ruff format -q .

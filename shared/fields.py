@@ -1,10 +1,24 @@
 """Types of the fields that messages, plans and headers share: anybody may send them, and Postgres must take them."""
 
+import re
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from shared.storage.object_keys import run_date
+from shared.errors import PermanentError
+
+RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
+
+
+def run_date(run_id: str) -> str:
+    """The date partition of a run, `YYYY-MM-DD`, from its id `YYYYMMDDTHHMMSSZ-xxxxxxxx`. Raises PermanentError."""
+    try:
+        moment = datetime.strptime(RUN_ID.fullmatch(run_id)[1], "%Y%m%dT%H%M%S%z")  # type: ignore[index]
+    except (TypeError, ValueError):
+        message = f"not a run id: {run_id!r} (YYYYMMDDTHHMMSSZ-xxxxxxxx)"
+        raise PermanentError(message) from None
+    return f"{moment:%Y-%m-%d}"
 
 
 def _run_id(value: str) -> str:

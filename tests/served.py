@@ -16,9 +16,9 @@ from bench.api import client
 from infra.embedded import applications, postgres, state
 from services.serving.gold import db_role
 from services.serving.gold.refresh import refresh
-from shared.database import ops_tables, silver_tables
+from shared.database import ops_tables
 from shared.database.migrate import engine_of
-from shared.datasets import contract
+from shared.datasets import contract, silver_tables
 
 SEARCH, HISTORIC, CODES = "usajobs_search", "usajobs_historic", "usajobs_codes"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)

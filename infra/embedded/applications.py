@@ -97,7 +97,10 @@ def _worker(home: Path, service: str, number: int, given: dict[str, str]) -> Com
     name = f"{service}-{number}"
     liveness = home / "run" / f"{name}.alive"
     arguments = [sys.executable, "-m", queue_of(service).module]
-    own = given | {"SMELT_LIVENESS_FILE": str(liveness), "SMELT_RECEIVE_WAIT": "1"}  # a stop waits for the poll to end
+    own = given | {
+        "SMELT_LIVENESS_FILE": str(liveness),
+        "SMELT_RECEIVE_WAIT_SECONDS": "1",
+    }  # a stop waits for the poll to end
     return Command(name, Kind.WORKER, arguments, own, ROOT, liveness=liveness)
 
 

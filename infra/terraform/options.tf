@@ -96,7 +96,7 @@ variable "scheduled_tasks" {
   default = {
     audit = {
       command    = ["smelt", "reconcile", "--repair"] # a sweeper behind every hand-off
-      expression = "cron(0 5 * * ? *)"            # when nothing else is under way: what is counts as missing
+      expression = "cron(0 5 * * ? *)"                # when nothing else is under way: what is counts as missing
       timezone   = "America/New_York"
     }
     check = { # the rules that only the database can answer; alarms.tf has the others

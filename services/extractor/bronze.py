@@ -43,6 +43,6 @@ def envelope(  # noqa: PLR0913, PLR0917 - what an envelope holds
 def compressed(content: bytes, largest: int) -> bytes:
     """Deterministic gzip. Raises PermanentError for more than the transformer reads."""
     if len(content) > largest:
-        message = f"a page of {len(content)} bytes, more than the {largest} that SMELT_LARGEST_DOCUMENT allows"
+        message = f"a page of {len(content)} bytes, more than the {largest} that SMELT_MAX_DOCUMENT_MIB allows"
         raise PermanentError(message)
     return gzip.compress(content, compresslevel=6, mtime=0)

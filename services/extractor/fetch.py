@@ -79,7 +79,7 @@ def _read(response: httpx.Response, largest: int) -> bytes:
         body += chunk
         if len(body) > largest:
             message = (
-                f"{response.url.path}: answer larger than {largest} bytes, the limit that SMELT_LARGEST_DOCUMENT sets"
+                f"{response.url.path}: answer larger than {largest} bytes, the limit that SMELT_MAX_DOCUMENT_MIB sets"
             )
             raise PermanentError(message)
         if time.monotonic() > deadline:

@@ -259,7 +259,10 @@ def _key(page: PageCommand) -> str:
 
 def bootstrap(settings: Settings) -> Handler:
     """Compose the extractor: S3, SQS, Redis, HTTP; no database."""
-    redis, sqs = connection_pool(settings.redis_url.get_secret_value()), worker.sqs_client(settings.receive_wait)
+    redis, sqs = (
+        connection_pool(settings.redis_url.get_secret_value()),
+        worker.sqs_client(settings.receive_wait_seconds),
+    )
     return Extractor(
         s3=boto3.client("s3"),
         sqs=sqs,
@@ -270,7 +273,7 @@ def bootstrap(settings: Settings) -> Handler:
         pressure=Backpressure(sqs, {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}),
         bucket=settings.bucket,
         queue_url=settings.extract_queue_url,
-        largest=settings.largest_document << 20,
+        largest=settings.max_document_mib << 20,
     ).handle
 
 

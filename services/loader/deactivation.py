@@ -6,8 +6,8 @@ import structlog
 from sqlalchemy import Connection, Row, func, select, update
 
 from shared.database.ops_tables import LOADED_OBJECT, RUN
-from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
+from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import PermanentError
 
 log = structlog.get_logger()

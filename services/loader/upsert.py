@@ -13,9 +13,9 @@ from sqlalchemy.sql.expression import ColumnClause, TextualSelect
 from services.loader.copy import copy
 from services.loader.ledger import LoadCounts
 from shared import natural_key, telemetry
-from shared.database.silver_tables import PROVENANCE, RAW
 from shared.datasets import contract
 from shared.datasets.contract import Tables
+from shared.datasets.silver_tables import PROVENANCE, RAW
 from shared.failpoint import failpoint
 from shared.formats import silver
 from shared.formats.observation import Observation

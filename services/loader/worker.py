@@ -82,7 +82,7 @@ def bootstrap(settings: Settings) -> Handler:
     """Compose the handler: S3, SQS, the database, and Redis to tell what is known."""
     return Loader(
         s3=boto3.client("s3"),
-        sqs=worker.sqs_client(settings.receive_wait),
+        sqs=worker.sqs_client(settings.receive_wait_seconds),
         engine=_connect(settings),
         known=ContentHashCache(settings.redis_url.get_secret_value()),
         bucket=settings.bucket,

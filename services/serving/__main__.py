@@ -39,8 +39,10 @@ def main() -> NoReturn:
         listening = _listen(settings)
     except PermanentError as error:
         sys.exit(f"smelt: {error}")
-    if settings.serving_refresh:
-        Thread(target=refresh_forever, args=(keeper(settings), settings.serving_refresh, Event()), daemon=True).start()
+    if settings.serving_refresh_seconds:
+        Thread(
+            target=refresh_forever, args=(keeper(settings), settings.serving_refresh_seconds, Event()), daemon=True
+        ).start()
     log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
     with suppress(SystemExit):
         uvicorn.Server(_configuration(settings)).run(sockets=[listening])
@@ -55,7 +57,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
         application(
             db_role.connect(settings.database_url),
             db_role.connect(settings.database_url, EXPORTS),
-            Limit(settings.serving_requests, redis_url),
+            Limit(settings.serving_requests_per_minute, redis_url),
         ),
         access_log=False,
         log_config=None,

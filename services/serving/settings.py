@@ -22,8 +22,10 @@ class ServingSettings(BaseSettings):
     redis_url: RedisAddress | None = None  # shares the rate limit between processes; without it each counts for itself
     serving_host: str = "127.0.0.1"  # another one only behind something that keeps strangers out
     serving_port: int = Field(default=8430, ge=0, le=65_535)
-    serving_requests: int = Field(default=600, ge=1)  # a minute and client; a search on the page makes five
-    serving_refresh: int = Field(default=15, ge=0)  # s between looks whether gold is out of date; 0: another does it
+    serving_requests_per_minute: int = Field(default=600, ge=1)  # a minute and client; a search on the page makes five
+    serving_refresh_seconds: int = Field(
+        default=15, ge=0
+    )  # s between looks whether gold is out of date; 0: another does it
     log_level: str = "INFO"
 
 

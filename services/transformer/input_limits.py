@@ -21,9 +21,9 @@ class InputLimits:
     def of(cls, settings: Settings) -> "InputLimits":
         """The settings give MiB."""
         return cls(
-            stored=settings.largest_object * MIB,
-            expanded=settings.largest_expanded * MIB,
-            document=settings.largest_document * MIB,
-            record=settings.largest_record * MIB,
-            nesting=settings.deepest_nesting,
+            stored=settings.max_object_mib * MIB,
+            expanded=settings.max_expanded_mib * MIB,
+            document=settings.max_document_mib * MIB,
+            record=settings.max_record_mib * MIB,
+            nesting=settings.max_nesting,
         )

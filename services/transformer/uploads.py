@@ -31,7 +31,7 @@ class Uploads:
 def bootstrap(settings: Settings) -> Handler:
     """Compose the handler: the transformer, and SQS to see what waits behind it."""
     limits = {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}
-    return Uploads(Backpressure(worker.sqs_client(settings.receive_wait), limits), compose(settings)).handle
+    return Uploads(Backpressure(worker.sqs_client(settings.receive_wait_seconds), limits), compose(settings)).handle
 
 
 if __name__ == "__main__":

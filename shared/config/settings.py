@@ -46,21 +46,22 @@ class Settings(BaseSettings):
     database_url: PostgresAddress | None = None  # only the loader and ops have one
     redis_url: RedisAddress
     # SQS's longest poll: idling costs $0.05 a worker-month instead of $0.21 at 5 s. A stop waits for the poll to end.
-    receive_wait: int = Field(default=20, ge=0, le=20)
+    receive_wait_seconds: int = Field(default=20, ge=0, le=20)
     # Processes isolate crashes, leaks and time limits; threads are for handlers that only wait.
     pool: Literal["prefork", "threads"] = "prefork"
     concurrency: int = Field(default=1, ge=1, le=64)
-    tasks_per_child: int = Field(default=1_000, ge=1)  # a child is replaced after so many messages, whatever it leaks
-    memory_per_child: int = Field(default=1_024, ge=64)  # MiB of resident memory after which a child is replaced
-    # Seconds that a stop waits for work under way before giving it back; with a poll of 20 s below ECS's 120 s.
-    stop_timeout: int = Field(default=80, ge=1)
-    # Bounds on input: MiB of an object as stored and expanded, of one JSON document (which is held in memory; lines and
-    # rows are not), of a record; levels of nesting in a record.
-    largest_object: int = Field(default=5_120, ge=1)  # the most that S3 takes in one request
-    largest_expanded: int = Field(default=8_192, ge=1)  # about three minutes of a worker
-    largest_document: int = Field(default=128, ge=1)  # the largest real page seen has 70; no larger one is stored
-    largest_record: int = Field(default=16, ge=1)  # the largest real posting seen has 0.24
-    deepest_nesting: int = Field(default=64, ge=1, le=200)  # a posting has seven; orjson writes up to 254
+    # A child process is replaced after so many messages, or once it has so much resident memory.
+    max_tasks_per_child: int = Field(default=1_000, ge=1)
+    max_memory_per_child_mib: int = Field(default=1_024, ge=64)
+    # A stop waits so long for work under way before it gives it back; with a poll of 20 s below ECS's 120 s.
+    stop_timeout_seconds: int = Field(default=80, ge=1)
+    # Limits of input: an object as stored and as expanded, one JSON document (held in memory; lines and rows are not),
+    # a record; levels of nesting in a record.
+    max_object_mib: int = Field(default=5_120, ge=1)  # the most that S3 takes in one request
+    max_expanded_mib: int = Field(default=8_192, ge=1)  # about three minutes of a worker
+    max_document_mib: int = Field(default=128, ge=1)  # the largest real page seen has 70; no larger one is stored
+    max_record_mib: int = Field(default=16, ge=1)  # the largest real posting seen has 0.24
+    max_nesting: int = Field(default=64, ge=1, le=200)  # a posting has seven; orjson writes up to 254
     ignored_files: Patterns = IGNORED_FILES  # in the environment: separated by commas
     # Keep each record's raw JSON in Postgres too (`silver.raw`). Bronze has it in any case, and loading takes longer.
     keep_raw: bool = False

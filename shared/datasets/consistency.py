@@ -27,9 +27,9 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
 from shared import natural_key
-from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
 from shared.datasets.raw_model import aliases
+from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import PermanentError
 
 DIALECT = PGDialect()  # type: ignore[no-untyped-call]

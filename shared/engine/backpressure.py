@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FRESH = 5.0  # s for which a depth is believed, and between two looks while pausing
-# s of the longest pause. It is over before a stop gives up waiting (SMELT_STOP_TIMEOUT, 80 s), and then the work is
-# done whatever waits: no receive is used up, and no flood can keep a run from coming to its end (ADR 11).
+# s of the longest pause. It is over before a stop gives up waiting (SMELT_STOP_TIMEOUT_SECONDS, 80 s), and then the
+# work is done whatever waits: no receive is used up, and no flood can keep a run from coming to its end (ADR 11).
 LONGEST = 60.0
 
 

@@ -92,7 +92,7 @@ def serve(
 ) -> NoReturn:
     """The same for a given queue. Raises PermanentError if a check fails."""
     telemetry.configure(queue.service, settings.log_level)
-    check_queue(sqs_client(settings.receive_wait), settings.queue_url(queue), queue)
+    check_queue(sqs_client(settings.receive_wait_seconds), settings.queue_url(queue), queue)
     check(settings)
     setup_logging.connect(lambda **_: None, weak=False)  # logging is ours: with a receiver Celery leaves it alone
     warnings.simplefilter("ignore", SecurityWarning)  # of running as root: it is about pickle, and we take only JSON
@@ -100,15 +100,15 @@ def serve(
     worker = application(settings, queue, bootstrap, availability).Worker(
         pool=settings.pool,
         concurrency=settings.concurrency,
-        max_tasks_per_child=settings.tasks_per_child,
-        max_memory_per_child=settings.memory_per_child * 1024,  # Celery counts KiB, the setting MiB
+        max_tasks_per_child=settings.max_tasks_per_child,
+        max_memory_per_child=settings.max_memory_per_child_mib * 1024,  # Celery counts KiB, the setting MiB
         hostname=f"{queue.service}@%h",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
     )
-    worker_shutting_down.connect(functools.partial(_bound_the_stop, settings.stop_timeout), weak=False)
+    worker_shutting_down.connect(functools.partial(_bound_the_stop, settings.stop_timeout_seconds), weak=False)
     log.info("worker.started", version=VERSION)
     worker.start()
     sys.exit(worker.exitcode)
@@ -130,9 +130,9 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availabi
         task_queues={queue.name: {"exchange": "", "routing_key": queue.name}},
         task_default_queue=queue.name,
         broker_transport_options={
-            "sqs": sqs_client(settings.receive_wait),
+            "sqs": sqs_client(settings.receive_wait_seconds),
             "queue_url": settings.queue_url(queue),
-            "receive_wait": settings.receive_wait,
+            "receive_wait": settings.receive_wait_seconds,
             "liveness_file": settings.liveness_file,
             "longest_task": limits["time_limit"],
             "availability": availability,
@@ -143,7 +143,7 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availabi
     def composed() -> tuple[MessageContext, Handler]:
         redis_url = settings.redis_url.get_secret_value()
         board, presence = PendingRetryStore(redis_url), WorkerReporter(redis_url, queue.service, availability.outage)
-        sqs, own = sqs_client(settings.receive_wait), settings.pool == "prefork"
+        sqs, own = sqs_client(settings.receive_wait_seconds), settings.pool == "prefork"
         delivery = MessageContext(sqs, queue, board, presence, availability, own_process=own)
         handle = bootstrap(settings)
         presence.start()

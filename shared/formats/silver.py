@@ -26,9 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract, definition
 from shared.datasets.contract import Row, Tables
+from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import NewerVersionError, PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId, ShortText
 from shared.formats.version import require_supported

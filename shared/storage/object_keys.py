@@ -1,7 +1,5 @@
 """Every key of the bucket: where it is built and where it is parsed."""
 
-import re
-from datetime import datetime
 from hashlib import sha256
 
 from shared.config.topology import (
@@ -15,26 +13,16 @@ from shared.config.topology import (
     UPLOADS_PREFIX,
 )
 from shared.errors import PermanentError
+from shared.fields import run_date
 from shared.storage.object_id import ObjectId
 
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
 LONG_KEYS = "long-keys"  # in place of a path longer than that
-RUN_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
 
 
 def is_folder(object_id: ObjectId, size: int) -> bool:
     """Whether it is the empty object that the S3 console calls a folder."""
     return object_id.key.endswith("/") and not size
-
-
-def run_date(run_id: str) -> str:
-    """The date partition of a run, `YYYY-MM-DD`, from its id `YYYYMMDDTHHMMSSZ-xxxxxxxx`. Raises PermanentError."""
-    try:
-        moment = datetime.strptime(RUN_ID.fullmatch(run_id)[1], "%Y%m%dT%H%M%S%z")  # type: ignore[index]
-    except (TypeError, ValueError):
-        message = f"not a run id: {run_id!r} (YYYYMMDDTHHMMSSZ-xxxxxxxx)"
-        raise PermanentError(message) from None
-    return f"{moment:%Y-%m-%d}"
 
 
 def page_key(dataset: str, run_id: str, part: int, page: int) -> str:

@@ -1,6 +1,8 @@
 """Runs faults against a rig and asks the oracle.
 
 python -m tests.fault.harness --runs 200 --seed 1 [--fault NAME] [--mutant NAME] [--write docs/reliability.md]
+
+What is written adds up over runs of several seeds: their results are kept beside the page, as reliability.json.
 """
 
 import argparse
@@ -11,8 +13,11 @@ import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
+
+from pydantic import TypeAdapter
 
 from shared.config.topology import QUEUES
 from tests.fault.faults import FAULTS
@@ -28,6 +33,31 @@ class Tally:
     obligations: int = 0
     losses: list[str] = field(default_factory=list)
     drained: list[float] = field(default_factory=list)  # s from the end of the fault until everything was settled
+
+    def add(self, other: "Tally") -> None:
+        """Count another one's runs too."""
+        self.runs += other.runs
+        self.obligations += other.obligations
+        self.losses += other.losses
+        self.drained += other.drained
+
+
+@dataclass
+class Campaign:
+    """What came of all runs of one seed: minutes that they took, and {fault: what came of it}."""
+
+    seed: int
+    commit: str
+    minutes: int
+    faults: dict[str, Tally]
+
+    @property
+    def runs(self) -> int:
+        """Runs of all faults."""
+        return sum(tally.runs for tally in self.faults.values())
+
+
+CAMPAIGNS = TypeAdapter(list[Campaign])
 
 
 # Attempts that a message may have in production, on the queue that allows the fewest.
@@ -77,7 +107,7 @@ def main() -> int:
             tally = tallies[name]
             tally.runs += 1
             tally.obligations += oracle.obligations
-            tally.drained.append(drained)
+            tally.drained.append(round(drained, 1))
             tally.losses += [f"run {number}: {loss}" for loss in losses]
             print(
                 f"{number:5} {name}: {oracle.obligations} obligations, {len(losses)} losses, {drained:.0f} s",
@@ -85,10 +115,10 @@ def main() -> int:
             )
             for loss in losses:
                 print(f"      {loss}", flush=True)
-    table = _table(tallies)
-    print(table)
+    print(_table(tallies))
     if options.write:
-        Path(options.write).write_text(_document(options, tallies, table, time.monotonic() - started))
+        campaign = Campaign(options.seed, _commit(), round((time.monotonic() - started) / 60), dict(tallies))
+        write(Path(options.write), campaign)
     return 1 if any(tally.losses for tally in tallies.values()) else 0
 
 
@@ -111,16 +141,20 @@ def _drained(seconds: list[float]) -> str:
     return f"{median(seconds):.0f} s | {max(seconds):.0f} s"
 
 
-def _document(options: argparse.Namespace, tallies: dict[str, Tally], table: str, seconds: float) -> str:
+def write(page: Path, campaign: Campaign) -> None:
+    """Add a campaign to those kept beside the page, in place of an older one of its seed, and write the page anew."""
+    results = page.with_suffix(".json")
+    held = CAMPAIGNS.validate_json(results.read_bytes()) if results.exists() else []
+    campaigns = sorted([*(one for one in held if one.seed != campaign.seed), campaign], key=attrgetter("seed"))
+    results.write_bytes(CAMPAIGNS.dump_json(campaigns, indent=1) + b"\n")
+    total: dict[str, Tally] = defaultdict(Tally)
+    for one in campaigns:
+        for name, tally in one.faults.items():
+            total[name].add(tally)
+    rows = [f"| {one.seed} | {one.commit} | {one.runs} | {one.minutes} min |" for one in campaigns]
     template = (Path(__file__).parent / "reliability.md.in").read_text()
-    return template.format(
-        runs=sum(t.runs for t in tallies.values()),
-        seed=options.seed,
-        minutes=round(seconds / 60),
-        queues=len(QUEUES),
-        table=table,
-        commit=_commit(),
-    )
+    campaign_table = "\n".join(["| seed | commit | runs | took |", "|---:|---|---:|---:|", *rows])
+    page.write_text(template.format(campaigns=campaign_table, table=_table(total)))
 
 
 def _commit() -> str:

@@ -196,7 +196,7 @@ class Oracle:
 def _is_whole(batches: list[Any]) -> bool:
     """Whether all of an object's batches are there: numbered from 1, and the last one says so."""
     numbers = sorted(batch.batch for batch in batches)
-    return numbers == list(range(1, len(batches) + 1)) and max(batches, key=lambda batch: batch.batch).last
+    return numbers == list(range(1, len(batches) + 1)) and max(batches, key=lambda batch: batch.batch).is_last_batch
 
 
 ROWS = text("""

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import psycopg2
 from pydantic import SecretStr
@@ -50,32 +51,35 @@ class Rig:
         self._log = home.parent / "workers.log"
 
     def __enter__(self) -> Self:
-        self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=POSTINGS))
-        self.before = dict(os.environ)
-        os.environ.update(self.stack.environment)
-        environment = self.stack.environment
-        self.connections: Connections = connect()
-        self.database: Engine = connect_database(SecretStr(environment["SMELT_DATABASE_URL"]), "oracle")
-        self.redis = Redis.from_url(environment["SMELT_REDIS_URL"])
-        self.ports = {part.name: part.port or 0 for part in stack.status(self.home)}
-        self.aws, self.postgres = Proxy(self.ports["aws"]), Proxy(self.ports["postgres"])
-        self._shorten_visibility()
-        self._start_all()
+        with ExitStack() as undo:  # also where the start fails: what is left behind would fail the tests that follow
+            self._enter(undo)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def _enter(self, undo: ExitStack) -> None:
+        undo.callback(stack.erase, self.home)
+        self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=POSTINGS))
+        undo.enter_context(patch.dict(os.environ, self.stack.environment))
+        self.connections: Connections = connect()
+        undo.callback(self.connections.database.dispose)
+        self.database: Engine = connect_database(SecretStr(self.stack.environment["SMELT_DATABASE_URL"]), "oracle")
+        undo.callback(self.database.dispose)
+        self.redis = Redis.from_url(self.stack.environment["SMELT_REDIS_URL"])
+        undo.callback(self.redis.close)
+        self.ports = {part.name: part.port or 0 for part in stack.status(self.home)}
+        self.aws, self.postgres = (undo.enter_context(closing(Proxy(self.ports[n]))) for n in ("aws", "postgres"))
+        self._shorten_visibility()
+        undo.callback(self._kill_workers)
+        self._start_all()
+
+    def _kill_workers(self) -> None:
         for worker in self.workers.values():
             with suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
-        self.database.dispose()
-        self.connections.database.dispose()
-        self.redis.close()
-        self.aws.close()
-        self.postgres.close()
-        os.environ.clear()
-        os.environ.update(self.before)
-        stack.erase(self.home)
 
     def tend(self) -> None:
         """Start what is not running."""
@@ -194,8 +198,8 @@ class Rig:
         settings = self.stack.environment | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}",
             "SMELT_FAILPOINTS": str(self.failpoints),
-            "SMELT_RECEIVE_WAIT": "1",
-            "SMELT_STOP_TIMEOUT": "3",
+            "SMELT_RECEIVE_WAIT_SECONDS": "1",
+            "SMELT_STOP_TIMEOUT_SECONDS": "3",
         }
         for name, value in settings.items():
             for port, proxy in ((self.ports["aws"], self.aws.port), (self.ports["postgres"], self.postgres.port)):

@@ -13,9 +13,9 @@ from infra.embedded import stack
 from infra.embedded.stack import Running
 from services.ops import connections as operators
 from services.ops.connections import Connections
-from shared.database import ops_tables, silver_tables
+from shared.database import ops_tables
 from shared.database.engine import connect
-from shared.datasets import contract
+from shared.datasets import contract, silver_tables
 from tests.integration.embedded import INFRASTRUCTURE
 from tests.integration.letters import purge
 

@@ -166,7 +166,7 @@ def test_an_answer_over_the_limit_is_refused_before_it_is_stored(search: Extract
     search.plan(Keyword="analyst")
     (page,) = search.commands()
     body = page.model_dump_json()
-    with pytest.raises(PermanentError, match="larger than 10000 bytes, the limit that SMELT_LARGEST_DOCUMENT sets"):
+    with pytest.raises(PermanentError, match="larger than 10000 bytes, the limit that SMELT_MAX_DOCUMENT_MIB sets"):
         replace(search.extractor, largest=10_000).handle(message(body))
     assert search.stored(search.key(page)) is None
 

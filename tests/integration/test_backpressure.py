@@ -91,7 +91,7 @@ def test_a_depth_that_cannot_be_measured_holds_nobody_up(clock: Clock, queue: st
 
 
 def test_the_longest_pause_is_over_before_a_stop_gives_up_waiting() -> None:
-    assert Settings.model_fields["stop_timeout"].default > LONGEST + FRESH
+    assert Settings.model_fields["stop_timeout_seconds"].default > LONGEST + FRESH
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class Probe:
         self.notes = folder / "notes"
         self.notes.touch()
         self.log = folder / "log"
-        self.environment = {**os.environ, **environment, "SMELT_POOL": pool, "SMELT_RECEIVE_WAIT": "1"}
+        self.environment = {**os.environ, **environment, "SMELT_POOL": pool, "SMELT_RECEIVE_WAIT_SECONDS": "1"}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.url = ""
 
@@ -409,14 +409,14 @@ def test_told_to_stop_it_finishes_what_is_nearly_done(probe: Probe) -> None:
 
 def test_told_to_stop_it_gives_back_what_takes_longer(prefork: Probe) -> None:
     prefork.make_queue()
-    prefork.start(SMELT_STOP_TIMEOUT="2")
+    prefork.start(SMELT_STOP_TIMEOUT_SECONDS="2")
     message = prefork.send("sleep 60")
     prefork.eventually(lambda: prefork.noted("start", message))
     prefork.processes[0].send_signal(signal.SIGTERM)
     prefork.processes[0].wait(30)
     prefork.eventually(lambda: prefork.counts() == (1, 0))
     assert prefork.noted("end", message) == []
-    prefork.start(SMELT_STOP_TIMEOUT="2")
+    prefork.start(SMELT_STOP_TIMEOUT_SECONDS="2")
     prefork.eventually(lambda: len(prefork.noted("start")) == 2)
     assert [line[5] for line in prefork.noted("start")] == ["1", "1"], "a stop is no attempt"
 
@@ -432,7 +432,7 @@ def test_threads_and_processes_work_side_by_side(probe: Probe) -> None:
 
 def test_a_child_is_replaced_after_its_share_of_messages(prefork: Probe) -> None:
     prefork.make_queue()
-    prefork.start(SMELT_TASKS_PER_CHILD="2")
+    prefork.start(SMELT_MAX_TASKS_PER_CHILD="2")
     messages = [prefork.send("ok") for _ in range(6)]
     prefork.eventually(lambda: len(prefork.noted("end")) == len(messages))
     assert len({line[3] for line in prefork.noted("end")}) == 3

@@ -50,7 +50,7 @@ class Worker:
         limits = [str(BRONZE.visibility), str(BRONZE.time_limit), str(BRONZE.max_receives)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.probe", str(folder / "notes"), *limits],
-            env={**os.environ, "SMELT_POOL": pool, "SMELT_RECEIVE_WAIT": "1"},
+            env={**os.environ, "SMELT_POOL": pool, "SMELT_RECEIVE_WAIT_SECONDS": "1"},
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,

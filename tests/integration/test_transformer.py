@@ -102,7 +102,7 @@ def test_an_object_of_several_batches_is_loaded_completely_and_counted_once_each
     assert [row[:2] for row in counts(database)] == [(2, 2), (2, 1), (2, 2), (1, 1)]
     with database.connect() as connection:
         rows = connection.execute(
-            text("select batch, last, read, quarantined from ops.loaded_object order by batch")
+            text("select batch, is_last_batch, read, quarantined from ops.loaded_object order by batch")
         ).all()
         rejected = connection.execute(text("select record_index, rule from ops.quarantine")).all()
     assert [tuple(row) for row in rows] == [(1, False, 2, 0), (2, False, 2, 1), (3, False, 2, 0), (4, True, 1, 0)]

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared import datasets
-from shared.database.silver_tables import METADATA
 from shared.datasets import consistency, contract, definition
+from shared.datasets.silver_tables import METADATA
 
 FLAT = "from shared.datasets.flat_defaults import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, TOTAL, VOLATILE\n"
 RAW = (
@@ -15,7 +15,7 @@ RAW = (
 )
 TABLES = """
 from sqlalchemy import *
-from shared.database.silver_tables import METADATA, last_seen, provenance
+from shared.datasets.silver_tables import METADATA, last_seen, provenance
 ROOT = Table("{name}", METADATA, {columns}, provenance())
 CHILDREN = ()
 LAST_SEEN = last_seen(ROOT)

@@ -19,7 +19,11 @@ def running_workers(folder: Path, environment: Mapping[str, str]) -> Iterator[No
     """Logs and liveness files are in `folder`. On leaving, all are told to stop and must end in order."""
     started = []
     for service, module in MODULES.items():
-        own = {**environment, "SMELT_RECEIVE_WAIT": "1", "SMELT_LIVENESS_FILE": str(folder / f"{service}.alive")}
+        own = {
+            **environment,
+            "SMELT_RECEIVE_WAIT_SECONDS": "1",
+            "SMELT_LIVENESS_FILE": str(folder / f"{service}.alive"),
+        }
         with (folder / service).open("wb") as log:
             command = [sys.executable, "-m", module]
             started.append(subprocess.Popen(command, env=own, stderr=log, start_new_session=True))

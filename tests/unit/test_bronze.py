@@ -91,7 +91,7 @@ def test_a_payload_that_is_none_or_flawed_is_kept_and_read(text: bytes) -> None:
 
 
 def test_a_page_that_the_transformer_would_not_read_is_refused() -> None:
-    with pytest.raises(PermanentError, match="more than the 10000 that SMELT_LARGEST_DOCUMENT allows"):
+    with pytest.raises(PermanentError, match="more than the 10000 that SMELT_MAX_DOCUMENT_MIB allows"):
         stored(text=b'"' + b"x" * LARGEST + b'"')
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError
+from shared.fields import run_date
 from shared.storage.object_id import ObjectId
 from shared.storage.object_keys import (
     dataset_of,
@@ -18,7 +19,6 @@ from shared.storage.object_keys import (
     quarantine_key,
     raw_key_of,
     replay_key,
-    run_date,
     silver_key,
     silver_prefix,
     upload_key,

@@ -6,8 +6,8 @@ import pytest
 
 from services.extractor.run_id import run_id
 from shared.errors import PermanentError
+from shared.fields import run_date
 from shared.formats.commands import RunCommand
-from shared.storage.object_keys import run_date
 
 SENT = 1_756_900_800_123  # 2025-09-03 12:00:00.123 UTC
 DELIVERIES = count(1)

@@ -20,7 +20,13 @@ REQUIRED = sorted(set(ENVIRONMENT) - {"SMELT_DATABASE_URL"})
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SMELT_HOME", "SMELT_RECEIVE_WAIT", "SMELT_CONCURRENCY", "SMELT_LIVENESS_FILE", "SMELT_LOG_LEVEL"):
+    for name in (
+        "SMELT_HOME",
+        "SMELT_RECEIVE_WAIT_SECONDS",
+        "SMELT_CONCURRENCY",
+        "SMELT_LIVENESS_FILE",
+        "SMELT_LOG_LEVEL",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -75,9 +81,9 @@ def test_no_error_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("SMELT_RECEIVE_WAIT", "-1"),
-        ("SMELT_RECEIVE_WAIT", "21"),
-        ("SMELT_RECEIVE_WAIT", "long"),
+        ("SMELT_RECEIVE_WAIT_SECONDS", "-1"),
+        ("SMELT_RECEIVE_WAIT_SECONDS", "21"),
+        ("SMELT_RECEIVE_WAIT_SECONDS", "long"),
         ("SMELT_CONCURRENCY", "0"),
         ("SMELT_CONCURRENCY", "65"),
         ("SMELT_CONCURRENCY", "1.5"),
@@ -91,7 +97,8 @@ def test_a_number_out_of_its_bounds_is_refused_by_its_variable(
 
 
 @pytest.mark.parametrize(
-    ("name", "right"), [("SMELT_RECEIVE_WAIT", "0"), ("SMELT_RECEIVE_WAIT", "20"), ("SMELT_CONCURRENCY", "64")]
+    ("name", "right"),
+    [("SMELT_RECEIVE_WAIT_SECONDS", "0"), ("SMELT_RECEIVE_WAIT_SECONDS", "20"), ("SMELT_CONCURRENCY", "64")],
 )
 def test_a_number_at_its_bounds_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, right: str) -> None:
     monkeypatch.setenv(name, right)

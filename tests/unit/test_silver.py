@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from sqlalchemy import JSON, Table
 
-from shared.database.silver_tables import PROVENANCE
 from shared.datasets import contract
+from shared.datasets.silver_tables import PROVENANCE
 from shared.datasets.usajobs_search.tables import JOB_LOCATION
 from shared.errors import PermanentError
 from shared.formats import silver

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from services.ops.reconcile.sequencers import sequenced
 from shared.formats.observation import Observation, observation
 from shared.storage.object_id import ObjectId
-from shared.storage.versions import ObjectVersion, sequenced
+from shared.storage.versions import ObjectVersion
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 KEY = "uploads/d/a.json"

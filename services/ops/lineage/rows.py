@@ -10,8 +10,8 @@ from services.ops.connections import Connections
 from services.ops.lineage.source_object import ObjectHead, SourceObject, inspect_source, object_head, release
 from shared import natural_key
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
-from shared.database.silver_tables import METADATA, PROVENANCE
 from shared.datasets import contract
+from shared.datasets.silver_tables import METADATA, PROVENANCE
 from shared.storage.object_id import ObjectId
 
 LEDGER = [column for column in LOADED_OBJECT.columns if column.name not in {"natural_keys", "field_profile"}]

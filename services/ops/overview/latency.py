@@ -9,7 +9,8 @@ LATENCY = text("""
     select dataset, count(*), percentile_cont(array[0.5, 0.95, 0.99])
            within group (order by greatest(0, extract(epoch from loaded_at - observed_at)::float))
     from ops.loaded_object as loaded
-    where last and loaded_at > clock_timestamp() - interval '1 hour' and key not like 'replays/%' and not exists (
+    where is_last_batch and loaded_at > clock_timestamp() - interval '1 hour'
+          and key not like 'replays/%' and not exists (
         select from ops.loaded_object as before
         where (before.bucket, before.key, before.version) = (loaded.bucket, loaded.key, loaded.version)
               and before.transform_version < loaded.transform_version

@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection, func, inspect, select
 
-from shared.database.silver_tables import METADATA
 from shared.datasets import contract
+from shared.datasets.silver_tables import METADATA
 
 
 def rows(connection: Connection) -> dict[str, dict[str, int]]:

@@ -15,6 +15,7 @@ from services.ops.connections import Connections
 from services.ops.dlq import dead_letters
 from services.ops.dlq.index import DeadLetterIndex
 from services.ops.dlq.lease import HIDDEN
+from services.ops.reconcile import sequencers
 from services.ops.runs import stored_pages
 from services.ops.runs.stored_pages import MissingPage
 from shared.config.topology import PLANS_PREFIX, RAW_PREFIXES, queue_for_key
@@ -142,7 +143,7 @@ def _not_loaded(connections: Connections, connection: Connection, begin: datetim
         if known.issuperset((stored.object.key, stored.object.version) for stored in together):
             continue
         newest = {stored.object.key: stored.object.version for stored in together}
-        for stored in versions.ordered(connection, together):
+        for stored in sequencers.ordered(connection, together):
             one = stored.object
             if stored.stored_at < begin or (one.key, one.version) in known:
                 continue

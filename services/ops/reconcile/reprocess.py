@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from services.ops import operator_log
 from services.ops.connections import Connections
 from services.ops.operator_log import ActionResult, OnProgress
+from services.ops.reconcile import sequencers
 from services.ops.throttle import throttled
 from shared.config.topology import RAW_PREFIXES, SILVER_PREFIX, queue_for_key
 from shared.database.ops_tables import LOADED_OBJECT, fully_loaded_objects
@@ -115,7 +116,7 @@ def _bronze(connection: Connection, dataset: str, together: list[ObjectVersion])
     same_code = LOADED_OBJECT.c.transform_version == contract.normalise(dataset).VERSION
     mine = LOADED_OBJECT.c.key.in_({stored.object.key for stored in together})
     whole = {(row.key, row.version) for row in connection.execute(fully_loaded_objects().where(mine, same_code))}
-    for stored in versions.ordered(connection, together):
+    for stored in sequencers.ordered(connection, together):
         yield Found(stored, (stored.object.key, stored.object.version) in whole)
 
 

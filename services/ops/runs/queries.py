@@ -28,7 +28,7 @@ RUNS = f"""
                coalesce(sum(stale), 0) as stale, coalesce(sum(quarantined), 0) as quarantined,
                coalesce(sum(jsonb_array_length(warnings)), 0) as warnings, max(loaded_at) as last_at,
                count(distinct (part, page)) filter (
-                   where last and loaded_at > clock_timestamp() - make_interval(secs => {RECENT})
+                   where is_last_batch and loaded_at > clock_timestamp() - make_interval(secs => {RECENT})
                ) as recent
         from ops.loaded_object as object where object.run_id = run.run_id
     ) as loaded

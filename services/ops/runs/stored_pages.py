@@ -62,7 +62,7 @@ def inspected(connections: Connections, pages: Iterable[PageCommand], *, read: b
 
 def unreadable(connections: Connections, stored: ObjectId) -> str | None:
     """Why a page in bronze cannot be loaded: damaged, no envelope, or not a page by its source's own check."""
-    largest = connections.settings.largest_document << 20
+    largest = connections.settings.max_document_mib << 20
     try:
         source = contract.source(object_keys.dataset_of(stored.key))
         envelope.read(objects.get(connections.s3, stored, largest).body, largest).counts(source)

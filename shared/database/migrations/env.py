@@ -3,10 +3,10 @@
 from alembic import context
 from sqlalchemy import text
 
-from shared.database import ops_tables, silver_tables
+from shared.database import ops_tables
 from shared.database.migrate import VERSION_TABLE
 from shared.database.upgrade import PATIENCE, bounded
-from shared.datasets import contract
+from shared.datasets import contract, silver_tables
 
 for dataset in contract.names():
     contract.tables(dataset)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Date, Table, Text
 
-from shared.database.silver_tables import METADATA, last_seen, provenance
+from shared.datasets.silver_tables import METADATA, last_seen, provenance
 
 ROOT = Table(
     "reference_table",

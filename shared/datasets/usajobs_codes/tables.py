@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, Table, Text
 
-from shared.database.silver_tables import METADATA, last_seen, provenance
+from shared.datasets.silver_tables import METADATA, last_seen, provenance
 
 ROOT = Table("code_list", METADATA, Column("list_name", Text, primary_key=True), provenance())
 CODE = Table(

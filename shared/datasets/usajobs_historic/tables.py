@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Integer, Numeric, Table, Text
 
-from shared.database.silver_tables import METADATA, last_seen, provenance
+from shared.datasets.silver_tables import METADATA, last_seen, provenance
 
 MONEY = Numeric(14, 2)
 

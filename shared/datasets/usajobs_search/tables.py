@@ -2,7 +2,7 @@
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Double, ForeignKey, Integer, Numeric, Table, Text
 
-from shared.database.silver_tables import METADATA, last_seen, provenance
+from shared.datasets.silver_tables import METADATA, last_seen, provenance
 
 TEXTS = ARRAY(Text)
 MONEY = Numeric(14, 2)

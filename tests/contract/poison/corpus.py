@@ -5,11 +5,11 @@ from tests.contract.poison.case import Case
 
 # Bounds of the stack under test, in MiB and levels: small, so that bombs need not be large.
 BOUNDS = {
-    "SMELT_LARGEST_OBJECT": "8",
-    "SMELT_LARGEST_EXPANDED": "16",
-    "SMELT_LARGEST_DOCUMENT": "12",
-    "SMELT_LARGEST_RECORD": "4",
-    "SMELT_DEEPEST_NESTING": "64",
+    "SMELT_MAX_OBJECT_MIB": "8",
+    "SMELT_MAX_EXPANDED_MIB": "16",
+    "SMELT_MAX_DOCUMENT_MIB": "12",
+    "SMELT_MAX_RECORD_MIB": "4",
+    "SMELT_MAX_NESTING": "64",
 }
 
 CASES: tuple[Case, ...] = (

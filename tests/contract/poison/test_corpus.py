@@ -27,11 +27,11 @@ from tests.contract.poison.corpus import BOUNDS, CASES
 MIB = 1 << 20
 MOST_PROBLEMS = 100  # kept of one record: more help nobody, and cost gigabytes
 SMALL = InputLimits(
-    stored=int(BOUNDS["SMELT_LARGEST_OBJECT"]) * MIB,
-    expanded=int(BOUNDS["SMELT_LARGEST_EXPANDED"]) * MIB,
-    document=int(BOUNDS["SMELT_LARGEST_DOCUMENT"]) * MIB,
-    record=int(BOUNDS["SMELT_LARGEST_RECORD"]) * MIB,
-    nesting=int(BOUNDS["SMELT_DEEPEST_NESTING"]),
+    stored=int(BOUNDS["SMELT_MAX_OBJECT_MIB"]) * MIB,
+    expanded=int(BOUNDS["SMELT_MAX_EXPANDED_MIB"]) * MIB,
+    document=int(BOUNDS["SMELT_MAX_DOCUMENT_MIB"]) * MIB,
+    record=int(BOUNDS["SMELT_MAX_RECORD_MIB"]) * MIB,
+    nesting=int(BOUNDS["SMELT_MAX_NESTING"]),
 )
 KEYS = {case.key for case in keys.CASES}
 UPLOADED = [case for case in CASES if case.place == UPLOAD and case.object_key.startswith(RAW_PREFIXES)]

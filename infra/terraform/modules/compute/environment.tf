@@ -15,13 +15,13 @@ locals {
 
   # All but serving, which knows of no queue.
   queue_environment = {
-    SMELT_EXTRACT_QUEUE_URL = var.queues["extractor"].url
-    SMELT_BRONZE_QUEUE_URL  = var.queues["transformer"].url
-    SMELT_UPLOADS_QUEUE_URL = var.queues["uploads"].url
-    SMELT_SILVER_QUEUE_URL  = var.queues["loader"].url
-    SMELT_RECEIVE_WAIT      = tostring(local.receive_wait)
-    SMELT_STOP_TIMEOUT      = tostring(local.stop_timeout)
-    SMELT_LIVENESS_FILE     = local.liveness
+    SMELT_EXTRACT_QUEUE_URL    = var.queues["extractor"].url
+    SMELT_BRONZE_QUEUE_URL     = var.queues["transformer"].url
+    SMELT_UPLOADS_QUEUE_URL    = var.queues["uploads"].url
+    SMELT_SILVER_QUEUE_URL     = var.queues["loader"].url
+    SMELT_RECEIVE_WAIT_SECONDS = tostring(local.receive_wait)
+    SMELT_STOP_TIMEOUT_SECONDS = tostring(local.stop_timeout)
+    SMELT_LIVENESS_FILE        = local.liveness
   }
 
   # Without the password: libpq takes it from PGPASSWORD, so that the URL is no secret and may be shown.

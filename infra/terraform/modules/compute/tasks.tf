@@ -19,8 +19,8 @@ locals {
 
   worker_environment = {
     for service, worker in var.workers : service => {
-      SMELT_CONCURRENCY      = tostring(worker.concurrency)
-      SMELT_MEMORY_PER_CHILD = tostring(worker.memory_per_child)
+      SMELT_CONCURRENCY              = tostring(worker.concurrency)
+      SMELT_MAX_MEMORY_PER_CHILD_MIB = tostring(worker.memory_per_child)
     }
   }
 
