@@ -1,4 +1,4 @@
-"""Not faster than asked."""
+"""Limits how fast items are taken."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def throttled(items: Iterable[T], per_second: float | None) -> Iterator[T]:
-    """The items, at most so many a second; without a number as they come."""
+    """Yields items at no more than `per_second`; unthrottled if None."""
     between = 1 / per_second if per_second else 0.0
     turn = time.monotonic()
     for item in items:

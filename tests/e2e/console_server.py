@@ -19,14 +19,14 @@ TOKEN, READ_TOKEN = "an operator's token", "a token to look"
 class Console:
     """A served console; `shows` is what its next look measures."""
 
-    def __init__(self, shows: Measurements, door: Authenticator | None = None) -> None:
+    def __init__(self, shows: Measurements, auth: Authenticator | None = None) -> None:
         self.shows = shows
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         away = cast("Any", None)  # the overview uses nothing but what is measured
         context = ConsoleContext(away, away, Actions())
         by_token = TokenAuth({"operator": TOKEN, "viewer": READ_TOKEN})
-        app = application(context, lambda: self.shows, door or by_token, ["127.0.0.1", "localhost"])
+        app = application(context, lambda: self.shows, auth or by_token, ["127.0.0.1", "localhost"])
         config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = Thread(target=self._server.run, kwargs={"sockets": [listening]})

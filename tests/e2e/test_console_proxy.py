@@ -70,7 +70,7 @@ def submit(console: Console, email: str, form_of: str) -> int:
 def test_the_page_says_who_the_load_balancer_says_it_is(console: Console) -> None:
     answer = httpx.get(console.url, headers=word("bob@example.org"))
     assert answer.status_code == 200
-    assert "bob@example.org (console), reader" in answer.text
+    assert "bob@example.org (console), viewer" in answer.text
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
@@ -85,7 +85,7 @@ def test_a_token_is_no_way_in(console: Console) -> None:
     assert httpx.post(f"{console.url}/login", data={"token": "x"}).status_code == 403
 
 
-def test_an_operator_acts_and_a_reader_does_not(console: Console) -> None:
+def test_an_operator_acts_and_a_viewer_does_not(console: Console) -> None:
     assert submit(console, "ann@example.org", form_of="ann@example.org") == 404
     assert submit(console, "bob@example.org", form_of="bob@example.org") == 403
 

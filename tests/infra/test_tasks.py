@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from services.ops.console import __main__ as console_process
-from services.ops.console.auth import AlbAuth, door
+from services.ops.console.auth import AlbAuth, authenticator
 from services.ops.console.settings import ConsoleSettings
 from services.ops.health import rules
 from services.ops.schedules.schedules import GROUP, LONGEST_LIFE, MOST_TRIES, ROLE
@@ -75,7 +75,7 @@ def test_the_console_believes_its_load_balancer_and_nobody_else(
 ) -> None:
     become("console")
     settings = ConsoleSettings()
-    assert isinstance(door(settings), AlbAuth)
+    assert isinstance(authenticator(settings), AlbAuth)
     assert settings.alb_arn == deployment.one("module.web[0].aws_lb.this")["arn"]
     (login, _) = deployment.one('module.web[0].aws_lb_listener_rule.name["console"]')["action"]
     assert settings.alb_client == login["authenticate_oidc"][0]["client_id"] == "smelt-at-login"

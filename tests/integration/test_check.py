@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert, text
 
 from services.ops.health import measurements
-from services.ops.health.rules import Reading
+from services.ops.health.rules import Measurement
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN
 from tests.conftest import smelt_command
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 DATASET = "usajobs_search"
 
 
-def measured(database: Engine) -> dict[tuple[str, str], Reading]:
+def measured(database: Engine) -> dict[tuple[str, str], Measurement]:
     """What the ledger says, by rule and subject."""
     connections: Any = SimpleNamespace(database=database)
     return {(one.rule, one.subject): one for one in measurements.of_ledger(connections)}

@@ -19,7 +19,7 @@ from services.ops.connections import Connections
 from services.ops.health import measurements
 from services.ops.queues import stats
 from services.ops.queues.monitor import Sample
-from services.ops.queues.rates import flows
+from services.ops.queues.rates import queue_statuses
 from shared.config.topology import BRONZE, QUEUES, SILVER
 from shared.engine.message import Message
 from shared.engine.pending_retries import PendingRetry
@@ -90,7 +90,7 @@ def test_a_look_counts_what_waits_and_what_is_dead(connections: Connections) -> 
     for number in range(3):
         send(connections, body(number))
     bury(connections, body(9), SILVER)
-    look = stats.look(connections)
+    look = stats.take_snapshot(connections)
     assert {name: counts and counts.total for name, counts in look.work.items()} == {
         "smelt-extract": 0,
         "smelt-bronze": 3,
@@ -104,20 +104,20 @@ def test_a_look_counts_what_waits_and_what_is_dead(connections: Connections) -> 
 def test_a_queue_that_cannot_be_measured_is_unknown_and_the_others_are_not(connections: Connections) -> None:
     send(connections, body(1))
     settings = connections.settings.model_copy(update={"silver_queue_url": f"{connections.settings.silver_queue_url}x"})
-    look = stats.look(replace(connections, settings=settings, roster=WorkerRegistry(NOBODY)))
+    look = stats.take_snapshot(replace(connections, settings=settings, roster=WorkerRegistry(NOBODY)))
     assert (look.work[SILVER.name], look.dead[SILVER.name], look.workers) == (None, None, None)
     assert look.work[BRONZE.name] == stats.Counts(1, 0, 0)
     assert len([problem for problem in look.problems if problem.startswith("SQS")]) >= 1
     assert len([problem for problem in look.problems if problem.startswith("Redis")]) == 1
-    unknown = flows(look, look, {})[-1]
+    unknown = queue_statuses(look, look, {})[-1]
     assert (unknown.visible, unknown.dead, unknown.trend) == (None, None, "unknown")
 
 
 def test_without_cloudwatch_s_word_the_age_of_the_oldest_message_is_unknown(connections: Connections) -> None:
     send(connections, body(1))
-    ages = stats.oldest(boto3.client("cloudwatch"), connections)
+    ages = stats.oldest_ages(boto3.client("cloudwatch"), connections)
     assert ages == {}
-    found = {flow.queue: flow.oldest for flow in flows(None, stats.look(connections), ages)}
+    found = {flow.queue: flow.oldest for flow in queue_statuses(None, stats.take_snapshot(connections), ages)}
     assert found == {"smelt-extract": 0.0, "smelt-bronze": None, "smelt-uploads": 0.0, "smelt-silver": 0.0}
 
 
@@ -136,7 +136,7 @@ def test_the_age_is_the_newest_that_cloudwatch_has(connections: Connections) -> 
             for ago, value in ((240, 500.0), (120, 620.0))
         ],
     )
-    assert stats.oldest(cloudwatch, connections) == {"smelt-silver": 620.0}
+    assert stats.oldest_ages(cloudwatch, connections) == {"smelt-silver": 620.0}
 
 
 def test_a_worker_says_that_it_lives_what_it_does_and_when_it_leaves(connections: Connections, worker: Worker) -> None:
@@ -164,8 +164,8 @@ def test_what_a_worker_waits_for_is_told_while_it_is_away(
     send(connections, "need-database")
     waiting = eventually(lambda: (seen := only(connections)) and seen.note.outage and seen)
     assert waiting.note.outage.part == "database"
-    first = stats.look(connections)
-    beat = Sample(datetime.now(UTC), first, first, tuple(flows(first, first, {})))
+    first = stats.take_snapshot(connections)
+    beat = Sample(datetime.now(UTC), first, first, tuple(queue_statuses(first, first, {})))
     (reading,) = (one for one in measurements.of_queues(beat) if (one.rule, one.subject) == ("outage", BRONZE.name))
     assert (reading.value or 0) > 0
     assert "refused" in reading.note

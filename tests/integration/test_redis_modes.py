@@ -150,6 +150,6 @@ def test_a_valkey_that_takes_no_writes_does_not_read_as_no_worker_lives(
         roster = WorkerRegistry(f"redis://127.0.0.1:{port}/0")
         with pytest.raises(redis.RedisError, match=says):
             roster.current()
-        look = stats.look(replace(connections, roster=roster))
+        look = stats.take_snapshot(replace(connections, roster=roster))
     assert look.workers is None
     assert any(problem.startswith("Redis: ") for problem in look.problems)

@@ -141,7 +141,7 @@ def test_a_back_fill_among_others_is_looked_at_without_reading_the_others(databa
         connection.execute(text("analyze ops.loaded_object"))
         query = str(runs.LATEST).replace(":most", "1").replace(":dataset", "null").replace(":since", "null")
         explained = connection.exec_driver_sql(f"explain (analyze, format json) {query}").scalar_one()
-        assert [one.pages for one in runs.latest(connection, 1)] == [PARTS * (PAGES - 1)]
+        assert [one.pages for one in runs.find_latest(connection, 1)] == [PARTS * (PAGES - 1)]
     read = [node for node in _nodes(explained[0]["Plan"]) if node.get("Relation Name") == "object"]
     assert read
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 2 * PARTS * (PAGES - 1)
@@ -159,11 +159,11 @@ def test_the_newest_runs_come_first_and_others_are_left_out_where_asked(database
         at = datetime.now(UTC) - timedelta(hours=hours)
         planned(database, f"run {hours}", 1, planned_at=at, dataset=dataset)
     with database.connect() as connection:
-        assert [one.run_id for one in runs.latest(connection, 9)] == ["run 1", "run 2", "run 3"]
-        assert [one.run_id for one in runs.latest(connection, 2)] == ["run 1", "run 2"]
-        assert [one.run_id for one in runs.latest(connection, 9, DATASET)] == ["run 1", "run 3"]
+        assert [one.run_id for one in runs.find_latest(connection, 9)] == ["run 1", "run 2", "run 3"]
+        assert [one.run_id for one in runs.find_latest(connection, 2)] == ["run 1", "run 2"]
+        assert [one.run_id for one in runs.find_latest(connection, 9, DATASET)] == ["run 1", "run 3"]
         since = timedelta(hours=2, minutes=30)
-        assert [one.run_id for one in runs.latest(connection, 9, DATASET, since)] == ["run 1"]
+        assert [one.run_id for one in runs.find_latest(connection, 9, DATASET, since)] == ["run 1"]
 
 
 def test_a_complete_run_is_told_whole(pipeline: Pipeline) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from services.ops.health import measurements, rules
 from services.ops.health.cli import _described, _told
-from services.ops.health.rules import Reading, State, Verdict
+from services.ops.health.rules import Measurement, State, Verdict
 from services.ops.queues.monitor import Sample
-from services.ops.queues.rates import flows
+from services.ops.queues.rates import queue_statuses
 from services.ops.queues.stats import Counts, QueueSnapshot
 from shared.config.topology import QUEUES, SILVER
 from shared.datasets import contract
@@ -25,17 +25,19 @@ EMPTY = Counts(0, 0, 0)
 WAITING = Counts(5, 1, 0)
 
 
-def well() -> dict[tuple[str, str], Reading]:
+def well() -> dict[tuple[str, str], Measurement]:
     """Readings of a system in order."""
-    return {(rule.name, subject): Reading(rule.name, subject, 0.0) for rule in rules.rules() for subject in rule.limits}
+    return {
+        (rule.name, subject): Measurement(rule.name, subject, 0.0) for rule in rules.rules() for subject in rule.limits
+    }
 
 
-def verdicts(*others: Reading) -> list[Verdict]:
+def verdicts(*others: Measurement) -> list[Verdict]:
     """What the rules say of a system in order but for these."""
-    return rules.verdicts((well() | {(one.rule, one.subject): one for one in others}).values())
+    return rules.evaluate((well() | {(one.rule, one.subject): one for one in others}).values())
 
 
-def state(*others: Reading) -> State:
+def state(*others: Measurement) -> State:
     return rules.worst(verdict.state for verdict in verdicts(*others))
 
 
@@ -62,26 +64,26 @@ def test_a_system_in_order_is_ok() -> None:
 @pytest.mark.parametrize(
     ("reading", "expected"),
     [
-        (Reading("dead-letters", SILVER.name, 1), "warning"),
-        (Reading("oldest", SILVER.name, 600), "ok"),
-        (Reading("oldest", SILVER.name, 601), "warning"),
-        (Reading("no-progress", SILVER.name, 1_201), "critical"),
-        (Reading("no-progress", SILVER.name, inf), "critical"),
-        (Reading("freshness", "usajobs_search", 26 * 3_600 + 1), "critical"),
-        (Reading("quarantine-share", "usajobs_search", 0.05), "ok"),
-        (Reading("quarantine-share", "usajobs_search", 0.051), "warning"),
-        (Reading("conservation", "usajobs_search", 1), "critical"),
-        (Reading("missed-slot", "daily", 0), "ok"),
-        (Reading("missed-slot", "daily", 1), "warning"),
-        (Reading("dead-letters", SILVER.name, None), "unknown"),
+        (Measurement("dead-letters", SILVER.name, 1), "warning"),
+        (Measurement("oldest", SILVER.name, 600), "ok"),
+        (Measurement("oldest", SILVER.name, 601), "warning"),
+        (Measurement("no-progress", SILVER.name, 1_201), "critical"),
+        (Measurement("no-progress", SILVER.name, inf), "critical"),
+        (Measurement("freshness", "usajobs_search", 26 * 3_600 + 1), "critical"),
+        (Measurement("quarantine-share", "usajobs_search", 0.05), "ok"),
+        (Measurement("quarantine-share", "usajobs_search", 0.051), "warning"),
+        (Measurement("conservation", "usajobs_search", 1), "critical"),
+        (Measurement("missed-slot", "daily", 0), "ok"),
+        (Measurement("missed-slot", "daily", 1), "warning"),
+        (Measurement("dead-letters", SILVER.name, None), "unknown"),
     ],
 )
-def test_a_rule_is_broken_beyond_its_limit_and_not_at_it(reading: Reading, expected: State) -> None:
+def test_a_rule_is_broken_beyond_its_limit_and_not_at_it(reading: Measurement, expected: State) -> None:
     assert state(reading) == expected
 
 
 def test_what_nobody_measured_is_unknown_and_not_ok() -> None:
-    found = rules.verdicts([])
+    found = rules.evaluate([])
     assert {verdict.state for verdict in found} == {"unknown"}
     assert {verdict.rule.name for verdict in found} == {rule.name for rule in rules.rules()} - {"missed-slot"}
 
@@ -101,14 +103,14 @@ def test_only_datasets_that_promise_freshness_are_held_to_it() -> None:
 
 
 def test_a_verdict_says_what_is_how_much_and_why() -> None:
-    (told,) = (one for one in verdicts(Reading("oldest", SILVER.name, 725)) if one.state != "ok")
+    (told,) = (one for one in verdicts(Measurement("oldest", SILVER.name, 725)) if one.state != "ok")
     assert _told(told) == "a message waits for too long: 12 min 5 s, at most 10 min"
-    (unknown,) = (one for one in verdicts(Reading("oldest", SILVER.name, None, "SQS: away")) if one.state != "ok")
+    (unknown,) = (one for one in verdicts(Measurement("oldest", SILVER.name, None, "SQS: away")) if one.state != "ok")
     assert _told(unknown) == "unknown (SQS: away)"
 
 
 def test_what_is_beyond_measure_is_null_in_json_and_its_state_is_not_unknown() -> None:
-    (told,) = (one for one in verdicts(Reading("no-progress", SILVER.name, inf)) if one.state != "ok")
+    (told,) = (one for one in verdicts(Measurement("no-progress", SILVER.name, inf)) if one.state != "ok")
     described = json.loads(json.dumps(_described(told), allow_nan=False))
     assert (described["value"], described["state"]) == (None, "critical")
 
@@ -123,15 +125,15 @@ def look(silver: Counts | None, *workers: ObservedStatus) -> QueueSnapshot:
     return QueueSnapshot(0.0, {**counts, SILVER.name: silver}, dict(counts), [*workers], problems=("SQS: away",))
 
 
-def progress(before: QueueSnapshot, after: QueueSnapshot, age: float | None = None) -> Reading:
+def progress(before: QueueSnapshot, after: QueueSnapshot, age: float | None = None) -> Measurement:
     ages = {} if age is None else {SILVER.name: age}
-    found = measurements.of_queues(Sample(datetime.now(UTC), after, before, tuple(flows(before, after, ages))))
+    found = measurements.of_queues(Sample(datetime.now(UTC), after, before, tuple(queue_statuses(before, after, ages))))
     return next(one for one in found if (one.rule, one.subject) == ("no-progress", SILVER.name))
 
 
-def outage(*workers: ObservedStatus) -> Reading:
+def outage(*workers: ObservedStatus) -> Measurement:
     seen = look(WAITING, *workers)
-    found = measurements.of_queues(Sample(datetime.now(UTC), seen, seen, tuple(flows(seen, seen, {}))))
+    found = measurements.of_queues(Sample(datetime.now(UTC), seen, seen, tuple(queue_statuses(seen, seen, {}))))
     return next(one for one in found if (one.rule, one.subject) == ("outage", SILVER.name))
 
 
@@ -142,7 +144,7 @@ def waiting(since: float) -> ObservedStatus:
 
 def test_an_outage_is_as_long_as_that_of_the_worker_that_waits_longest() -> None:
     assert outage(loader()).value == 0
-    assert outage(loader(), waiting(4_990.0), waiting(4_800.0)) == Reading(
+    assert outage(loader(), waiting(4_990.0), waiting(4_800.0)) == Measurement(
         "outage", SILVER.name, 202.0, "database: refused"
     )
     assert state(outage(waiting(4_990.0))) == "ok"

@@ -264,13 +264,13 @@ def test_without_runs_the_page_says_how_to_start_one() -> None:
 
 
 def test_a_service_with_messages_that_it_does_not_take_is_told_from_an_idle_one() -> None:
-    assert model.hops(with_queue(visible=1).queues)[-1].activity == "takes nothing"
-    assert model.hops(HEALTHY.queues)[-1].activity == "nothing to do"
+    assert model.stages(with_queue(visible=1).queues)[-1].activity == "takes nothing"
+    assert model.stages(HEALTHY.queues)[-1].activity == "nothing to do"
 
 
 @pytest.mark.parametrize(("visible", "filled"), [(0, 0), (1, 1), (2, 2), (511, 9), (512, 10), (1_000_000, 10)])
 def test_a_drawn_queue_fills_by_doubling(visible: int, filled: int) -> None:
-    assert model.hops(with_queue(visible=visible).queues)[-1].lanes[0].filled == filled
+    assert model.stages(with_queue(visible=visible).queues)[-1].lanes[0].filled == filled
 
 
 def test_a_part_that_hangs_is_unknown_and_is_asked_only_once() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from services.ops.overview import collector
 from services.ops.overview.plots import COLUMN, COLUMNS, HEIGHT, Plot, plot
 from services.ops.probe import Measured, Unavailable
-from services.ops.queues.monitor import Moment, QueueMonitor
+from services.ops.queues.monitor import QueueMonitor, TimedStatus
 from services.ops.queues.rates import QueueStatus
 from services.ops.queues.stats import Counts, QueueSnapshot
 from shared.config.topology import QUEUES
@@ -17,7 +17,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 QUEUE = QUEUES[0].name
 
 
-def moment(ago: timedelta, waiting: int | None) -> Moment:
+def moment(ago: timedelta, waiting: int | None) -> TimedStatus:
     """So many messages, `ago`."""
     others = None if waiting is None else 0
     return NOW - ago, QueueStatus(QUEUE, "loader", waiting, others, others, others, None, None, None, "unknown", None)

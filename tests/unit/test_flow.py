@@ -6,7 +6,7 @@ import pytest
 
 from services.ops.cli import formatting
 from services.ops.queues import cli_output
-from services.ops.queues.rates import QueueStatus, flows
+from services.ops.queues.rates import QueueStatus, queue_statuses
 from services.ops.queues.stats import Counts, QueueSnapshot
 from shared.config.topology import QUEUES, SILVER
 from shared.engine.worker_status import ObservedStatus, WorkerStatus
@@ -27,7 +27,7 @@ def look(at: float, silver: Counts | None, *workers: ObservedStatus) -> QueueSna
 
 
 def flow(earlier: QueueSnapshot | None, later: QueueSnapshot) -> QueueStatus:
-    return flows(earlier, later, {})[-1]
+    return queue_statuses(earlier, later, {})[-1]
 
 
 def test_what_workers_settled_went_out_and_what_the_queue_did_not_lose_came_in() -> None:
@@ -87,9 +87,9 @@ def test_without_workers_notes_the_trend_is_known_and_the_rates_are_not() -> Non
 
 def test_the_oldest_message_of_an_empty_queue_waits_no_time_and_of_another_as_cloudwatch_says() -> None:
     full = look(0, Counts(1, 0, 0))
-    assert flows(None, full, {SILVER.name: 42.0})[-1].oldest == 42.0
-    assert flows(None, full, {})[-1].oldest is None
-    assert flows(None, look(0, NOTHING), {})[-1].oldest == 0.0
+    assert queue_statuses(None, full, {SILVER.name: 42.0})[-1].oldest == 42.0
+    assert queue_statuses(None, full, {})[-1].oldest is None
+    assert queue_statuses(None, look(0, NOTHING), {})[-1].oldest == 0.0
 
 
 def test_dead_letters_count_whoever_holds_them() -> None:

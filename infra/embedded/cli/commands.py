@@ -153,7 +153,7 @@ def _program() -> str:
 
 def _first_run(connections: Connections, dataset: str, params: dict[str, str]) -> None:
     with connections.database.connect() as connection:
-        if any(run.dataset == dataset and run.completed_at for run in runs.latest(connection, most=1_000)):
+        if any(run.dataset == dataset and run.completed_at for run in runs.find_latest(connection, most=1_000)):
             return
     say(f"first extraction of {dataset}")
     run_id = runs.start(connections, dataset, params)

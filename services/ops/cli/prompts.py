@@ -1,4 +1,4 @@
-"""Before something is done that cannot be undone, and when it is interrupted."""
+"""Confirmation before changes, and signals that interrupt a command."""
 
 import signal
 import sys
@@ -11,11 +11,11 @@ INTERRUPTED = 130  # exit code, as shells have it
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on only with a yes. Where nobody can be asked, `--yes` must have said so: exit code 2."""
+    """Go on only with a yes. Without a terminal `--yes` must be given, else the exit code is 2."""
     if yes:
         return
     if not sys.stdin.isatty():
-        message = f"{question} There is nobody to ask: say --yes (or --dry-run)"
+        message = f"{question} Not a terminal: pass --yes to confirm (or --dry-run)"
         raise typer.BadParameter(message)
     if not typer.confirm(question, err=True):
         say("nothing was done")
@@ -23,6 +23,6 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def stop_in_order() -> None:
-    """From now on a SIGTERM, or a terminal that goes away, is like Ctrl-C: what is held is given back."""
+    """From now on SIGTERM and SIGHUP are like Ctrl-C, so that messages in hand become visible again."""
     for word in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(word, signal.default_int_handler)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from services.ops.connections import connect
 from services.ops.console import settings
-from services.ops.console.auth import door
+from services.ops.console.auth import authenticator
 from services.ops.console.routes import application
 from services.ops.console.settings import ConsoleSettings
 from services.ops.health import metrics
@@ -48,7 +48,7 @@ def main() -> NoReturn:
     watch, actions = DashboardCollector(reading, cloudwatch), Actions()
     context = ConsoleContext(reading, acting, actions)
     config = uvicorn.Config(
-        application(context, watch, door(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
+        application(context, watch, authenticator(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
         access_log=False,
         log_config=None,
         log_level="warning",

@@ -1,4 +1,4 @@
-"""How one comes in: by a token and a session, or by the word of a load balancer."""
+"""Authentication: by a token and a session, or by the signed header of a load balancer."""
 
 import hashlib
 import secrets
@@ -29,13 +29,13 @@ log = structlog.get_logger()
 
 
 class Authenticator(Protocol):
-    """Lets visitors in. `enter` may block; it gives the user, or the answer for whom it does not let in."""
+    """Authenticates requests."""
 
     sessions: Sessions
     secure: bool  # whether browsers always come by https
 
-    def enter(self, request: Request) -> User | Response:
-        """Who asks."""
+    def authenticate(self, request: Request) -> User | Response:
+        """The user, or the response to send when authentication fails. May block."""
         ...
 
 
@@ -48,7 +48,7 @@ class TokenAuth:
         self._tokens = tokens
         self.sessions = Sessions(hashlib.sha256(repr(sorted(tokens.items())).encode()).digest())
 
-    def enter(self, request: Request) -> User | Response:
+    def authenticate(self, request: Request) -> User | Response:
         """By the cookie; a token in the address is exchanged for one."""
         user = self.sessions.read(request)
         if request.method == "GET" and TOKEN in request.query_params:
@@ -88,7 +88,7 @@ class AlbAuth:
         self._settings, self._key_of = settings, alb.fetching(settings)
         self.sessions = Sessions(secrets.token_bytes(32))
 
-    def enter(self, request: Request) -> User | Response:
+    def authenticate(self, request: Request) -> User | Response:
         """By the header; nobody comes in who came round the load balancer."""
         try:
             identity = alb.identify(self._settings, request.headers.get(alb.HEADER, ""), self._key_of)
@@ -103,8 +103,8 @@ class AlbAuth:
         return self.sessions.open(name, role)
 
 
-def door(settings: ConsoleSettings) -> TokenAuth | AlbAuth:
-    """The one that the settings ask for."""
+def authenticator(settings: ConsoleSettings) -> TokenAuth | AlbAuth:
+    """The authenticator that the settings choose."""
     if settings.alb_arn is not None:
         return AlbAuth(settings)
     tokens: dict[Role, str] = {}
@@ -120,7 +120,7 @@ def login_form(request: Request, to: str, *, wrong: bool = False) -> Response:
     return templating.page(request, "console/login.html", 403 if wrong else 200, to=to, wrong=wrong)
 
 
-def local(target: str) -> str:
+def local_path(target: str) -> str:
     """A path of ours to go on to; the overview for anything else."""
     parts = urlsplit(target)
     ours = target.startswith("/") and not parts.scheme and not parts.netloc and "\\" not in target

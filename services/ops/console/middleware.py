@@ -1,4 +1,4 @@
-"""Middleware: nobody sees a page who has not come in, and every answer carries the headers that keep it safe."""
+"""Middleware: pages need an authenticated user, and every response carries security headers."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -22,26 +22,26 @@ HEADERS = {
 STATIC = "no-cache"  # what holds nothing of anybody may be kept and asked for again
 
 
-class Guard:
-    """Puts the user into `request.state.user`; whom the door does not let in gets the door's answer."""
+class RequireUser:
+    """Puts the user into `request.state.user`, or answers as the authenticator says when authentication fails."""
 
-    def __init__(self, app: ASGIApp, door: Authenticator) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: ASGIApp, auth: Authenticator) -> None:
+        self._app, self._auth = app, auth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         request = Request(scope)
-        entered = await run_in_threadpool(self._door.enter, request)
-        if isinstance(entered, Response):
-            await entered(scope, receive, send)
+        result = await run_in_threadpool(self._auth.authenticate, request)
+        if isinstance(result, Response):
+            await result(scope, receive, send)
             return
-        request.state.user = entered
-        known = request.cookies.get(self._door.sessions.cookie) == entered.session
-        await self._app(scope, receive, send if known else self._introducing(send, entered))
+        request.state.user = result
+        known = request.cookies.get(self._auth.sessions.cookie) == result.session
+        await self._app(scope, receive, send if known else self._introducing(send, result))
 
     def _introducing(self, send: Send, user: User) -> Send:
         cookie = Response()
-        self._door.sessions.keep(cookie, user, secure=self._door.secure)
+        self._auth.sessions.keep(cookie, user, secure=self._auth.secure)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -19,8 +19,8 @@ from starlette.staticfiles import StaticFiles
 
 from services.ops.audit_log.web import show_audit_log
 from services.ops.console import pages
-from services.ops.console.auth import Authenticator, TokenAuth, local, login_form
-from services.ops.console.middleware import Guard, SecurityHeaders
+from services.ops.console.auth import Authenticator, TokenAuth, local_path, login_form
+from services.ops.console.middleware import RequireUser, SecurityHeaders
 from services.ops.dlq.web import list_dead_letters, show_dead_letter
 from services.ops.dlq.web_actions import discard_dead_letters, replay_dead_letters
 from services.ops.drift.web import show_drift
@@ -65,7 +65,7 @@ UNAVAILABLE_ERRORS = (BotoCoreError, ClientError, TransientError, RedisError, DB
 def application(
     context: ConsoleContext,
     measure: Callable[[], Measurements],
-    door: Authenticator,
+    auth: Authenticator,
     names: list[str],
     *more: BaseRoute,
 ) -> Starlette:
@@ -79,16 +79,16 @@ def application(
     inside = [
         *(Route(path, partial(look, context), methods=["GET"]) for path, look in get_routes.items()),
         *(Route(path, _doing(context, does), methods=["POST"]) for path, does in POST_ROUTES.items()),
-        Route("/logout", _logout(door), methods=["POST"]),
+        Route("/logout", _logout(auth), methods=["POST"]),
     ]
-    login = [*_login(door)] if isinstance(door, TokenAuth) else []
+    login = [*_login(auth)] if isinstance(auth, TokenAuth) else []
     console = Starlette(
         routes=[
             Route("/healthz", _healthy),  # by whatever name a load balancer asks
             Mount("/static", StaticFiles(directory=templating.HERE / "static")),
             Mount(
                 "/",
-                routes=[*login, *more, Mount("/", routes=inside, middleware=[Middleware(Guard, door=door)])],
+                routes=[*login, *more, Mount("/", routes=inside, middleware=[Middleware(RequireUser, auth=auth)])],
                 middleware=[known],
             ),
         ],
@@ -111,23 +111,23 @@ def _doing(context: ConsoleContext, does: FormHandler) -> Callable[[Request], ob
     return endpoint
 
 
-def _login(door: TokenAuth) -> list[BaseRoute]:
+def _login(auth: TokenAuth) -> list[BaseRoute]:
     def ask(request: Request) -> Response:
-        return login_form(request, local(request.query_params.get("next", "/")))
+        return login_form(request, local_path(request.query_params.get("next", "/")))
 
     async def enter(request: Request) -> Response:
         forms.check_origin(request)
         form = await forms.read(request)
-        return door.exchange(request, form.get("token", "").strip(), local(form.get("next", "/")))
+        return auth.exchange(request, form.get("token", "").strip(), local_path(form.get("next", "/")))
 
     return [Route("/login", ask, methods=["GET"]), Route("/login", enter, methods=["POST"])]
 
 
-def _logout(door: Authenticator) -> Callable[[Request], object]:
+def _logout(auth: Authenticator) -> Callable[[Request], object]:
     async def leave(request: Request) -> Response:
         await forms.own(request, request.state.user)
         answer = RedirectResponse("/", 303)
-        door.sessions.end(answer)
+        auth.sessions.end(answer)
         return answer
 
     return leave

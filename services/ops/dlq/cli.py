@@ -1,4 +1,4 @@
-"""`smelt dlq`: look at dead letters; sending them again and discarding them is next door."""
+"""`smelt dlq list` and `smelt dlq show`; `cli_actions` has replay and discard."""
 
 import time
 from typing import Annotated
@@ -37,13 +37,13 @@ def list_(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt dlq list --queue bronze --error "no such object" --older-than 1h
     """
-    asked = filters.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
-    with cli_options.looking():
+    asked = filters.parse_filter(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    with cli_options.status_while_looking():
         survey = plans.find(connect(), asked)
     found, groups, now = survey.letters, filters.grouped(survey.letters), time.time()
     if as_json:
-        described = [cli_output.described(letter, now) for letter in found]
-        by_reason = [cli_output.described_group(group, now) for group in groups]
+        described = [cli_output.to_json(letter, now) for letter in found]
+        by_reason = [cli_output.group_to_json(group, now) for group in groups]
         say_json({"dead_letters": described, "groups": by_reason, "unseen": survey.unseen})
         return
     say(
@@ -74,7 +74,7 @@ def show(
     now, stored = time.time(), {object_id: state_of(connections, object_id) for object_id in letter.objects}
     if as_json:
         states = {f"s3://{object_id.bucket}/{object_id.key}": state for object_id, state in stored.items()}
-        say_json({**cli_output.described(letter, now), "stored": states})
+        say_json({**cli_output.to_json(letter, now), "stored": states})
         return
     cli_output.say_letter(letter, now, stored)
     say(f"\n[dim]send again   smelt dlq replay --id {letter.id[: cli_output.SHORT_ID]}[/dim]")
@@ -86,7 +86,7 @@ dlq_commands.command()(cli_actions.discard)
 
 def _only(connections: Connections, identity: str) -> DeadLetter:
     """The letter of that id. Raises PermanentError where there is none, or more than one."""
-    with cli_options.looking():
+    with cli_options.status_while_looking():
         survey = plans.find(connections, Filter(ids=(identity,)))
     found = survey.letters
     if len(found) == 1:

@@ -62,9 +62,9 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt dlq replay --error TransientError --rate 5/s --dry-run
     """
-    asked = filters.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    asked = filters.parse_filter(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
     mend = patches.read(patch) if patch else None
-    with cli_options.looking():
+    with cli_options.status_while_looking():
         plan = plans.replay(connect(), asked, limit, rate=rate, patch=mend, to=to, force=force)
     if not as_json:
         _say_plan(plan)
@@ -105,8 +105,8 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt dlq discard --contains uploads/test.json --reason "a test of ours"
     """
-    asked = filters.asked(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
-    with cli_options.looking():
+    asked = filters.parse_filter(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    with cli_options.status_while_looking():
         plan = plans.discard(connect(), asked, limit, reason)
     if not as_json:
         _say_plan(plan)

@@ -21,7 +21,7 @@ Contains = Annotated[str | None, typer.Option("--contains", help="text in the bo
 
 
 @contextmanager
-def looking() -> Iterator[None]:
+def status_while_looking() -> Iterator[None]:
     """While dead letters are looked at."""
     prompts.stop_in_order()
     with out.status("looking at the dead letters"):

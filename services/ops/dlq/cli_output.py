@@ -20,7 +20,7 @@ OTHERS = 32  # columns of a line besides how often it was tried and what it is a
 NARROWEST = 20  # columns for what it is about
 
 
-def described(letter: DeadLetter, now: float) -> dict[str, object]:
+def to_json(letter: DeadLetter, now: float) -> dict[str, object]:
     """A dead letter for programs; `now` is in epoch seconds."""
     return {
         **asdict(letter),
@@ -32,7 +32,7 @@ def described(letter: DeadLetter, now: float) -> dict[str, object]:
     }
 
 
-def described_group(group: Group, now: float) -> dict[str, object]:
+def group_to_json(group: Group, now: float) -> dict[str, object]:
     """A group for programs, with the ids of its letters."""
     return {
         "queue": group.queue,

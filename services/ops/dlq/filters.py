@@ -54,7 +54,7 @@ class Filter:
         )
 
 
-def asked(ids: Iterable[str] | None, queue: str | None, older_than: str | None, **same: str | None) -> Filter:
+def parse_filter(ids: Iterable[str] | None, queue: str | None, older_than: str | None, **same: str | None) -> Filter:
     """A filter as people write it: `bronze`, `15m`. Raises PermanentError for what cannot be meant."""
     return Filter(
         ids=tuple(ids or ()),

@@ -65,7 +65,7 @@ def show_dead_letter(context: ConsoleContext, request: Request) -> Response:
 def filter_from(params: Params) -> Filter:
     """The filter in a page's parameters or a form's fields. Raises PermanentError for what cannot be meant."""
     texts = {name: query_params.text(params, name) for name in FILTER_FIELDS}
-    return filters.asked(filter(None, params.getlist("id")), **texts)
+    return filters.parse_filter(filter(None, params.getlist("id")), **texts)
 
 
 def narrower(group: Group) -> dict[str, str]:

@@ -28,7 +28,7 @@ def drift(
     Example: smelt drift --since 7d
     """
     with connect().database.connect() as connection:
-        found = queries.seen(connection, timedelta(seconds=durations.seconds(since)), dataset, kind)
+        found = queries.find_drift(connection, timedelta(seconds=durations.seconds(since)), dataset, kind)
     if as_json:
         say_json([row._asdict() for row in found])
         return

@@ -11,7 +11,7 @@ from shared.database.ops_tables import SCHEMA_DRIFT
 KINDS = ("unknown_field", "vanished_field", "type_change", "new_value")
 
 
-def seen(
+def find_drift(
     connection: Connection, since: timedelta, dataset: str | None, kind: str | None, most: int | None = None
 ) -> Sequence[Row[Any]]:
     """Whole rows of `ops.schema_drift` of the time since, the newest first."""

@@ -17,7 +17,7 @@ def show_drift(context: ConsoleContext, request: Request) -> Response:
     given = request.query_params
     since = query_params.age(given, "since") or SINCE
     with context.reading.database.connect() as connection:
-        found = queries.seen(
+        found = queries.find_drift(
             connection, since, query_params.text(given, "dataset"), query_params.text(given, "kind"), query_params.MOST
         )
     fields = query_params.fields(given, ("dataset", "kind", "since"))

@@ -1,4 +1,4 @@
-"""`smelt check`: what must not be so, and is."""
+"""`smelt check`: evaluates the alert rules."""
 
 import sys
 from collections import defaultdict
@@ -16,7 +16,7 @@ from services.ops.cli import formatting
 from services.ops.cli.options import Json
 from services.ops.cli.output import plain, printable, say, say_json
 from services.ops.health import measurements, rules
-from services.ops.health.rules import Reading, Unit, Verdict
+from services.ops.health.rules import Measurement, Unit, Verdict
 from services.ops.queues import watch
 from shared.errors import PermanentError
 
@@ -35,7 +35,7 @@ Rules = Annotated[
 
 
 def check(rule: Rules = None, as_json: Json = False) -> None:  # noqa: FBT002
-    """Hold every rule against what is so now: a line a rule, with the page that says what to do.
+    """Evaluate every alert rule and print one line per rule with a link to its runbook.
 
     Exit 0 if all is well, 1 for a warning, 2 if something is critical, 3 if something could not be measured and nothing
     worse is known: what cron, Nagios and its kin expect.
@@ -62,17 +62,17 @@ def _verdicts(wanted: set[str]) -> list[Verdict]:
     if strange := wanted - set(rule_names()):
         message = f"no rule {', '.join(sorted(strange))}; known: {', '.join(rule_names())}"
         raise PermanentError(message)
-    return [verdict for verdict in rules.verdicts(_measured(wanted)) if verdict.rule.name in wanted]
+    return [verdict for verdict in rules.evaluate(_measured(wanted)) if verdict.rule.name in wanted]
 
 
-def _measured(wanted: set[str]) -> Iterator[Reading]:
+def _measured(wanted: set[str]) -> Iterator[Measurement]:
     if "consistency" in wanted:
         yield from measurements.of_datasets()
     if not (wanted := wanted - {"consistency"}):
         return
     connections = watch.connected()
     if wanted & {*QUEUE_RULES}:
-        yield from measurements.of_queues(next(watch.beats(connections, 0)))
+        yield from measurements.of_queues(next(watch.samples(connections, 0)))
     if wanted - {*QUEUE_RULES, "missed-slot"}:
         yield from measurements.of_ledger(connections)
     if "missed-slot" in wanted:

@@ -1,4 +1,4 @@
-"""What the rules of `alerts` are held against: measured from queues, workers, the ledger and the schedules."""
+"""Measurements for the alert rules: of queues, workers, the ledger, datasets and schedules."""
 
 from collections.abc import Iterator
 from math import inf
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.ops.connections import Connections
 from services.ops.health import freshness
-from services.ops.health.rules import Reading, rules
+from services.ops.health.rules import Measurement, rules
 from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import QueueStatus
 from services.ops.queues.stats import QueueSnapshot
@@ -40,74 +40,74 @@ LOST_SIGHT_OF = text("""
 """)
 
 
-def of_queues(beat: Sample) -> Iterator[Reading]:
+def of_queues(beat: Sample) -> Iterator[Measurement]:
     """From two looks, some time apart, and what they say of each queue; nothing from a first one."""
     earlier, later = beat.earlier, beat.look
     if earlier is None:
         return
     for flow in beat.flows:
-        yield Reading("dead-letters", flow.queue, flow.dead, _unless(flow.dead, later))
-        yield Reading("oldest", flow.queue, flow.oldest, _unless(flow.oldest, later, "only CloudWatch knows"))
+        yield Measurement("dead-letters", flow.queue, flow.dead, _unless(flow.dead, later))
+        yield Measurement("oldest", flow.queue, flow.oldest, _unless(flow.oldest, later, "only CloudWatch knows"))
         yield _progress(earlier, later, flow)
         yield _outage(later, flow)
 
 
-def of_ledger(connections: Connections) -> Iterator[Reading]:
+def of_ledger(connections: Connections) -> Iterator[Measurement]:
     """Freshness, quarantine and conservation; all unknown where the database is away."""
     try:
         with connections.database.connect() as connection:
             found = [*_freshness(connection), *_shares(connection)]
     except DBAPIError as error:
-        found = [Reading(rule, name, None, _why(error)) for rule, name in _expected()]
+        found = [Measurement(rule, name, None, _why(error)) for rule, name in _expected()]
     yield from found
 
 
-def of_datasets() -> Iterator[Reading]:
+def of_datasets() -> Iterator[Measurement]:
     """Faults of each dataset's definition, as it is here."""
     for dataset in contract.names():
         faults = consistency.faults(dataset)
-        yield Reading("consistency", dataset, inf if faults else 0.0, "; ".join(faults))
+        yield Measurement("consistency", dataset, inf if faults else 0.0, "; ".join(faults))
 
 
-def of_schedules(connections: Connections) -> Iterator[Reading]:
+def of_schedules(connections: Connections) -> Iterator[Measurement]:
     """Slots missed, by schedule."""
     try:
         statuses = scheduled_runs.statuses(connections)
     except (BotoCoreError, ClientError, DBAPIError) as error:
-        yield Reading("missed-slot", "schedules", None, _why(error))
+        yield Measurement("missed-slot", "schedules", None, _why(error))
         return
     for status in statuses:
         last = f"last run {status.last.run_id} {status.last.state}" if status.last else "it never ran"
-        yield Reading("missed-slot", status.schedule.name, status.missed, last)
+        yield Measurement("missed-slot", status.schedule.name, status.missed, last)
 
 
-def _progress(earlier: QueueSnapshot, later: QueueSnapshot, flow: QueueStatus) -> Reading:
+def _progress(earlier: QueueSnapshot, later: QueueSnapshot, flow: QueueStatus) -> Measurement:
     """Seconds for which messages have waited and none was done."""
     before, now = earlier.work[flow.queue], later.work[flow.queue]
     if before is not None and now is not None and not (before.visible and now.visible):
-        return Reading("no-progress", flow.queue, 0.0)
+        return Measurement("no-progress", flow.queue, 0.0)
     if before is None or now is None or earlier.workers is None or later.workers is None:
-        return Reading("no-progress", flow.queue, None, _unless(None, later))
+        return Measurement("no-progress", flow.queue, None, _unless(None, later))
     mine = [seen for seen in later.workers if seen.note.service == flow.service]
     if not mine:
         waited = inf if flow.oldest is None else flow.oldest
-        return Reading("no-progress", flow.queue, waited, "no worker lives")
-    return Reading("no-progress", flow.queue, min([*map(_idle, mine), *filter(None, [flow.oldest])]))
+        return Measurement("no-progress", flow.queue, waited, "no worker lives")
+    return Measurement("no-progress", flow.queue, min([*map(_idle, mine), *filter(None, [flow.oldest])]))
 
 
-def _outage(later: QueueSnapshot, flow: QueueStatus) -> Reading:
+def _outage(later: QueueSnapshot, flow: QueueStatus) -> Measurement:
     """Seconds for which a worker has received nothing, because a part that it needs is away."""
     if later.workers is None:
-        return Reading("outage", flow.queue, None, _unless(None, later))
+        return Measurement("outage", flow.queue, None, _unless(None, later))
     waiting = [
         (seen.seconds_since(seen.note.outage.since), seen.note.outage)
         for seen in later.workers
         if seen.note.service == flow.service and seen.note.outage
     ]
     if not waiting:
-        return Reading("outage", flow.queue, 0.0)
+        return Measurement("outage", flow.queue, 0.0)
     seconds, outage = max(waiting, key=lambda waits: waits[0])
-    return Reading("outage", flow.queue, seconds, f"{outage.part}: {outage.reason}")
+    return Measurement("outage", flow.queue, seconds, f"{outage.part}: {outage.reason}")
 
 
 def _idle(seen: ObservedStatus) -> float:
@@ -116,20 +116,20 @@ def _idle(seen: ObservedStatus) -> float:
     return seen.seconds_since(max(moments))
 
 
-def _freshness(connection: Connection) -> Iterator[Reading]:
+def _freshness(connection: Connection) -> Iterator[Measurement]:
     ages = freshness.ages(connection)
     for dataset in contract.names():
         if contract.freshness(dataset) is not None:
-            yield Reading(
+            yield Measurement(
                 "freshness", dataset, ages.get(dataset), "" if dataset in ages else "no run was ever complete"
             )
 
 
-def _shares(connection: Connection) -> Iterator[Reading]:
+def _shares(connection: Connection) -> Iterator[Measurement]:
     """Of datasets that the ledger has nothing to say of, nothing is wrong."""
     for rule, query in (("quarantine-share", QUARANTINED), ("conservation", LOST_SIGHT_OF)):
         found = {row.dataset: row.value for row in connection.execute(query, {"fewest": FEWEST})}
-        yield from (Reading(rule, dataset, found.get(dataset) or 0.0) for dataset in contract.names())
+        yield from (Measurement(rule, dataset, found.get(dataset) or 0.0) for dataset in contract.names())
 
 
 def _expected() -> Iterator[tuple[str, str]]:

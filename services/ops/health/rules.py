@@ -52,7 +52,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Measurement:
     """What was measured of a subject for a rule. None is unknown; `note` says why, or what the value does not."""
 
     rule: str
@@ -113,11 +113,11 @@ def rules() -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def verdicts(readings: Iterable[Reading]) -> list[Verdict]:
+def evaluate(readings: Iterable[Measurement]) -> list[Verdict]:
     """By rule, then subject. What a rule has a limit for and nobody measured is unknown."""
     found = {(reading.rule, reading.subject): reading for reading in readings}
     return [
-        _verdict(rule, found.get((rule.name, subject)) or Reading(rule.name, subject, None, "was not measured"))
+        _verdict(rule, found.get((rule.name, subject)) or Measurement(rule.name, subject, None, "was not measured"))
         for rule in rules()
         for subject in sorted({*rule.limits, *(subject for name, subject in found if name == rule.name)})
     ]
@@ -139,7 +139,7 @@ def _alarms(rule: Rule) -> Iterator[tuple[str, object]]:
         yield what, {queue.service: int(values[queue.name]) for queue in QUEUES}
 
 
-def _verdict(rule: Rule, reading: Reading) -> Verdict:
+def _verdict(rule: Rule, reading: Measurement) -> Verdict:
     limit = rule.limits.get(reading.subject, 0)
     state: State = "ok"
     if reading.value is None:

@@ -7,7 +7,7 @@ from services.ops.cli import formatting
 from services.ops.cli.output import plain, say
 from services.ops.lineage.objects import ObjectStatus, ObjectVersionStatus
 from services.ops.lineage.rows import Entry, RowLineage
-from services.ops.lineage.source_object import Capture, Head
+from services.ops.lineage.source_object import ObjectHead, SourceObject
 
 STATES = {
     "loaded": "[green]loaded[/green]",
@@ -94,7 +94,7 @@ def _say_entry(entry: Entry) -> None:
         _say("run", f"{entry['run_id']}, part {entry['part']}, page {entry['page']}")
 
 
-def _say_capture(bronze: Capture) -> None:
+def _say_capture(bronze: SourceObject) -> None:
     _say("", _stored(bronze.head))
     if bronze.kind == "upload":
         _say("request", "none: an upload")
@@ -115,7 +115,7 @@ def _absent(found: RowLineage) -> str:
     return "[yellow]seen, but not in the table[/yellow]" if found.seen else "[yellow]none: only rejected[/yellow]"
 
 
-def _stored(head: Head | None) -> str:
+def _stored(head: ObjectHead | None) -> str:
     if head is None:
         return "[yellow]gone from the bucket[/yellow]"
     checksum = f", sha256 {plain(head.sha256[:SHORT])}…" if head.sha256 else ""

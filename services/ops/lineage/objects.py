@@ -61,7 +61,7 @@ def object_status(connections: Connections, key: str) -> ObjectStatus | None:
     listed = versions.list_versions(connections.s3, bucket, key)
     stored = [one for together in listed for one in together if one.object.key == key]
     letters = dead_letters.survey(connections).letters
-    under_way = UNDER_WAY[runs.under_way(connections, QUEUES)]
+    under_way = UNDER_WAY[runs.is_under_way(connections, QUEUES)]
     with connections.database.connect() as connection:
         known = LEDGERS[prefix](connection, key)
     if prefix in RAW_PREFIXES:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, inspect, select
 
 from services.ops.connections import Connections
-from services.ops.lineage.source_object import Capture, Head, capture, head, made_by
+from services.ops.lineage.source_object import ObjectHead, SourceObject, inspect_source, object_head, release
 from shared import natural_key
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
 from shared.datasets import contract
@@ -32,9 +32,9 @@ class RowLineage:
     natural_key: str
     table: str
     entry: Entry | None
-    silver: Head | None
+    silver: ObjectHead | None
     made_by: str | None
-    bronze: Capture | None
+    bronze: SourceObject | None
     seen: Entry | None
     seen_entry: Entry | None
     quarantine: tuple[Entry, ...]
@@ -80,9 +80,9 @@ def _traced(connections: Connections, connection: Connection, dataset: str, key:
         natural_key=name,
         table=tables.ROOT.fullname,
         entry=entry,
-        silver=head(s3, silver) if silver else None,
-        made_by=made_by(s3, silver) if silver else None,
-        bronze=capture(s3, ObjectId(entry["bucket"], entry["key"], entry["version"])) if entry else None,
+        silver=object_head(s3, silver) if silver else None,
+        made_by=release(s3, silver) if silver else None,
+        bronze=inspect_source(s3, ObjectId(entry["bucket"], entry["key"], entry["version"])) if entry else None,
         seen={name: value for name, value in seen.items() if name != "content_hash"} if seen else None,
         seen_entry=_entry(connection, seen),
         quarantine=rejected,

@@ -26,7 +26,7 @@ REFUSED = {400, 404, 405, 412}  # no such version, or another one by now
 
 
 @dataclass(frozen=True)
-class Head:
+class ObjectHead:
     """What S3 says of an object: when it stored it, and what its writer noted."""
 
     stored_at: datetime
@@ -36,7 +36,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Capture:
+class SourceObject:
     """A bronze object: `kind` is page, upload, replay, or gone where the bucket has it no more.
 
     `request` and `response` are the envelope's without the payload; `replayed` is the object whose rejected records it
@@ -44,37 +44,37 @@ class Capture:
     """
 
     kind: str
-    head: Head | None = None
+    head: ObjectHead | None = None
     request: Mapping[str, Any] | None = None
     response: Mapping[str, Any] | None = None
     replayed: Mapping[str, Any] | None = None
 
 
-def capture(s3: "S3Client", bronze: ObjectId) -> Capture:
+def inspect_source(s3: "S3Client", bronze: ObjectId) -> SourceObject:
     """Look at it. Raises what boto3 raises but for an object that is gone."""
     pinned, seen = _found(s3, bronze)
     if seen is None:
-        return Capture("gone")
+        return SourceObject("gone")
     if object_keys.is_upload(bronze.key):
-        return Capture("upload", seen)
+        return SourceObject("upload", seen)
     content = _content(objects.get(s3, pinned, LARGEST).body)
     if object_keys.is_replay(bronze.key):
-        return Capture("replay", seen, replayed=_part(_part(content, "replay"), "source"))
+        return SourceObject("replay", seen, replayed=_part(_part(content, "replay"), "source"))
     response = _part(content, "response")
     told = {
         "status": response.get("status"),
         "date": _part(response, "headers").get("date"),
         "received_at": response.get("received_at"),
     }
-    return Capture("page", seen, request=_part(content, "request"), response=told)
+    return SourceObject("page", seen, request=_part(content, "request"), response=told)
 
 
-def head(s3: "S3Client", stored: ObjectId) -> Head | None:
+def object_head(s3: "S3Client", stored: ObjectId) -> ObjectHead | None:
     """What S3 says of a version, or of what is there now where none is given; None if it is gone."""
     return _found(s3, stored)[1]
 
 
-def made_by(s3: "S3Client", stored: ObjectId) -> str | None:
+def release(s3: "S3Client", stored: ObjectId) -> str | None:
     """The release of smelt that wrote a silver object; None if it is gone, or cannot be read, or does not say."""
     try:
         return silver.read(objects.get(s3, stored, LARGEST).body)[0].made_by
@@ -82,7 +82,7 @@ def made_by(s3: "S3Client", stored: ObjectId) -> str | None:
         return None
 
 
-def _found(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, Head | None]:
+def _found(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, ObjectHead | None]:
     """The object as it is to be read. The ledger's version is S3's own, or the eTag where there was none."""
     either = [
         replace(stored, version_id=stored.version, etag=None),
@@ -97,7 +97,7 @@ def _found(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, Head | None]:
             continue
         _, _, trace = seen["Metadata"].get("traceparent", "").partition("-")
         trace_id = trace.partition("-")[0] or None
-        return pinned, Head(seen["LastModified"], seen["ContentLength"], seen["Metadata"].get("sha256"), trace_id)
+        return pinned, ObjectHead(seen["LastModified"], seen["ContentLength"], seen["Metadata"].get("sha256"), trace_id)
     return stored, None
 
 

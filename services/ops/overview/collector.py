@@ -15,11 +15,11 @@ from services.ops.connections import Connections
 from services.ops.dlq import dead_letters
 from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.health import measurements, rules
-from services.ops.health.rules import Reading, Verdict
+from services.ops.health.rules import Measurement, Verdict
 from services.ops.overview import latency, row_counts
 from services.ops.overview.latency import Latency
 from services.ops.probe import CachedProbe, Measured, Unavailable
-from services.ops.queues.monitor import Moment, Sample, pulse_of
+from services.ops.queues.monitor import Sample, TimedStatus, monitor_of
 from services.ops.queues.rates import QueueStatus
 from services.ops.queues.stats import QueueSnapshot
 from services.ops.runs import runs
@@ -56,7 +56,7 @@ class Measurements:
     rows: Measured[dict[str, dict[str, int]]] | Unavailable
     dead_letters: Measured[list[DeadLetter]] | Unavailable
     quiet: bool
-    history: Mapping[str, tuple[Moment, ...]] = field(default_factory=dict)  # by queue
+    history: Mapping[str, tuple[TimedStatus, ...]] = field(default_factory=dict)  # by queue
     workers: Measured[list[ObservedStatus]] | Unavailable = NOT_MEASURED
     verdicts: tuple[Verdict, ...] = ()
     latencies: Measured[list[Latency]] | Unavailable = NOT_MEASURED
@@ -67,9 +67,9 @@ class DashboardCollector:
 
     def __init__(self, connections: Connections, cloudwatch: "CloudWatchClient") -> None:
         database = connections.database
-        self._pulse = pulse_of(connections, cloudwatch, AGES_PATIENCE)
+        self._pulse = monitor_of(connections, cloudwatch, AGES_PATIENCE)
         self._beats = CachedProbe("queues", self._pulse.beat)
-        self._runs = CachedProbe("runs", lambda: _reading(database, lambda it: runs.latest(it, RUNS)))
+        self._runs = CachedProbe("runs", lambda: _reading(database, lambda it: runs.find_latest(it, RUNS)))
         self._rows = CachedProbe("rows", lambda: _reading(database, row_counts.rows), lasting=LASTING)
         self._latencies = CachedProbe("latencies", lambda: _reading(database, latency.latencies), SLOW, LASTING)
         self._readings = CachedProbe("readings", lambda: _slow_readings(connections), SLOW, LASTING)
@@ -169,15 +169,17 @@ def _unknown(look: QueueSnapshot, part: str) -> Unavailable:
     return Unavailable(next((why for why in look.problems if why.startswith(part)), "no answer"))
 
 
-def _verdicts(beat: Measured[Sample] | Unavailable, slow: Measured[list[Reading]] | Unavailable) -> tuple[Verdict, ...]:
+def _verdicts(
+    beat: Measured[Sample] | Unavailable, slow: Measured[list[Measurement]] | Unavailable
+) -> tuple[Verdict, ...]:
     """What was not measured is unknown to the rules as well."""
     found = [*slow.value] if isinstance(slow, Measured) else []
     if isinstance(beat, Measured):
         found += measurements.of_queues(beat.value)
-    return tuple(rules.verdicts(found))
+    return tuple(rules.evaluate(found))
 
 
-def _slow_readings(connections: Connections) -> list[Reading]:
+def _slow_readings(connections: Connections) -> list[Measurement]:
     return [*measurements.of_ledger(connections), *measurements.of_datasets(), *measurements.of_schedules(connections)]
 
 

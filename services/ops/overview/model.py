@@ -82,7 +82,7 @@ class Verdict:
     text: str
 
 
-def hops(queues: Queues) -> list[PipelineStage]:
+def stages(queues: Queues) -> list[PipelineStage]:
     """The pipeline up to the database, left to right."""
     known = {flow.queue: flow for flow in queues.value} if isinstance(queues, Measured) else {}
     return [
@@ -117,13 +117,13 @@ def run_views(measured: Measurements) -> list[RunView]:
     ]
 
 
-def firing(measured: Measurements) -> list[Alert]:
+def failing_rules(measured: Measurements) -> list[Alert]:
     """Rules that do not hold, the worst first."""
     bad = [judged for judged in measured.verdicts if judged.state not in {"ok", "unknown"}]
     return [_alert(judged) for judged in sorted(bad, key=lambda judged: -rules.SEVERITY.index(judged.state))]
 
 
-def blind(measured: Measurements) -> list[Alert]:
+def unmeasured_rules(measured: Measurements) -> list[Alert]:
     """Rules that nobody could judge."""
     return [_alert(judged) for judged in measured.verdicts if judged.state == "unknown"]
 
@@ -133,7 +133,7 @@ def freshness(measured: Measurements) -> list[Judgement]:
     return [judged for judged in measured.verdicts if judged.rule.name == "freshness"]
 
 
-def idle(measured: Measurements) -> list[str]:
+def services_without_workers(measured: Measurements) -> list[str]:
     """Services that no worker was heard of; none where the workers are unknown."""
     if isinstance(measured.workers, Unavailable):
         return []
@@ -141,7 +141,7 @@ def idle(measured: Measurements) -> list[str]:
     return [queue.service for queue in QUEUES if queue.service not in heard]
 
 
-def dead(queues: Queues) -> int | None:
+def dead_letter_count(queues: Queues) -> int | None:
     """Dead letters on all queues; None: unknown."""
     return sum(flow.dead or 0 for flow in queues.value) if isinstance(queues, Measured) else None
 
@@ -160,7 +160,7 @@ def unknown_parts(measured: Measurements) -> dict[str, str]:
 def verdict(measured: Measurements) -> Verdict:
     """What whoever is on call must know first."""
     views = run_views(measured)
-    waiting = dead(measured.queues)
+    waiting = dead_letter_count(measured.queues)
     if broken := [view.run.run_id for view in views if not view.run.conserved]:
         return Verdict("broken", f"{_counted(len(broken), 'run does', 'runs do')} not add up: {', '.join(broken)}")
     if waiting:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.ops.queues.monitor import Moment
+from services.ops.queues.monitor import TimedStatus
 
 COLUMNS: Final = 60
 COLUMN: Final = timedelta(seconds=10)
@@ -21,7 +21,7 @@ class Plot:
     most: float | None
 
 
-def plot(moments: Sequence[Moment], what: str, until: datetime) -> Plot:
+def plot(moments: Sequence[TimedStatus], what: str, until: datetime) -> Plot:
     """One of a queue's figures, the highest of each column up to now."""
     readings: list[tuple[datetime, float | None]] = [(at, getattr(flow, what)) for at, flow in moments]
     columns = _columns(readings, until)

@@ -44,12 +44,12 @@ def list_entries(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt quarantine list --older-than 1d
     """
-    wanted = entries.asked((), older_than, closed=closed, dataset=dataset, rule=rule, run=run)
+    wanted = entries.parse_filter((), older_than, closed=closed, dataset=dataset, rule=rule, run=run)
     with connect().database.connect() as connection:
         if each:
-            _say_entries(entries.entries(connection, wanted, limit or MOST_SHOWN), as_json=as_json)
+            _say_entries(entries.find_entries(connection, wanted, limit or MOST_SHOWN), as_json=as_json)
         else:
-            _say_groups(entries.groups(connection, wanted), as_json=as_json)
+            _say_groups(entries.find_groups(connection, wanted), as_json=as_json)
 
 
 @quarantine_commands.command()
@@ -62,7 +62,7 @@ def show(
     Example: smelt quarantine show 17
     """
     with connect().database.connect() as connection:
-        found = entries.entries(connection, Filter(ids=(identity,), closed=True), 1)
+        found = entries.find_entries(connection, Filter(ids=(identity,), closed=True), 1)
     if not found:
         message = f"no entry {identity} in quarantine"
         raise PermanentError(message)
@@ -92,11 +92,11 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt quarantine replay --rule position_title_present --dry-run
     """
-    wanted = entries.asked(ids or (), older_than, dataset=dataset, rule=rule, run=run)
+    wanted = entries.parse_filter(ids or (), older_than, dataset=dataset, rule=rule, run=run)
     prompts.stop_in_order()
     connections = connect()
     with connections.database.connect() as connection:
-        whole, cut = entries.replayable(connection, wanted, limit)
+        whole, cut = entries.find_replayable(connection, wanted, limit)
     if whole and not dry_run:
         prompts.confirm(f"Replay {len(whole)} records?", yes=yes)
         entries.replay(connections, whole, wanted)

@@ -48,7 +48,7 @@ class Filter:
             yield QUARANTINE.c.closed_at.is_(None)
 
 
-def asked(ids: Iterable[int], older_than: str | None, *, closed: bool = False, **same: str | None) -> Filter:
+def parse_filter(ids: Iterable[int], older_than: str | None, *, closed: bool = False, **same: str | None) -> Filter:
     """A filter as people write it: `15m`. Raises PermanentError for what cannot be meant."""
     return Filter(tuple(ids), older_than=durations.seconds(older_than) if older_than else None, closed=closed, **same)
 
@@ -67,7 +67,7 @@ class Group:
     last_at: datetime
 
 
-def groups(connection: Connection, wanted: Filter) -> list[Group]:
+def find_groups(connection: Connection, wanted: Filter) -> list[Group]:
     """The most frequent first; `message` is that of one of them."""
     at, c = QUARANTINE.c.quarantined_at, QUARANTINE.c
     columns = [
@@ -83,13 +83,13 @@ def groups(connection: Connection, wanted: Filter) -> list[Group]:
     return [Group(*tuple(row)) for row in connection.execute(ordered)]
 
 
-def entries(connection: Connection, wanted: Filter, most: int) -> Sequence[Row[Any]]:
+def find_entries(connection: Connection, wanted: Filter, most: int) -> Sequence[Row[Any]]:
     """Whole rows of `ops.quarantine`, the newest first."""
     newest = QUARANTINE.c.id.desc()
     return connection.execute(select(QUARANTINE).where(*wanted.conditions()).order_by(newest).limit(most)).all()
 
 
-def replayable(connection: Connection, wanted: Filter, most: int | None) -> tuple[list[int], list[int]]:
+def find_replayable(connection: Connection, wanted: Filter, most: int | None) -> tuple[list[int], list[int]]:
     """Ids, the oldest first, of the open entries that are kept whole; and of those of which only the beginning is."""
     which = select(QUARANTINE.c.id, _is_whole()).where(*wanted.conditions(), QUARANTINE.c.closed_at.is_(None))
     rows = connection.execute(which.order_by(QUARANTINE.c.id).limit(most)).all()

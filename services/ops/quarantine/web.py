@@ -24,8 +24,8 @@ def list_quarantine(context: ConsoleContext, request: Request) -> Response:
     given = request.query_params
     wanted = filter_from(given)
     with context.reading.database.connect() as connection:
-        groups = quarantined.groups(connection, wanted)
-        entries = quarantined.entries(connection, wanted, SHOWN)
+        groups = quarantined.find_groups(connection, wanted)
+        entries = quarantined.find_entries(connection, wanted, SHOWN)
     fields = query_params.fields(given, FILTER_FIELDS) | {"closed": "1" if wanted.closed else ""}
     still_open = sum(group.still_open for group in groups)
     return templating.page(
@@ -44,7 +44,7 @@ def replay_entries(context: ConsoleContext, _: Request, form: Form) -> Response:
     """Plan to send them through the transformer once more."""
     wanted, limit = filter_from(form), query_params.number(form, "limit")
     with context.acting.database.connect() as connection:
-        whole, cut = quarantined.replayable(connection, wanted, limit)
+        whole, cut = quarantined.find_replayable(connection, wanted, limit)
     return context.plan(
         Action(
             title=f"Replay {formatting.counted(len(whole), 'rejected record')}",
@@ -61,12 +61,12 @@ def filter_from(params: Params) -> Filter:
     """The filter in a page's parameters or a form's fields. Raises PermanentError for what cannot be meant."""
     ids = [query_params.whole(identity) for identity in params.getlist("id") if identity]
     texts = {name: query_params.text(params, name) for name in FILTER_FIELDS}
-    return quarantined.asked(ids, closed="closed" in params, **texts)
+    return quarantined.parse_filter(ids, closed="closed" in params, **texts)
 
 
 def _entry(context: ConsoleContext, identity: int) -> Row[Any]:
     with context.reading.database.connect() as connection:
-        found = quarantined.entries(connection, Filter(ids=(identity,), closed=True), 1)
+        found = quarantined.find_entries(connection, Filter(ids=(identity,), closed=True), 1)
     if not found:
         raise HTTPException(404, f"No entry {identity} in quarantine.")
     return found[0]

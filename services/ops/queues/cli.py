@@ -39,7 +39,7 @@ def queues(
         live.need_terminal("--json")
         live.draw(connections, every, cli_output.queue_picture, full=False)
     else:
-        beat = next(live.beats(connections, every))
+        beat = next(live.samples(connections, every))
         say_json(_described(beat)) if as_json else out.print(cli_output.queue_picture(beat))
         _exit_by(beat.look)
 
@@ -78,7 +78,7 @@ def top(
         live.need_terminal("--once")
         live.draw(connections, every, cli_output.whole_picture, full=True)
         return
-    beat = next(live.beats(connections, every))
+    beat = next(live.samples(connections, every))
     if as_json:
         say_json(_described(beat) | _waits(beat.look) | _workers(beat.look))
     else:
@@ -88,7 +88,7 @@ def top(
 
 def _say_looks(connections: Connections, every: float) -> None:
     try:
-        for beat in live.beats(connections, every):
+        for beat in live.samples(connections, every):
             say_json(_described(beat))
     except KeyboardInterrupt:
         return

@@ -14,7 +14,7 @@ from services.ops.queues.messages import MessageSubject
 from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import QueueStatus
 from services.ops.queues.retries import RetryGroup, retry_groups
-from services.ops.queues.stats import SILENT
+from services.ops.queues.stats import SILENT_AFTER_SECONDS
 from shared.config.topology import QUEUES
 from shared.engine.worker_status import InFlightMessage, ObservedStatus
 
@@ -141,7 +141,7 @@ def _worker(seen: ObservedStatus, room: int) -> tuple[str, ...]:
 
 
 def _now(seen: ObservedStatus, room: int) -> str:
-    if seen.ago > SILENT:
+    if seen.ago > SILENT_AFTER_SECONDS:
         return f"[yellow]silent for {formatting.duration(seen.ago)}[/yellow]"
     working = [_work(seen, work, room) for work in seen.note.working]
     if outage := seen.note.outage:

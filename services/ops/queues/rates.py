@@ -37,7 +37,7 @@ class QueueStatus:
         return None if None in counts else sum(filter(None, counts))
 
 
-def flows(earlier: QueueSnapshot | None, later: QueueSnapshot, ages: Mapping[str, float]) -> list[QueueStatus]:
+def queue_statuses(earlier: QueueSnapshot | None, later: QueueSnapshot, ages: Mapping[str, float]) -> list[QueueStatus]:
     """All queues, in the order of the pipeline. `ages` is how long the oldest message has waited, where known."""
     return [_flow(queue, earlier, later, ages.get(queue.name)) for queue in QUEUES]
 

@@ -1,4 +1,4 @@
-"""One look at all queues and workers: what could be measured, and what could not."""
+"""A snapshot of all queues and workers. What could not be measured is None."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 AGE_LOOKS_BACK = timedelta(minutes=10)  # CloudWatch has a value a minute, some minutes late
 AGE_METRIC = "ApproximateAgeOfOldestMessage"
-SILENT = 8.0  # s without a note of a worker: more than one beat was missed
+SILENT_AFTER_SECONDS = 8.0  # s without a note of a worker: more than one beat was missed
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def dead_letter_counts(connections: Connections) -> dict[str, Counts]:
     return _all(connections.sqs, urls)
 
 
-def look(connections: Connections) -> QueueSnapshot:
+def take_snapshot(connections: Connections) -> QueueSnapshot:
     """Measure everything at once. Never raises for a part that is away."""
     urls = {queue.name: connections.settings.queue_url(queue) for queue in QUEUES}
     problems: list[str] = []
@@ -86,7 +86,7 @@ def look(connections: Connections) -> QueueSnapshot:
     )
 
 
-def oldest(cloudwatch: "CloudWatchClient", connections: Connections) -> dict[str, float]:
+def oldest_ages(cloudwatch: "CloudWatchClient", connections: Connections) -> dict[str, float]:
     """{queue: seconds that its oldest message has waited}, as CloudWatch last had it; without what it does not know."""
     names = [queue.name for queue in QUEUES]
     asked = [_age_query(f"q{n}", connections.settings.queue_url(queue)) for n, queue in enumerate(QUEUES)]

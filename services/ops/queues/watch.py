@@ -12,10 +12,10 @@ from rich.live import Live
 
 from services.ops.cli.output import out
 from services.ops.connections import Connections, connect
-from services.ops.queues.monitor import Sample, pulse_of
+from services.ops.queues.monitor import Sample, monitor_of
 
-FIRST_PAUSE = 1.0  # s between the two looks that a rate takes
-PATIENCE = 15.0  # s for CloudWatch: all its attempts
+FIRST_PAUSE_SECONDS = 1.0  # s between the two looks that a rate takes
+CLOUDWATCH_TIMEOUT_SECONDS = 15.0  # s for CloudWatch: all its attempts
 
 IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
@@ -25,11 +25,11 @@ def connected() -> Connections:
     return replace(connect(), sqs=boto3.client("sqs", config=IMPATIENT))
 
 
-def beats(connections: Connections, pause: float) -> Iterator[Sample]:
+def samples(connections: Connections, pause: float) -> Iterator[Sample]:
     """Look after look; the first one that is given knows rates."""
-    pulse = pulse_of(connections, boto3.client("cloudwatch", config=IMPATIENT), PATIENCE)
+    pulse = monitor_of(connections, boto3.client("cloudwatch", config=IMPATIENT), CLOUDWATCH_TIMEOUT_SECONDS)
     pulse.beat()
-    time.sleep(FIRST_PAUSE)
+    time.sleep(FIRST_PAUSE_SECONDS)
     while True:
         yield pulse.beat()
         time.sleep(pause)
@@ -39,7 +39,7 @@ def draw(connections: Connections, pause: float, picture: Callable[[Sample], Ren
     """Draw until Ctrl-C, on the whole screen or below the prompt."""
     with Live(console=out, auto_refresh=False, screen=full, vertical_overflow="crop") as live:
         try:
-            for beat in beats(connections, pause):
+            for beat in samples(connections, pause):
                 live.update(picture(beat), refresh=True)
         except KeyboardInterrupt:
             return

@@ -67,7 +67,7 @@ def show(
         found = details.details(connections, run_id)
         waiting = details.waiting(connections, run_id, time.time())
     if as_json:
-        say_json(cli_output.described(run_id, found, waiting))
+        say_json(cli_output.to_json(run_id, found, waiting))
     else:
         cli_output.say_details(run_id, found, waiting)
     if found is None:

@@ -37,8 +37,8 @@ def list_runs(
     connections = connect()
     age = timedelta(seconds=durations.seconds(since)) if since else None
     with connections.database.connect() as connection:
-        found = runs.latest(connection, limit, dataset, age)
-    busy = None if all(run.completed_at for run in found) else runs.under_way(connections)
+        found = runs.find_latest(connection, limit, dataset, age)
+    busy = None if all(run.completed_at for run in found) else runs.is_under_way(connections)
     if as_json:
         say_json({"runs": [run_json(run, run.state(busy=busy)) for run in found]})
         return

@@ -63,7 +63,7 @@ def law(run: Run) -> str:
     return f"{run.conservation}  [red]does not add up{why}[/red]"
 
 
-def described(run_id: str, found: Details | None, waiting: Waiting) -> dict[str, object]:
+def to_json(run_id: str, found: Details | None, waiting: Waiting) -> dict[str, object]:
     """Everything about a run for programs; `run` is null where its plan is not in the ledger."""
     known = {**asdict(found), "run": run_json(found.run, found.state)} if found else {"run": None}
     return {

@@ -101,7 +101,7 @@ def details(connections: Connections, run_id: str) -> Details | None:
         return None
     with connections.database.connect() as connection:
         plan = RunPlan.model_validate(connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()._asdict())
-        loaded, state = loaded_pages(connection, run_id), run.state(busy=runs.under_way(connections))
+        loaded, state = loaded_pages(connection, run_id), run.state(busy=runs.is_under_way(connections))
         return Details(
             run=run,
             state=state,
@@ -114,7 +114,7 @@ def details(connections: Connections, run_id: str) -> Details | None:
                 .where(SCHEMA_DRIFT.c.source == run_id)
                 .order_by(SCHEMA_DRIFT.c.kind, SCHEMA_DRIFT.c.path),
             ),
-            quarantine=tuple(entries.groups(connection, entries.Filter(run=run_id, closed=True))),
+            quarantine=tuple(entries.find_groups(connection, entries.Filter(run=run_id, closed=True))),
             replays=_rows(
                 connection,
                 select(OPERATOR_ACTION)
@@ -128,7 +128,7 @@ def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
     """Whether it is planned or not. `now` is in epoch seconds."""
     survey = dead_letters.survey(connections)
     named = filters.Filter(run=run_id).select(survey.letters, now)
-    return Waiting(tuple(named), survey.unseen, runs.troubles_of(connections, run_id))
+    return Waiting(tuple(named), survey.unseen, runs.pending_retries_of(connections, run_id))
 
 
 def parts(plan: RunPlan, loaded: Loaded) -> Iterator[Part]:

@@ -20,8 +20,8 @@ from shared.datasets import contract
 from shared.engine.pending_retries import PendingRetry
 from shared.formats.commands import RunCommand
 
-WAY = (EXTRACT, BRONZE, SILVER)  # of a run's messages: uploads wait elsewhere
-POLL = 0.5  # s between two looks at a run
+RUN_QUEUES = (EXTRACT, BRONZE, SILVER)  # of a run's messages: uploads wait elsewhere
+POLL_SECONDS = 0.5  # s between two looks at a run
 QUIET = 15.0  # s without a page or a message on a queue of runs: longer than an event takes from S3 to its queue
 
 
@@ -145,13 +145,13 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
     idle = 0  # looks in a row that found nothing under way: one may fall between two hops
     while True:
         run = find(connections, run_id)
-        busy = _busy(connections, WAY)
+        busy = _busy(connections, RUN_QUEUES)
         dead = _dead_letters_of(connections, run_id)
-        yield Progress(run, dead, troubles_of(connections, run_id))
+        yield Progress(run, dead, pending_retries_of(connections, run_id))
         idle = 0 if busy else idle + 1
         if (dead and idle > 1) or (run and (run.done or run.rejected_reason)) or time.monotonic() > deadline:
             return
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
 
 
 def find(connections: Connections, run_id: str) -> Run | None:
@@ -161,12 +161,14 @@ def find(connections: Connections, run_id: str) -> Run | None:
     return Run(*row) if row else None
 
 
-def latest(connection: Connection, most: int, dataset: str | None = None, since: timedelta | None = None) -> list[Run]:
+def find_latest(
+    connection: Connection, most: int, dataset: str | None = None, since: timedelta | None = None
+) -> list[Run]:
     """The newest runs first: of one dataset where it is named, and planned `since` so long."""
     return [Run(*row) for row in connection.execute(LATEST, {"most": most, "dataset": dataset, "since": since})]
 
 
-def under_way(connections: Connections, way: Sequence[Queue] = WAY) -> bool | None:
+def is_under_way(connections: Connections, way: Sequence[Queue] = RUN_QUEUES) -> bool | None:
     """Whether any of these queues has a message, of whatever run; None where that cannot be measured."""
     try:
         return _busy(connections, way)
@@ -174,7 +176,7 @@ def under_way(connections: Connections, way: Sequence[Queue] = WAY) -> bool | No
         return None
 
 
-def troubles_of(connections: Connections, run_id: str) -> tuple[PendingRetry, ...]:
+def pending_retries_of(connections: Connections, run_id: str) -> tuple[PendingRetry, ...]:
     """What of the run waits for another attempt; nothing where Redis is away, which only watching needs."""
     try:
         return tuple(trouble for trouble in connections.trouble.current() if run_id in trouble.body)

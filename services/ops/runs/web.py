@@ -20,8 +20,10 @@ def list_runs(context: ConsoleContext, request: Request) -> Response:
     given = request.query_params
     most = min(query_params.number(given, "limit") or SHOWN, query_params.MOST)
     with context.reading.database.connect() as connection:
-        found = runs.latest(connection, most, query_params.text(given, "dataset"), query_params.age(given, "since"))
-    busy = None if all(run.completed_at for run in found) else runs.under_way(context.reading)
+        found = runs.find_latest(
+            connection, most, query_params.text(given, "dataset"), query_params.age(given, "since")
+        )
+    busy = None if all(run.completed_at for run in found) else runs.is_under_way(context.reading)
     views = [RunView(run, run.state(busy=busy), 0) for run in found]
     fields = query_params.fields(given, ("dataset", "since", "limit"))
     return templating.page(request, "runs/list.html", runs=views, fields=fields, dead=0, unknown={}, at=None)

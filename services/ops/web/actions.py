@@ -1,4 +1,4 @@
-"""What operators do: planned, shown, confirmed, then done in the background while a page tells how far it is.
+"""Actions of operators: planned, shown, confirmed, then run in the background while a page shows the progress.
 
 Only what was shown is done, and only once. A console that ends in between loses nothing: what is on record in
 `ops.operator_action` as `interrupted` or `under way` is planned and confirmed again.
