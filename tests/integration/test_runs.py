@@ -107,7 +107,7 @@ def test_progress_counts_pages_as_the_parts_know_them_now(pipeline: Pipeline, da
 
 def test_a_page_is_loaded_once_all_its_batches_are_and_counts_once(pipeline: Pipeline, database: Engine) -> None:
     planned(database, RUN_ID, 2)
-    loaded(database, RUN_ID, (1, 1, 2), batch=1, last=False)
+    loaded(database, RUN_ID, (1, 1, 2), batch=1, is_last_batch=False)
     assert run(pipeline).pages == 0
     loaded(database, RUN_ID, (1, 1, 2), batch=2)
     loaded(database, RUN_ID, (1, 1, 2), version="2")
@@ -142,7 +142,7 @@ def test_a_back_fill_among_others_is_looked_at_without_reading_the_others(databa
         query = str(runs.LATEST).replace(":most", "1").replace(":dataset", "null").replace(":since", "null")
         explained = connection.exec_driver_sql(f"explain (analyze, format json) {query}").scalar_one()
         assert [one.pages for one in runs.find_latest(connection, 1)] == [PARTS * (PAGES - 1)]
-    read = [node for node in _nodes(explained[0]["Plan"]) if node.get("Relation Name") == "object"]
+    read = [node for node in _nodes(explained[0]["Plan"]) if node.get("Relation Name") == "loaded_object"]
     assert read
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 2 * PARTS * (PAGES - 1)
     assert sum(node.get("Rows Removed by Filter", 0) * node["Actual Loops"] for node in read) == 0
