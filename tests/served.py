@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 from pydantic import SecretStr
-from sqlalchemy import Engine, delete, insert, text
+from sqlalchemy import Engine, insert, text
 
 from bench.api import client
 from infra.embedded import applications, postgres, state
+from services.loader import deletion
 from services.serving.gold import db_role
 from services.serving.gold.refresh import refresh
 from shared.database import ops_tables
@@ -143,7 +145,7 @@ def hold(engine: Engine, dataset: str, records: Iterable[dict[str, Any]], at: da
         number = connection.scalar(
             insert(ops_tables.LOADED_OBJECT).returning(ops_tables.LOADED_OBJECT.c.id), [_object(dataset, at)]
         )
-        connection.execute(delete(tables.ROOT).where(tables.ROOT.c[key].in_(keys)))
+        deletion.delete(connection, tables, pl.DataFrame({key: keys}))
         for row in rows:
             own = {name: value for name, value in row.items() if name not in children}
             connection.execute(insert(tables.ROOT).values(own | {"object_id": number}))

@@ -2,8 +2,10 @@
 
 import pytest
 from sqlalchemy import Engine, text
+from typer.testing import CliRunner
 
 from services.loader.load import load_silver
+from services.ops import main
 from services.ops.reconcile.orphans import orphaned_rows
 from tests.integration.test_loader import DATASET, MONDAY, TUESDAY, posting, silver_object
 
@@ -27,3 +29,5 @@ def test_child_rows_without_their_record_are_counted_by_table(database: Engine) 
         load_silver(connection, silver_object([posting(1, places=3), posting(2)], MONDAY))
         connection.execute(text("delete from silver.job where control_number = 1"))
         assert orphaned_rows(connection, DATASET) == {"job_details": 1, "job_location": 3, "job_category": 1}
+    result = CliRunner().invoke(main.app, ["reconcile"])
+    assert (result.exit_code, "orphaned: 3 rows of silver.job_location" in result.output) == (1, True)

@@ -11,6 +11,7 @@ from services.ops.cli.options import Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect
 from services.ops.reconcile import reconciliation as audits
+from services.ops.reconcile.reconciliation import Missing
 
 Repair = Annotated[bool, typer.Option("--repair", help="send exactly what is missing on its way again")]
 Since = Annotated[str | None, typer.Option("--since", help="only what was stored or planned in the last 15m, 2h or 1d")]
@@ -36,7 +37,11 @@ def reconcile(
     While another process holds dead letters (a look of somebody else), nothing that they may stand
     for is called missing.
 
-    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing or undecided.
+    Rows of child tables whose record is not there are counted by table: no foreign key keeps them
+    from being left behind, the loader does.
+
+    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing, undecided or
+    orphaned.
 
     Example: smelt reconcile --since 2d --repair
     """
@@ -47,23 +52,29 @@ def reconcile(
     if as_json:
         say_json(asdict(missing))
     else:
-        for stored in missing.objects:
-            say(f"not loaded: {plain(stored.key)} (version {stored.version or 'newest'})")
-        for page in missing.pages:
-            say(f"never fetched: run {page.run_id}, part {page.part}, page {page.page} of {page.of}")
-        for stuck in missing.stuck:
-            where = f"run {stuck.page.run_id}, part {stuck.page.part}, page {stuck.page.page} of {stuck.page.of}"
-            say(f"{stuck.state}: {where}{f' ({plain(stuck.key)})' if stuck.key else ''}: {plain(stuck.reason)}")
-        if missing.undecided:
-            say(
-                f"undecided: {missing.undecided} objects or pages are not in the ledger; {missing.unseen} dead "
-                "letters, which may stand for them, are held by another process just now: try again in a minute"
-            )
-        elif not missing.sendable:
-            say("nothing is missing")
+        _say_missing(missing)
     if repair:
         sent = audits.repair(connections, missing)
         if not as_json:
             say(f"sent again: {sent}")
-    if missing.undecided or (missing.sendable and not repair):
+    if missing.undecided or missing.orphans or (missing.sendable and not repair):
         raise typer.Exit(1)
+
+
+def _say_missing(missing: Missing) -> None:
+    for stored in missing.objects:
+        say(f"not loaded: {plain(stored.key)} (version {stored.version or 'newest'})")
+    for page in missing.pages:
+        say(f"never fetched: run {page.run_id}, part {page.part}, page {page.page} of {page.of}")
+    for stuck in missing.stuck:
+        where = f"run {stuck.page.run_id}, part {stuck.page.part}, page {stuck.page.page} of {stuck.page.of}"
+        say(f"{stuck.state}: {where}{f' ({plain(stuck.key)})' if stuck.key else ''}: {plain(stuck.reason)}")
+    if missing.undecided:
+        say(
+            f"undecided: {missing.undecided} objects or pages are not in the ledger; {missing.unseen} dead "
+            "letters, which may stand for them, are held by another process just now: try again in a minute"
+        )
+    elif not missing.sendable:
+        say("nothing is missing")
+    for table, rows in missing.orphans.items():
+        say(f"[red]orphaned[/red]: {rows:,} rows of silver.{table} whose record is not there: delete them")

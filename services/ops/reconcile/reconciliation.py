@@ -3,8 +3,8 @@
 A sweeper behind every hand-off: an event that was lost, a message that was dropped, a page that was never fetched.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,10 +16,12 @@ from services.ops.dlq import dead_letters
 from services.ops.dlq.index import DeadLetterIndex
 from services.ops.dlq.lease import HIDDEN
 from services.ops.reconcile import sequencers
+from services.ops.reconcile.orphans import orphaned_rows
 from services.ops.runs import stored_pages
 from services.ops.runs.stored_pages import MissingPage
 from shared.config.topology import PLANS_PREFIX, RAW_PREFIXES, queue_for_key
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN, fully_loaded_objects
+from shared.datasets import contract
 from shared.formats.commands import PageCommand
 from shared.formats.s3_events import created_event
 from shared.storage import litter, object_keys, versions
@@ -53,7 +55,7 @@ class Missing:
     `objects` whose event must be sent again, `pages` that were planned and never fetched, and `stuck` pages: in bronze
     and not to be read, or waiting as dead letters. While `unseen` dead letters could not be read (another process holds
     them), they may stand for anything that is not in the ledger: nothing is called missing, and `undecided` says how
-    many objects and pages that concerns.
+    many objects and pages that concerns. `orphans` are child rows without their record, {table: rows}.
     """
 
     objects: tuple[ObjectId, ...]
@@ -61,6 +63,7 @@ class Missing:
     stuck: tuple[StuckPage, ...] = ()
     undecided: int = 0
     unseen: int = 0
+    orphans: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sendable(self) -> int:
@@ -87,6 +90,7 @@ def find_missing(connections: Connections, since: timedelta | None = None) -> Mi
             *_not_planned(connection, s3, bucket, begin),
             *_quarantine_not_loaded(connection, begin),
         ]
+        orphans = dict(chain.from_iterable(orphaned_rows(connection, name).items() for name in contract.names()))
     unreadable = {page.stored for _, pages in found for page in pages if page.stored and page.unreadable}
     identities = {(stored.key, stored.version) for stored in unreadable}
     ignored = connections.settings.ignored_files
@@ -98,8 +102,8 @@ def find_missing(connections: Connections, since: timedelta | None = None) -> Mi
     never_fetched = tuple(command for run, pages in found for command in _never_fetched(run, pages, dead))
     stuck = tuple(page for run, pages in found for page in _stuck(run, pages, dead))
     if survey.unseen:
-        return Missing((), (), stuck, len(objects_missing) + len(never_fetched), survey.unseen)
-    return Missing(objects_missing, never_fetched, stuck)
+        return Missing((), (), stuck, len(objects_missing) + len(never_fetched), survey.unseen, orphans)
+    return Missing(objects_missing, never_fetched, stuck, orphans=orphans)
 
 
 def repair(connections: Connections, missing: Missing) -> int:
