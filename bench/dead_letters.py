@@ -65,7 +65,7 @@ def _attribute(value: str) -> "MessageAttributeValueTypeDef":
 
 def _cost(name: str, arguments: tuple[str, ...]) -> Cost:
     """Raises RuntimeError where the command fails."""
-    command = [Path(sys.executable).parent / "smelt", "dlq", *arguments]
+    command = [str(Path(sys.executable).parent / "smelt"), "dlq", *arguments]
     began = time.monotonic()
     started = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
     _, status, used = os.wait4(started.pid, 0)

@@ -143,7 +143,7 @@ def hold(engine: Engine, dataset: str, records: Iterable[dict[str, Any]], at: da
     children = {child.name: child for child in tables.CHILDREN}
     with engine.begin() as connection:
         number = connection.scalar(
-            insert(ops_tables.LOADED_OBJECT).returning(ops_tables.LOADED_OBJECT.c.id), [_object(dataset, at)]
+            insert(ops_tables.LOADED_OBJECT).returning(ops_tables.LOADED_OBJECT.c.id), _object(dataset, at)
         )
         deletion.delete(connection, tables, pl.DataFrame({key: keys}))
         for row in rows:

@@ -156,7 +156,8 @@ def test_a_redirect_within_the_host_is_followed_with_the_key(http: httpx.Client,
     ],
 )
 def test_a_redirect_elsewhere_is_not_followed(http: httpx.Client, server: Server, location: str, leads_to: str) -> None:
-    server.answers(302, **({"Location": location} if location else {}))
+    server.answers(302)
+    server.headers = {"Location": location} if location else {}
     error = failure(http, server)
     assert type(error) is PermanentError
     assert f": 302 Found {leads_to}" in str(error)

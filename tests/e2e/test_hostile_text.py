@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import pytest
 
@@ -46,7 +47,7 @@ def keys(deployment: Deployment) -> Mapping[str, str]:
     deployment.ledger(sent["good"])
     deployment.eventually(lambda: deployment.rows("select 1 from ops.quarantine where key = %s", sent["rejected"]))
     for part in ("hostile/dead", "drop table"):
-        deployment.eventually(lambda part=part: letters(deployment, part))
+        deployment.eventually(partial(letters, deployment, part))
     return sent
 
 

@@ -33,14 +33,16 @@ def fill(deployment: Deployment) -> None:
     for dataset in ("usajobs_search", "usajobs_codes"):
         assert run_outcome(deployment.smelt, dataset)["exit_code"] == 0
     for title in ("Smelter", "Caster"):
-        deployment.upload(
-            "twice.json", page({"MatchedObjectId": "1", "MatchedObjectDescriptor": {"PositionTitle": title}})
-        )
-        deployment.eventually(lambda title=title: title in titles(deployment))
+        upload_title(deployment, title)
     key = deployment.upload("rejected.json", page({"MatchedObjectId": "2", "MatchedObjectDescriptor": {}}))
     deployment.eventually(lambda: deployment.rows("select 1 from ops.quarantine where key = %s", key))
     key = deployment.upload("metals.csv", b"list,code,label\nmetals,Au,gold\nmetals,Pb,lead\n", "reference_table")
     deployment.ledger(key)
+
+
+def upload_title(deployment: Deployment, title: str) -> None:
+    deployment.upload("twice.json", page({"MatchedObjectId": "1", "MatchedObjectDescriptor": {"PositionTitle": title}}))
+    deployment.eventually(lambda: title in titles(deployment))
 
 
 def page(record: dict[str, object]) -> bytes:

@@ -134,7 +134,7 @@ def test_no_process_has_a_secret_among_its_arguments(provoked: Provoked, canarie
 
 
 def test_no_object_holds_a_secret(provoked: Provoked, canaries: Mapping[str, str]) -> None:
-    found = {}
+    found: Found = {}
     for prefix in ("bronze/", "silver/", "plans/", "quarantine/"):
         found |= objects(provoked.deployment, prefix)
     assert any(key.startswith("bronze/usajobs_search/date=") for key in found)
@@ -211,7 +211,8 @@ def rows_of(body: bytes) -> bytes:
 
 def messages(deployment: Deployment) -> Found:
     """What waits on the queues and behind them, with attributes; they stay there."""
-    sqs, found = deployment.client("sqs"), {}
+    found: Found = {}
+    sqs = deployment.client("sqs")
     for url in (value for name, value in deployment.environment.items() if name.endswith("_QUEUE_URL")):
         for place in (url, url + "-dlq"):
             while got := sqs.receive_message(

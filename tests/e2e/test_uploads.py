@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from services.transformer.decompress import zstd
 from tests.e2e.conftest import Deployment
+from tests.support.compression import zstd
 
 pytestmark = pytest.mark.e2e
 

@@ -20,8 +20,9 @@ from statistics import median
 from pydantic import TypeAdapter
 
 from shared.config.topology import QUEUES
+from shared.datasets.usajobs_search.normalise import VERSION
 from tests.fault.faults import FAULTS
-from tests.fault.oracle import VERSION, Oracle
+from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
 
 

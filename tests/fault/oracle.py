@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from services.transformer.fingerprint import fingerprint
-from shared.datasets.usajobs_search import raw
+from shared.datasets import contract
 from shared.datasets.usajobs_search.normalise import VERSION
 from shared.formats.observation import source_number
 from shared.storage.object_keys import page_key, upload_key
 
 DATASET = "usajobs_search"
+RAW = contract.raw(DATASET)
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 BAD_SHARE = 0.08
 UPLOADED = 2  # of every three objects, counted from 0
@@ -165,7 +166,7 @@ class Oracle:
             seen_at, record = newest[number]
             row, title = found[number], record["MatchedObjectDescriptor"]["PositionTitle"]
             places = len(record["MatchedObjectDescriptor"]["PositionLocation"])
-            hashes = {fingerprint(json.dumps(record).encode(), raw, version)[1] for version in versions}
+            hashes = {fingerprint(json.dumps(record).encode(), RAW, version)[1] for version in versions}
             if (row.position_title, row.places, row.observed_at) != (title, places, seen_at):
                 yield f"stale: {number} is {row.position_title!r} of {row.observed_at}, not {title!r} of {seen_at}"
             elif bytes(row.content_hash) not in hashes:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
 import psycopg2
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from redis import Redis
 from sqlalchemy import Engine
 
-from infra.embedded import process, stack
+from infra.embedded import process, stack, state
 from infra.embedded.options import Options
 from services.ops.connections import Connections, connect
 from services.ops.dlq import dead_letters
@@ -27,10 +27,14 @@ from services.ops.reconcile import reconciliation
 from services.ops.runs import runs
 from shared.config.topology import QUEUES, queue_for_key
 from shared.database.engine import connect as connect_database
+from shared.datasets.usajobs_search.normalise import VERSION
 from shared.engine.message import dead_letter_url
-from tests.fault.oracle import VERSION, Oracle, Page, Upload
+from tests.fault.oracle import Oracle, Page, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 SERVICES = tuple(queue.service for queue in QUEUES)
 POSTINGS = 200  # of the simulated source
@@ -141,7 +145,7 @@ class Rig:
 
     def administer(self, *statements: str) -> None:
         """As the database's administrator, past the proxy."""
-        administrator = stack.load(self.home.resolve()).secrets.database_administrator  # type: ignore[union-attr]
+        administrator = state.load(self.home.resolve()).secrets.database_administrator  # type: ignore[union-attr]
         connection = psycopg2.connect(
             host="127.0.0.1", port=self.ports["postgres"], user="postgres", password=administrator, dbname="smelt"
         )
@@ -224,7 +228,10 @@ class Rig:
                 sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"]
             )
             policy["maxReceiveCount"] = MAX_RECEIVES
-            attributes = {"VisibilityTimeout": str(VISIBILITY), "RedrivePolicy": json.dumps(policy)}
+            attributes: dict[QueueAttributeNameType, str] = {
+                "VisibilityTimeout": str(VISIBILITY),
+                "RedrivePolicy": json.dumps(policy),
+            }
             sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
     def _look_up_times(self, oracle: Oracle) -> None:

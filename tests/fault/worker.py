@@ -35,7 +35,7 @@ def without_fence() -> None:
     original = upsert._fence
 
     def fence(table: Any) -> Any:
-        fenced = original(table)
+        fenced: Any = original(table)
         insert, _, rest = fenced.element.text.partition("where (excluded")
         fenced.element = text(f"{insert} returning {rest.partition('returning')[2]}")
         return fenced
@@ -60,12 +60,12 @@ def without_ledger() -> None:
 
 def without_heartbeat() -> None:
     """Nobody keeps a message from coming again while it is worked on."""
-    consumer.VisibilityExtender = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,misc]
+    consumer.VisibilityExtender = lambda *_: contextlib.nullcontext()  # type: ignore[assignment,attr-defined] # imported there
 
 
 def new_version() -> None:
     """The next release, whose normaliser gives other rows: it works beside the old one during a deployment."""
-    normalise = importlib.import_module("shared.datasets.usajobs_search.normalise")
+    normalise: Any = importlib.import_module("shared.datasets.usajobs_search.normalise")
     normalise.VERSION += 1
 
 
@@ -80,10 +80,10 @@ MUTANTS = {
 def _shorten() -> None:
     """Deadlines for a silent database, and waits for a locked one, in proportion to the visibility."""
     deadline.PING = 1.0
-    engine.SILENCE = {**engine.SILENCE, "connect_timeout": 2}  # libpq's shortest
+    engine.SILENCE = {**engine.SILENCE, "connect_timeout": 2}  # type: ignore[misc] # Final; 2 s is libpq's shortest
     engine.PARAMETERS["lock_timeout"] = f"{30 * SCALE}s"
     engine.LOCK_PAUSE *= SCALE
-    loading.LONGEST_TRANSACTION *= SCALE
+    loading.LONGEST_TRANSACTION *= SCALE  # type: ignore[attr-defined] # imported there
 
 
 def main(service: str, mutant: str = "") -> None:
@@ -94,7 +94,7 @@ def main(service: str, mutant: str = "") -> None:
     consumed = queue_of(service)
     module = importlib.import_module(consumed.module)
     if service in {"transformer", "uploads"}:
-        transforming = importlib.import_module("services.transformer.worker")
+        transforming: Any = importlib.import_module("services.transformer.worker")
         transforming.batched = partial(transforming.batched, most_records=MOST_RECORDS)
     queue = replace(consumed, visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
     try:

@@ -16,6 +16,7 @@ from infra.embedded import aws, ports
 from shared.config import topology
 from shared.engine.preflight import check_queue
 from shared.formats.s3_events import created_objects
+from shared.storage.object_id import ObjectId
 from shared.storage.objects import get, put
 from tests.infra.conftest import Terraform, missing
 
@@ -123,7 +124,7 @@ def test_an_object_put_into_the_applied_bucket_reaches_its_queue(applied: int) -
     sqs, s3 = aws._clients(applied)
     for prefix, queue in topology.NOTIFICATIONS.items():
         put(s3, BUCKET, f"{prefix}anything/at all.json", prefix.encode(), "application/json")
-        arrived = []
+        arrived: list[ObjectId] = []
         while not arrived:  # S3 sends a test event first
             answer = sqs.receive_message(QueueUrl=aws.queue_url(applied, queue), WaitTimeSeconds=20)
             arrived = [stored for message in answer["Messages"] for stored in created_objects(message["Body"])]

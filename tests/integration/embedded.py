@@ -19,11 +19,12 @@ INFRASTRUCTURE = Options(workers=False, console=False, simulator_postings=0, mig
 
 def aws(running: Running, service: str) -> Any:
     settings = running.environment
-    return boto3.Session(
+    session: Any = boto3.Session(  # its stubs know only clients named by a literal
         aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
         region_name=settings["AWS_DEFAULT_REGION"],
-    ).client(service, endpoint_url=settings["AWS_ENDPOINT_URL"])
+    )
+    return session.client(service, endpoint_url=settings["AWS_ENDPOINT_URL"])
 
 
 def execute(running: Running, statement: str) -> list[tuple[Any, ...]]:

@@ -27,7 +27,7 @@ def purge(connections: Connections) -> None:
         connections.sqs.purge_queue(QueueUrl=dead_letter_url(url))
 
 
-def bury(connections: Connections, body: str, queue: Queue = BRONZE, **attributes: str) -> str:
+def bury(connections: Connections, body: str, queue: Queue = BRONZE, /, **attributes: str) -> str:
     """A dead letter; its id."""
     values: Any = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
     url = dead_letter_url(connections.settings.queue_url(queue))

@@ -92,7 +92,7 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     search.refine(page)
     complete, distinct_records, expected_records = search.run()
     assert complete
-    assert distinct_records == expected_records > 0  # type: ignore[operator]
+    assert distinct_records == expected_records > 0
     assert reconciliation.find_missing(search.connections) == CLEAN
 
 

@@ -1,6 +1,6 @@
 """Extraction pauses while those downstream have more than they can do, and no flood keeps a run from its end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import boto3
@@ -23,7 +23,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.asleep = lambda: None
+        self.asleep: Callable[[], object] = lambda: None
 
     def __call__(self) -> float:
         return self.now

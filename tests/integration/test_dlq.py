@@ -20,6 +20,7 @@ from services.ops.connections import Connections
 from services.ops.dlq import dead_letters, discard, patch, plans, replay
 from services.ops.dlq.filters import Filter
 from services.ops.dlq.lease import QueueLease
+from services.ops.operator_log import ActionResult
 from shared.config.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from shared.engine.message import dead_letter_url
 from tests.conftest import Smelt, smelt_command
@@ -40,7 +41,7 @@ def records(connections: Connections) -> list[dict[str, Any]]:
         return [dict(row) for row in rows]
 
 
-def send_again(connections: Connections, asked: Filter | None = None, **options: Any) -> replay.ActionResult:
+def send_again(connections: Connections, asked: Filter | None = None, **options: Any) -> ActionResult:
     steps = replay.plan(seen(connections, asked), replay.sources(connections), **options)
     return replay.replay(connections, steps, {})
 
@@ -245,7 +246,7 @@ def test_a_replay_that_breaks_off_loses_nothing_and_says_so(connections: Connect
 def test_a_replay_that_is_killed_loses_nothing(connections: Connections, backends: Mapping[str, str]) -> None:
     for number in range(30):
         bury(connections, body(number))
-    command = [Path(sys.executable).parent / "smelt", "dlq", "replay", "--yes", "--rate", "20/s"]
+    command = [str(Path(sys.executable).parent / "smelt"), "dlq", "replay", "--yes", "--rate", "20/s"]
     process = subprocess.Popen(command, env={**os.environ, **backends}, stdout=subprocess.DEVNULL)
     while sent(connections) < 5:
         assert process.poll() is None

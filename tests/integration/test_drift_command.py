@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 
 def drift(*arguments: str) -> str:
-    command = [Path(sys.executable).parent / "smelt", "drift", *arguments]
+    command = [str(Path(sys.executable).parent / "smelt"), "drift", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=dict(os.environ)).stdout
 
 

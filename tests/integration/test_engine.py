@@ -9,14 +9,18 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from services.ops.dlq.dead_letters import dead_letter
 from shared.version import VERSION
-from tests.integration.aws_server import serving
+from tests.integration.aws_server import AwsServer, serving
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 pytestmark = pytest.mark.integration
 
@@ -40,10 +44,10 @@ class Probe:
         dead = self.sqs.create_queue(QueueName=f"{self.name}-dlq")["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives})
-        self.url = self.sqs.create_queue(
-            QueueName=self.name,
-            Attributes={"VisibilityTimeout": str(visibility)} | ({"RedrivePolicy": policy} if redrive else {}),
-        )["QueueUrl"]
+        attributes: dict[QueueAttributeNameType, str] = {"VisibilityTimeout": str(visibility)}
+        if redrive:
+            attributes["RedrivePolicy"] = policy
+        self.url = self.sqs.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"]
 
     def start(self, visibility: int = 90, time_limit: int = 600, max_receives: int = 3, **settings: str) -> None:
         own = {"SMELT_BRONZE_QUEUE_URL": self.url, **settings}
@@ -60,7 +64,9 @@ class Probe:
             )
 
     def send(self, body: str, **attributes: str) -> str:
-        values = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        values: dict[str, MessageAttributeValueTypeDef] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        }
         return self.sqs.send_message(QueueUrl=self.url, MessageBody=body, MessageAttributes=values)["MessageId"]
 
     def noted(self, what: str, message_id: str | None = None) -> list[list[str]]:
@@ -263,6 +269,13 @@ def event_of(*keys: str) -> str:
     return json.dumps({"Records": records})
 
 
+def settle_with_new_credentials(probe: Probe, server: AwsServer, expected: int) -> None:
+    before = server.issued
+    probe.send("ok")
+    probe.eventually(lambda: len(probe.noted("end")) == expected)
+    probe.eventually(lambda: server.issued > before)  # to delete the message, at the latest
+
+
 def test_a_worker_renews_role_credentials_that_expire(probe: Probe) -> None:
     probe.make_queue()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -270,10 +283,7 @@ def test_a_worker_renews_role_credentials_that_expire(probe: Probe) -> None:
     with serving() as server:
         probe.start(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{server.url}/credentials")
         for expected in (1, 2, 3):
-            before = server.issued
-            probe.send("ok")
-            probe.eventually(lambda expected=expected: len(probe.noted("end")) == expected)
-            probe.eventually(lambda before=before: server.issued > before)  # to delete the message, at the latest
+            settle_with_new_credentials(probe, server, expected)
 
 
 def test_a_bad_record_costs_only_itself(probe: Probe) -> None:
@@ -320,7 +330,7 @@ def test_a_handler_that_never_returns_leaves_its_reason(prefork: Probe) -> None:
 def test_attributes_that_are_no_texts_come_through_as_they_were(probe: Probe) -> None:
     probe.make_queue()
     probe.start()
-    given = {
+    given: dict[str, MessageAttributeValueTypeDef] = {
         "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
         "count": {"DataType": "Number", "StringValue": "7"},
     }

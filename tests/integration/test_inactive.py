@@ -75,7 +75,7 @@ def test_a_run_that_is_not_complete_marks_nothing(database: Engine) -> None:
 
 def test_a_run_that_did_not_cover_what_was_announced_marks_nothing(database: Engine) -> None:
     run(database, FIRST, MONDAY, 1, 2)
-    run(database, SECOND, TUESDAY, 1, expected_records=2)
+    run(database, SECOND, TUESDAY, 1, announced=2)
     assert inactive(database) == {}
 
 

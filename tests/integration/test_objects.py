@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -73,7 +73,8 @@ def test_a_missing_object_is_a_permanent_error(s3: "S3Client", bucket: str) -> N
 
 def test_a_deleted_version_is_a_permanent_error(s3: "S3Client", bucket: str) -> None:
     stored = put(s3, bucket, b"content")
-    s3.delete_object(Bucket=bucket, Key=stored.key, **({"VersionId": stored.version_id} if stored.version_id else {}))
+    version: dict[str, Any] = {"VersionId": stored.version_id} if stored.version_id else {}
+    s3.delete_object(Bucket=bucket, Key=stored.key, **version)
     with pytest.raises(PermanentError, match="no such object"):
         objects.get(s3, stored, LIMIT)
 

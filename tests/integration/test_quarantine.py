@@ -1,5 +1,6 @@
 """Quarantine entries in the database: kept, and closed when their record was replayed or has passed since."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_an_entry_that_arrives_after_a_newer_row_is_closed_at_once(database: Eng
 def test_a_record_that_was_in_order_before_does_not_close_its_entry(
     database: Engine, at: datetime, *, row_first: bool
 ) -> None:
-    steps = [lambda: seen(database, 1, at), lambda: reject(database, rejected("1", TUESDAY))]
+    steps: list[Callable[[], None]] = [lambda: seen(database, 1, at), lambda: reject(database, rejected("1", TUESDAY))]
     for step in steps if row_first else reversed(steps):
         step()
     assert closed(database) == [(0, None)]

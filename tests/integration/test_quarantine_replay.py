@@ -63,7 +63,7 @@ def refine(database: Engine) -> Any:
 
 
 def smelt(*arguments: str) -> str:
-    command = [Path(sys.executable).parent / "smelt", "quarantine", *arguments]
+    command = [str(Path(sys.executable).parent / "smelt"), "quarantine", *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=True, env=os.environ | {"COLUMNS": "200"}
     )

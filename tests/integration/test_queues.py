@@ -130,7 +130,7 @@ def test_the_age_is_the_newest_that_cloudwatch_has(connections: Connections) -> 
             {
                 "MetricName": stats.AGE_METRIC,
                 "Dimensions": [{"Name": "QueueName", "Value": "smelt-silver"}],
-                "Timestamp": now - ago,
+                "Timestamp": datetime.fromtimestamp(now - ago, UTC),
                 "Value": value,
             }
             for ago, value in ((240, 500.0), (120, 620.0))
@@ -143,13 +143,13 @@ def test_a_worker_says_that_it_lives_what_it_does_and_when_it_leaves(connections
     idle = eventually(lambda: only(connections))
     assert (idle.note.service, idle.note.working, idle.note.settled) == ("transformer", (), 0)
     send(connections, "sleep 3")
-    busy = eventually(lambda: (seen := only(connections)) and seen.note.working and seen)
+    busy = eventually(lambda: seen if (seen := only(connections)) and seen.note.working else None)
     (work,) = busy.note.working
     assert (work.body, work.receives) == ("sleep 3", 1)
     assert busy.note.since <= work.since <= busy.note.at
-    done = eventually(lambda: (seen := only(connections)) and seen.note.settled and seen)
+    done = eventually(lambda: seen if (seen := only(connections)) and seen.note.settled else None)
     assert (done.note.working, done.note.settled) == ((), 1)
-    assert done.note.last_settled >= work.since
+    assert (done.note.last_settled or 0) >= work.since
     worker.process.send_signal(signal.SIGTERM)
     worker.process.wait(30)
     assert connections.roster.current() == []
@@ -162,7 +162,8 @@ def test_what_a_worker_waits_for_is_told_while_it_is_away(
     away = tmp_path / "away"  # of the database, for the probing handler
     away.touch()
     send(connections, "need-database")
-    waiting = eventually(lambda: (seen := only(connections)) and seen.note.outage and seen)
+    waiting = eventually(lambda: seen if (seen := only(connections)) and seen.note.outage else None)
+    assert waiting.note.outage
     assert waiting.note.outage.part == "database"
     first = stats.take_snapshot(connections)
     beat = Sample(datetime.now(UTC), first, first, tuple(queue_statuses(first, first, {})))
@@ -183,7 +184,7 @@ def test_what_is_tried_again_is_not_settled_and_what_is_buried_is(connections: C
     again = eventually(lambda: any(trouble.attempt == 1 for trouble in connections.trouble.current()))
     assert again
     send(connections, "permanent no hope")
-    buried = eventually(lambda: (seen := only(connections)) and seen.note.settled and seen)
+    buried = eventually(lambda: seen if (seen := only(connections)) and seen.note.settled else None)
     assert buried.note.settled == 1
 
 

@@ -257,7 +257,7 @@ def test_the_command_says_what_it_would_do_and_does_it_once_it_may(pipeline: Pip
 
 def test_the_command_that_is_stopped_says_how_far_it_came(pipeline: Pipeline) -> None:
     filled(pipeline)
-    smelt = [Path(sys.executable).parent / "smelt", "reprocess", "--dataset", DATASET, "--rate", "0.1/s", "--yes"]
+    smelt = [str(Path(sys.executable).parent / "smelt"), "reprocess", "--dataset", DATASET, "--rate", "0.1/s", "--yes"]
     with subprocess.Popen(smelt, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as started:
         while not waiting(pipeline.connections, BRONZE):
             assert started.poll() is None

@@ -14,6 +14,7 @@ from services.ops.reconcile import reprocess
 from services.ops.runs import details as run_details
 from services.ops.runs import runs
 from services.ops.runs.details import Details
+from services.ops.runs.queries import LATEST
 from services.ops.runs.runs import Run
 from shared.config.topology import EXTRACT
 from shared.database.ops_tables import LOADED_OBJECT, RUN, SCHEMA_DRIFT
@@ -139,7 +140,7 @@ def test_a_back_fill_among_others_is_looked_at_without_reading_the_others(databa
         loaded(database, run_id, *((part, page, PAGES) for part in range(1, PARTS + 1) for page in range(1, PAGES)))
     with database.begin() as connection:
         connection.execute(text("analyze ops.loaded_object"))
-        query = str(runs.LATEST).replace(":most", "1").replace(":dataset", "null").replace(":since", "null")
+        query = str(LATEST).replace(":most", "1").replace(":dataset", "null").replace(":since", "null")
         explained = connection.exec_driver_sql(f"explain (analyze, format json) {query}").scalar_one()
         assert [one.pages for one in runs.find_latest(connection, 1)] == [PARTS * (PAGES - 1)]
     read = [node for node in _nodes(explained[0]["Plan"]) if node.get("Relation Name") == "loaded_object"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
@@ -36,6 +36,9 @@ from shared.storage import objects
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import Content
 from tests.conftest import Smelt, smelt_command
+
+if TYPE_CHECKING:
+    from mypy_boto3_scheduler.type_defs import TargetTypeDef
 
 pytestmark = pytest.mark.integration
 
@@ -350,7 +353,11 @@ def test_schedules_survive_a_crash_of_the_emulator_and_removed_ones_stay_away(tm
         return process
 
     def make(name: str, expression: str = "rate(1 hour)") -> None:
-        target = {"Arn": aws._arn("smelt-extract"), "RoleArn": "arn:aws:iam::000000000000:role/r", "Input": "{}"}
+        target: TargetTypeDef = {
+            "Arn": aws._arn("smelt-extract"),
+            "RoleArn": "arn:aws:iam::000000000000:role/r",
+            "Input": "{}",
+        }
         emulated._client(port).create_schedule(
             Name=name, ScheduleExpression=expression, FlexibleTimeWindow={"Mode": "OFF"}, Target=target
         )

@@ -114,6 +114,7 @@ def test_content_that_the_cache_promised_in_vain_is_asked_for_in_full(pipeline: 
 def test_a_wrong_hash_in_the_cache_never_keeps_a_change_out(pipeline: Pipeline, database: Engine) -> None:
     pipeline.put_page("g.json", posting(1, "old"))
     held = pipeline.redis.get(f"{KEY}{DATASET}:1")
+    assert held
     pipeline.put_page("h.json", posting(1, "new"))
     pipeline.redis.set(f"{KEY}{DATASET}:1", held)  # as if the publication had been lost
     outcomes = pipeline.put_page("i.json", posting(1, "old"))  # and the source went back
@@ -124,6 +125,7 @@ def test_a_wrong_hash_in_the_cache_never_keeps_a_change_out(pipeline: Pipeline, 
 def test_a_sighting_older_than_what_is_held_is_stale_and_needs_nothing(pipeline: Pipeline, database: Engine) -> None:
     pipeline.put_page("j.json", posting(1, "old"))
     held = pipeline.redis.get(f"{KEY}{DATASET}:1")
+    assert held
     with database.begin() as connection:
         later = "update silver.job_last_seen set observed_at = observed_at + interval '1 day', content_hash = 'x'"
         connection.exec_driver_sql(later)

@@ -51,11 +51,16 @@ def test_an_upload_waits_while_the_loader_has_enough_to_do(pipeline: Pipeline, m
     for _ in range(3):
         sqs.send_message(QueueUrl=url, MessageBody="an event")
     slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        sqs.purge_queue(QueueUrl=url)
+
     handle = uploads.bootstrap(pipeline.connections.settings)
     pressure = handle.__self__.pressure  # type: ignore[attr-defined]
     assert pressure._limits == {url: uploads.LIMITS[SILVER]}
     monkeypatch.setattr(pressure, "_limits", {url: 2})
-    monkeypatch.setattr(pressure, "_sleep", lambda seconds: [slept.append(seconds), sqs.purge_queue(QueueUrl=url)])
+    monkeypatch.setattr(pressure, "_sleep", sleep)
     monkeypatch.setattr(pressure, "_clock", lambda: sum(slept))
     pipeline.put(UPLOAD, posting(1))
     (event,) = pipeline.taken(UPLOADS)

@@ -10,7 +10,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.1
 
 
-def eventually(look: Callable[[], T], seconds: float = 60) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 60) -> T:
     """The first truthy value that `look` returns; the test fails if it returns none in so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,12 +1,15 @@
 """Addresses with passwords, and secrets from files."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.serving import settings as serving
+from services.serving.settings import ServingSettings
 from shared.config import settings
+from shared.config.settings import Settings
 from shared.config.urls import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 from tests.unit.environment import WORKER
@@ -87,7 +90,9 @@ def test_an_address_of_something_else_is_refused() -> None:
 
 
 @pytest.mark.parametrize("load", [settings.load_settings, serving.load_settings])
-def test_secrets_may_come_as_files_named_as_their_variables(folder: Path, load: type[settings.load_settings]) -> None:
+def test_secrets_may_come_as_files_named_as_their_variables(
+    folder: Path, load: Callable[[], Settings | ServingSettings]
+) -> None:
     (folder / "..data").mkdir()  # as Kubernetes has it
     (folder / "notes.txt").write_text("not a variable")
     loaded = load()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,8 @@ def test_the_whole_page_holds_the_fragment() -> None:
 
 @pytest.mark.parametrize("place", ["error_message", "error_type", "body", "attempts"])
 def test_what_a_dead_letter_says_is_escaped(place: str) -> None:
-    measured = replace(with_queue(dead=1), dead_letters=Measured([replace(LETTER, **{place: HOSTILE})], NOW))
+    hostile: dict[str, Any] = {place: HOSTILE}
+    measured = replace(with_queue(dead=1), dead_letters=Measured([replace(LETTER, **hostile)], NOW))
     html = render("overview/page.html", measured)
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(&#39;x&#39;)" in html

@@ -22,7 +22,7 @@ def done(actions: Actions, planned: Action, who: str = "ann") -> Action:
     return planned
 
 
-def tally(work: Callable[[], None]) -> Work:
+def tally(work: Callable[[], object]) -> Work:
     def doing(_: OnProgress) -> ActionResult:
         work()
         return ActionResult(7, done=10)
@@ -79,7 +79,7 @@ def test_an_old_plan_gives_way_to_a_new_one_but_nothing_that_is_under_way_does()
     actions = Actions()
     first = actions.plan(action(tally(lambda: None)))
     for _ in range(KEPT):
-        running = actions.plan(action(tally(lambda: go_on.wait(10) and None)))
+        running = actions.plan(action(tally(lambda: go_on.wait(10))))
         actions.start(running, "ann")
     assert actions.find(first.id) is None
     with pytest.raises(PermanentError, match="under way"):

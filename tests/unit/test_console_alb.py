@@ -69,7 +69,7 @@ def test_an_address_that_nobody_verified_gives_no_rights(verified: object) -> No
         word({"exp": int(time.time()) - 1}),
         word(kid="../../another/key"),
         jwt.encode({"sub": "1"}, "a shared secret of thirty-two bytes", "HS256", {"kid": KEY_ID, "signer": ARN}),
-        jwt.encode({"sub": "1"}, None, "none", {"kid": KEY_ID, "signer": ARN, "client": "smelt"}),
+        jwt.encode({"sub": "1"}, "", "none", {"kid": KEY_ID, "signer": ARN, "client": "smelt"}),
     ],
 )
 def test_any_other_word_counts_for_nothing(told: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.decompress import CHUNK, decompressed, verified, zstd
+from services.transformer.decompress import CHUNK, decompressed, verified
 from shared.errors import PermanentError
+from tests.support.compression import zstd
 
 LIMIT = 10_000
 PLAIN = b'{"things": [1, 2]}'
@@ -100,7 +101,7 @@ def test_no_more_than_the_limit_comes_out(pack: Any) -> None:
 def test_a_bomb_is_not_expanded_beyond_the_limit_before_it_is_refused() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     stream = decompressed(io.BufferedReader(io.BytesIO(bomb)), 1 << 20)
-    chunks = []
+    chunks: list[bytes] = []
     with pytest.raises(PermanentError, match="expands to more than"):
         chunks.extend(iter(lambda: stream.read(CHUNK), b""))
     assert sum(map(len, chunks)) <= 1 << 20

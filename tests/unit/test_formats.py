@@ -298,7 +298,7 @@ def test_how_an_answer_ends_does_not_matter(end: str, indent: int | None) -> Non
     answer = json.dumps(payload({"id": 1}, {"id": 2}), indent=indent)
     body = f'{{"request": {{}}, "response": {{"status": 200, "payload": {answer}{end}}}, "ingest": {{"page": 1}}}}'
     content = read_page(body)
-    assert [json.loads(record) for record in content.records] == [{"id": 1}, {"id": 2}]
+    assert [parse(record, BOUNDS) for record in content.records] == [{"id": 1}, {"id": 2}]
     assert content.ingest == {"page": 1}
 
 

@@ -20,7 +20,7 @@ def outcomes(body: bytes | str) -> list[Outcome]:
 def _outcome(record: bytes | Unreadable) -> Outcome:
     if isinstance(record, Unreadable):
         return record.problem.message.partition(":")[0]
-    return tuple(json.loads(record)[name] for name in ("id", "name"))  # type: ignore[return-value]
+    return tuple(json.loads(record)[name] for name in ("id", "name"))
 
 
 def entries(body: bytes | str) -> list[Unreadable]:

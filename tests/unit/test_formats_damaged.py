@@ -14,6 +14,7 @@ import signal
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -71,7 +72,7 @@ def time_limit() -> Iterator[None]:
 
 def table(rng: random.Random) -> list[dict[str, str]]:
     """Records with texts that formats have to quote; some hold lines that look like records."""
-    texts = [
+    texts: list[Callable[[int], str]] = [
         lambda n: f"label {n}",
         lambda n: f"a, b and {n}",
         lambda n: f'he said "{n}"',
@@ -90,7 +91,7 @@ def table(rng: random.Random) -> list[dict[str, str]]:
 def as_csv(rng: random.Random) -> bytes:
     """With a header."""
     text = io.StringIO()
-    quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+    quoting: Literal[0, 1] = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     writer = csv.DictWriter(text, HEADER, lineterminator=rng.choice(["\n", "\r\n"]), quoting=quoting)
     writer.writeheader()
     writer.writerows(table(rng))

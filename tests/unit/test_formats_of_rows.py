@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.transformer.content import Unreadable
-from services.transformer.formats import csv_rows, json_lines, parquet
+from services.transformer.formats import csv_rows, json_lines
+from services.transformer.formats.parquet_check import SLICE
 from services.transformer.transform import parse
 from shared.errors import PermanentError
 from tests.unit.test_formats import BOUNDS, THINGS, read
@@ -162,7 +163,7 @@ def test_whatever_a_csv_writer_writes_is_read(rows: list[tuple[str, str]]) -> No
 # Parquet
 
 
-@pytest.mark.parametrize("rows", [0, 1, parquet.SLICE, parquet.SLICE + 1, 2 * parquet.SLICE + 7])
+@pytest.mark.parametrize("rows", [0, 1, SLICE, SLICE + 1, 2 * SLICE + 7])
 def test_all_rows_come_in_their_order(rows: int) -> None:
     buffer = io.BytesIO()
     pl.DataFrame({"id": range(rows)}).write_parquet(buffer, row_group_size=1_234)
@@ -195,7 +196,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 def test_no_copy_of_a_parquet_file_is_left_behind(temporary: Path) -> None:
     list(read(parquet_of([{"id": 1}])).records)
-    unfinished = read(parquet_of([{"id": n} for n in range(3 * parquet.SLICE)])).records
+    unfinished = read(parquet_of([{"id": n} for n in range(3 * SLICE)])).records
     next(unfinished)
     assert len(list(temporary.iterdir())) == 1
     del unfinished

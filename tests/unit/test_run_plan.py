@@ -1,5 +1,7 @@
 """The plan of a run: which pages it sends for, and which are missing."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,9 +30,9 @@ def planned(dataset: str, *parts: Part) -> RunPlan:
 AT_ONCE, ONE_AFTER_ANOTHER = planned("usajobs_search"), planned("usajobs_historic")
 
 
-def places(pages: "list[PageCommand] | object") -> list[tuple[int, int, int]]:
+def places(pages: Iterable[PageCommand]) -> list[tuple[int, int, int]]:
     """(part, page, of) of page commands."""
-    return [(page.part, page.page, page.of) for page in pages]  # type: ignore[attr-defined]
+    return [(page.part, page.page, page.of) for page in pages]
 
 
 def test_a_plan_sends_for_each_page_of_each_part_once() -> None:

@@ -13,7 +13,7 @@ class AtOnce:
     """A source whose pages can all be asked for at any time. Its payload is the number of pages that it announces."""
 
     requests_per_second = 1
-    first_run = None
+    first_run: Params | None = None
     lists_all = False
 
     def checked(self, params: Params) -> dict[str, str]:

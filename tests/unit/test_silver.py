@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 
 import polars as pl
 import pytest
@@ -161,7 +162,9 @@ def test_what_is_not_a_silver_object_is_refused(body: bytes) -> None:
 
 
 JOBS = contract.tables("usajobs_search")
-BLANK = {name: None for name in silver.schema(JOBS) if name != HASH_ONLY} | {child.name: [] for child in JOBS.CHILDREN}
+BLANK: dict[str, Any] = dict.fromkeys(name for name in silver.schema(JOBS) if name != HASH_ONLY) | {
+    child.name: [] for child in JOBS.CHILDREN
+}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3).map(lambda text: f"<{text}>")
 TEXTS = st.none() | st.lists(TEXT, max_size=3)
 PLACES = st.lists(st.none() | TEXT, max_size=3)

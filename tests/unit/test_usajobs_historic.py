@@ -229,7 +229,7 @@ def test_a_value_that_cannot_be_read_is_told_with_its_place(record: Posting, kin
 
 def test_all_of_a_record_counts_when_asking_whether_it_changed() -> None:
     records = (posting(), posting(future=1), posting(future=2))
-    hashes = {fingerprint(json.dumps(record).encode(), raw, VERSION) for record in records}
+    hashes = {fingerprint(json.dumps(record).encode(), contract.raw("usajobs_historic"), VERSION) for record in records}
     assert len(hashes) == 3
 
 

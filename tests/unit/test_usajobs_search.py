@@ -10,7 +10,8 @@ import pytest
 from services.transformer.fingerprint import fingerprint
 from services.transformer.input_limits import InputLimits
 from services.transformer.transform import TransformResult, transform
-from shared.datasets.usajobs_search import normalise, raw
+from shared.datasets import contract
+from shared.datasets.usajobs_search import normalise
 from shared.formats.silver import CONTENT_HASH, RECORD_INDEX
 
 Posting = dict[str, Any]
@@ -311,7 +312,7 @@ def test_an_ordinary_posting_raises_no_warning() -> None:
 
 
 def test_what_only_warns_is_counted_and_loaded() -> None:
-    placed = {"PositionLocation": [{}]}
+    placed: dict[str, Any] = {"PositionLocation": [{}]}
     strange = [{"RateIntervalCode": "XX"}, {"RateIntervalCode": "YY"}, {"RateIntervalCode": "PH"}]
     assert warned(posting(1), posting(2), posting(3, **placed)) == {"job_location_present": 2}
     assert warned(posting(1, **placed), posting(1, **placed), posting(2, **placed)) == {"key_unique": 2}
@@ -367,6 +368,6 @@ def test_the_order_within_a_list_counts() -> None:
 
 
 def test_the_same_content_under_another_transform_has_another_hash() -> None:
-    text = json.dumps(posting()).encode()
+    text, raw = json.dumps(posting()).encode(), contract.raw("usajobs_search")
     assert fingerprint(text, raw, normalise.VERSION) == ("1", hashed(posting()))
     assert fingerprint(text, raw, normalise.VERSION + 1) != ("1", hashed(posting()))

@@ -6,7 +6,6 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from services.transformer.decompress import zstd
 from tests.contract.poison.case import (
     GOOD,
     NEIGHBOURS,
@@ -22,6 +21,7 @@ from tests.contract.poison.case import (
     response,
     written,
 )
+from tests.support.compression import zstd
 
 MIB = 1 << 20
 NOT_JSON = "^not a JSON document with a list of records"

@@ -13,12 +13,12 @@ from typing import Any
 import polars as pl
 
 from infra.embedded.aws import BUCKET
-from services.transformer.decompress import zstd
 from shared.datasets import contract
 from shared.formats import silver
 from shared.formats.silver import Counts, Header, RuleWarning
 from shared.storage.object_id import ObjectId
 from tests.contract.poison.case import BRONZE, EXTRACT, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
+from tests.support.compression import zstd
 
 PREPARED = f"{UPLOADS}prepared.json"  # there before the corpus is sent
 DELETED = f"{UPLOADS}deleted.json"  # was there

@@ -1,5 +1,7 @@
 """Single records among good ones: identities, dates, money, places, flags."""
 
+from functools import partial
+
 from tests.contract.poison.case import (
     NEIGHBOURS,
     POISON,
@@ -56,7 +58,7 @@ IDENTITIES = (
     records(
         "records that are no objects",
         "model_type|not_finite",
-        *(just(value) for value in (None, 1, 1.5, "x", True, [], [[]], verbatim("NaN"))),
+        *map(just, (None, 1, 1.5, "x", True, [], [[]], verbatim("NaN"))),
     ),
     records(
         "records without their keys",
@@ -196,12 +198,15 @@ VALUES = (
     records(
         "flags that are neither",
         "bool_|not_finite",
-        *(with_detail("Relocation", flag) for flag in ("maybe", 2, "2", [], verbatim("NaN"), 10**400)),
+        *map(partial(with_detail, "Relocation"), ("maybe", 2, "2", [], verbatim("NaN"), 10**400)),
     ),
     records(
         "distances that are no whole numbers",
         "int_|less_than|greater|finite",
-        *(with_detail("CommuteDistance", far) for far in ("x", 1.5, 2**31, -(2**31) - 1, 10**400, verbatim("NaN"), [])),
+        *map(
+            partial(with_detail, "CommuteDistance"),
+            ("x", 1.5, 2**31, -(2**31) - 1, 10**400, verbatim("NaN"), []),
+        ),
     ),
     records("a distance that is a boolean", "int_|bool", with_detail("CommuteDistance", value=True)),
     records(

@@ -29,7 +29,7 @@ HALF = LONG[: 2 * MIB + 1]
 DAMAGED = "^damaged Parquet: "
 
 
-def _lines(*bad: bytes, end: bytes = b"\n") -> Body:
+def _lines(*bad: bytes, end: bytes = b"\n") -> Callable[[int], bytes]:
     """JSON lines with these between two good postings."""
 
     def body(first: int) -> bytes:
@@ -43,7 +43,9 @@ def _flat(number: int, title: str = "Smelter") -> str:
     return f"{number},{title},N\r\n"
 
 
-def _table(*bad: str | bytes, header: str = "usajobsControlNumber,positionTitle,supervisoryStatus\r\n") -> Body:
+def _table(
+    *bad: str | bytes, header: str = "usajobsControlNumber,positionTitle,supervisoryStatus\r\n"
+) -> Callable[[int], bytes]:
     """CSV with these rows between two good ones."""
 
     def body(first: int) -> bytes:
@@ -53,7 +55,7 @@ def _table(*bad: str | bytes, header: str = "usajobsControlNumber,positionTitle,
     return body
 
 
-def _parquet(*make: Callable[[int], dict[str, Any]]) -> Body:
+def _parquet(*make: Callable[[int], dict[str, Any]]) -> Callable[[int], bytes]:
     """Parquet of what these make, between two good postings."""
 
     def body(first: int) -> bytes:
