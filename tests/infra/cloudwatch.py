@@ -1,26 +1,27 @@
-"""How CloudWatch evaluates an alarm, as its user guide describes it: "Configuring how alarms treat missing data" and "Using metric math".
+"""How CloudWatch evaluates an alarm, by its user guide: "How alarms treat missing data" and "Using metric math".
 
-Time is counted in minutes. A metric is {minute: value}; what has not been measured, or has not arrived yet, is not in it.
+Time is counted in minutes. A metric is {minute: value}; what was not measured, or has not arrived yet, is not in it.
 """
 
 import ast
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 FURTHER_BACK = 2  # minutes that are read beyond the evaluation periods; CloudWatch says only that there are some
 COMPARISONS = {
-    "GreaterThanThreshold": lambda value, threshold: value > threshold,
-    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
-    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
 }
-OPERATORS: dict[type[ast.AST], Any] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.Gt: lambda a, b: a > b,
-    ast.Lt: lambda a, b: a < b,
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Gt: operator.gt,
+    ast.Lt: operator.lt,
 }
 
 Metric = Mapping[int, float]
@@ -48,9 +49,9 @@ class Alarm:
     def state(self, metrics: Mapping[str, Metric], now: int, before: str) -> str:
         """OK, ALARM or INSUFFICIENT_DATA, from the points that have arrived: {id: metric}."""
         periods = int(self.values["evaluation_periods"])
-        minutes = range(now - periods - FURTHER_BACK, now)
-        tree = _parsed(self.expression or "value")
-        points = [value for minute in minutes if (value := _value(tree, metrics, minute, minutes)) is not None]
+        window = Window(metrics, range(now - periods - FURTHER_BACK, now))
+        values = (window.value(_parsed(self.expression or "value"), minute) for minute in window.minutes)
+        points = [value for value in values if value is not None]
         return self._decide(points, periods, before)
 
     def _decide(self, points: list[float], periods: int, before: str) -> str:
@@ -74,39 +75,42 @@ def _parsed(expression: str) -> ast.expr:
     return ast.parse(expression.replace(" AND ", " and "), mode="eval").body
 
 
-def _value(node: ast.expr, metrics: Mapping[str, Metric], minute: int, minutes: range) -> float | None:
-    """The value of an expression at a minute; None where one of its metrics has none."""
-    match node:
-        case ast.Constant():
-            return float(str(node.value))
-        case ast.Name():
-            return metrics[node.id].get(minute)
-        case ast.Call(func=ast.Name(id="FILL"), args=[ast.Name(id=name), filling]):
-            return _filled(metrics[name], filling, minute, minutes)
-        case ast.Call(func=ast.Name(id="IF"), args=arguments):
-            condition, then, otherwise = (_value(one, metrics, minute, minutes) for one in arguments)
-            return None if condition is None else then if condition else otherwise
-        case ast.BoolOp(op=ast.And(), values=parts):
-            values = [_value(part, metrics, minute, minutes) for part in parts]
-            return None if None in values else float(all(values))
-        case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            return _both(operator, left, right, metrics, minute, minutes)
-        case ast.BinOp(left=left, op=operator, right=right):
-            return _both(operator, left, right, metrics, minute, minutes)
-    raise AssertionError(f"not metric math that is known here: {ast.unparse(node)}")
+@dataclass(frozen=True)
+class Window:
+    """What CloudWatch reads for one evaluation."""
+
+    metrics: Mapping[str, Metric]
+    minutes: range
+
+    def value(self, node: ast.expr, minute: int) -> float | None:
+        """The value of an expression at a minute; None where a metric that it needs has none."""
+        match node:
+            case ast.Constant(value=value):
+                return float(str(value))
+            case ast.Name(id=name):
+                return self.metrics[name].get(minute)
+            case ast.Call(func=ast.Name(id="FILL"), args=[ast.Name(id=name), filling]):
+                return self._filled(self.metrics[name], filling, minute)
+            case ast.Call(func=ast.Name(id="IF"), args=parts):
+                return _chosen(*(self.value(part, minute) for part in parts))
+            case ast.BoolOp(op=ast.And(), values=parts):
+                return _combined(min, [self.value(part, minute) for part in parts])
+            case ast.Compare(left=left, ops=[symbol], comparators=[right]) | ast.BinOp(left, symbol, right):
+                return _combined(OPERATORS[type(symbol)], [self.value(part, minute) for part in (left, right)])
+            case _:
+                raise NotImplementedError(ast.unparse(node))
+
+    def _filled(self, metric: Metric, filling: ast.expr, minute: int) -> float | None:
+        if minute in metric:
+            return metric[minute]
+        if isinstance(filling, ast.Constant):
+            return float(str(filling.value))
+        return next((metric[one] for one in range(minute, self.minutes.start - 1, -1) if one in metric), None)
 
 
-def _both(
-    operator: ast.AST, left: ast.expr, right: ast.expr, metrics: Mapping[str, Metric], minute: int, minutes: range
-) -> float | None:
-    a, b = (_value(one, metrics, minute, minutes) for one in (left, right))
-    return None if a is None or b is None else float(OPERATORS[type(operator)](a, b))
+def _chosen(condition: float | None, then: float | None, otherwise: float | None) -> float | None:
+    return None if condition is None else then if condition else otherwise
 
 
-def _filled(metric: Metric, filling: ast.expr, minute: int, minutes: range) -> float | None:
-    if minute in metric:
-        return metric[minute]
-    if isinstance(filling, ast.Constant):
-        return float(str(filling.value))
-    assert ast.unparse(filling) == "REPEAT"
-    return next((metric[one] for one in range(minute, minutes.start - 1, -1) if one in metric), None)
+def _combined(operation: Callable[..., float], values: list[float | None]) -> float | None:
+    return None if None in values else float(operation(*values))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -87,7 +88,10 @@ class Deployment:
     """Everything that a deployment with default options consists of, as a mock of AWS was asked for it."""
 
     def __init__(self, state: dict[str, Any]) -> None:
-        self._resources = {one["address"]: one["values"] for one in _resources(state["root_module"])}
+        resources = list(_resources(state["root_module"]))
+        self._resources = {one["address"]: one["values"] for one in resources}
+        self.dependencies = {_without_index(one["address"]): set(one.get("depends_on", [])) for one in resources}
+        """{resource: what it waits for, directly or not}, without the keys of instances."""
 
     def one(self, address: str) -> dict[str, Any]:
         """The values of one resource."""
@@ -113,6 +117,10 @@ def deployment(terraform: Terraform) -> Deployment:
     said = terraform.run("test", "-json", "-verbose", "-filter=tests/deployment.tftest.hcl")
     lines = (json.loads(line) for line in said.splitlines())
     return Deployment(next(line["test_state"] for line in lines if line["type"] == "test_state"))
+
+
+def _without_index(address: str) -> str:
+    return re.sub(r"\[[^\]]*\]", "", address)
 
 
 def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
