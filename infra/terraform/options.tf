@@ -37,7 +37,7 @@ variable "log_retention" {
 }
 
 variable "lifecycle_days" {
-  description = "Days after which bronze moves to Glacier Instant Retrieval, and bronze and silver expire."
+  description = "Days after which bronze moves to Glacier Instant Retrieval, and bronze and silver are gone, versions and all."
   type = object({
     bronze_to_glacier = optional(number, 30) # by then only repairs read it
     bronze_expiry     = optional(number, 180)
