@@ -1,30 +1,20 @@
 """The whole deployment on moto's server, in the order of docs/aws.md: after each stage a second plan is empty."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import trustme
 
-from infra.embedded import ports
-from tests.infra.conftest import SOURCE, Terraform
-from tests.support.eventually import eventually
+from tests.infra.conftest import ACCOUNT, HERE, REGION, SOURCE, Moto, Terraform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
-HERE = Path(__file__).parent
-ACCOUNT, REGION = "111122223333", "us-east-1"
 OPTIONS = ("-input=false", "-no-color", "-parallelism=30")
 NAMES = {"console": "console.smelt.example", "serving": "smelt.example"}
-PROTECTED = {"deletion_protection": False}
 
 BASE: dict[str, Any] = {
     "account": ACCOUNT,
@@ -95,14 +85,13 @@ class Deployment:
     """A copy of the root module whose AWS is moto's server."""
 
     terraform: Terraform
-    log: Path
-    engine_versions: Path
+    moto: Moto
     certificate: str
     applied: list[str] = field(default_factory=list)
 
     def apply(self, stage: Stage) -> None:
         """Apply a stage. What there is need not be read once more: the plan after the stage before has done that."""
-        self.engine_versions.write_text(json.dumps(stage.upgrades))
+        self.moto.engine_versions.write_text(json.dumps(stage.upgrades))
         self.terraform.run("apply", "-auto-approve", "-refresh=false", *OPTIONS, *self._arguments(stage))
 
     def plan_again(self, stage: Stage) -> tuple[int, str]:
@@ -124,43 +113,14 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of a server that has nothing yet, and its log."""
-    port = ports.choose({})["aws"]
-    log = tmp_path_factory.mktemp("moto") / "log"
-    own = os.environ | {
-        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # RDS's monitoring role has one
-        "MOTO_ACCOUNT_ID": ACCOUNT,
-        "SMELT_MOTO_ENGINE_VERSIONS": str(log.with_name("engine-versions")),
-    }
-    with log.open("w") as output:
-        command = [sys.executable, HERE / "moto_server.py", str(port)]
-        server = subprocess.Popen(command, env=own, stdout=output, stderr=output)
-        try:
-            eventually(lambda: ports.accepts(port))
-            yield f"http://{ports.HOST}:{port}", log
-        finally:
-            server.kill()
-            server.wait()
-
-
-@pytest.fixture(scope="module")
-def deployment(terraform: Terraform, moto: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def deployment(terraform: Terraform, moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     root = tmp_path_factory.mktemp("stages") / "terraform"
     shutil.copytree(SOURCE, root, ignore=shutil.ignore_patterns(".terraform*", "tests"))
     shutil.copy(HERE / "on_moto" / "moto_override.tf", root)
     shutil.copy(HERE / "on_moto" / "database_override.tf", root / "modules" / "database")
-    address, log = moto
-    access = {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ACCESS_KEY_ID": "moto",
-        "AWS_SECRET_ACCESS_KEY": "moto",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": ports.HOST,
-    }
-    copy = Terraform(terraform.command, root, terraform.environment | access)
+    copy = Terraform(terraform.command, root, terraform.environment | moto.access)
     copy.run("init", "-input=false", "-no-color")
-    return Deployment(copy, log, log.with_name("engine-versions"), _before_the_web(address))
+    return Deployment(copy, moto, _before_the_web(moto.address))
 
 
 def _before_the_web(address: str) -> str:
@@ -191,6 +151,6 @@ def test_nothing_is_left_when_all_is_destroyed(deployment: Deployment) -> None:
 
 
 def test_moto_implements_whatever_the_provider_asked_for(deployment: Deployment) -> None:
-    lines = deployment.log.read_text().splitlines()
+    lines = deployment.moto.log.read_text().splitlines()
     assert any("HTTP/1.1" in line for line in lines)
     assert [line for line in lines if "moto does not implement" in line] == []
