@@ -242,6 +242,7 @@ SecurityGroupRule.description = property(lambda self: getattr(self, "described",
 
 GIVEN = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "capacityProviderStrategy": "capacity_provider_strategy",
     "deploymentConfiguration": "deployment_configuration",
     "enableECSManagedTags": "enable_ecs_managed_tags",
     "enableExecuteCommand": "enable_execute_command",

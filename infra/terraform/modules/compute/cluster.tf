@@ -8,6 +8,11 @@ resource "aws_ecs_cluster" "this" {
   }
 }
 
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+}
+
 resource "aws_cloudwatch_log_group" "service" {
   #checkov:skip=CKV_AWS_338:how long logs are kept is the deployment's choice, var.log_retention
   for_each = local.services
