@@ -73,6 +73,7 @@ workflows: $(VENV)/ci ## check .github: schema, zizmor, actionlint with shellche
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/zizmor -q --offline .github
 	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck
+	@$(BIN)/shellcheck .github/plan .github/copy-images .github/ops-task .github/services-run
 
 # pip-audit calls a lock file clean of which the index could tell it nothing, as mirrors cannot: --strict does not.
 security: $(VENV)/ci ## bandit, and pip-audit of every lock file (skipped loudly where nothing knows of vulnerabilities)

@@ -58,6 +58,7 @@ module "compute" {
   log_retention         = var.log_retention
   image_tag             = var.image_tag
   cpu_architecture      = var.cpu_architecture
+  spot                  = var.spot
   paused                = var.paused
   workers               = var.workers
   source_environment    = { SMELT_USAJOBS_USER_AGENT = var.usajobs_user_agent }

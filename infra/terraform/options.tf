@@ -25,9 +25,15 @@ variable "paused" {
 }
 
 variable "cpu_architecture" {
-  description = "What the images were built for; ARM64 is a fifth cheaper."
+  description = "What the images were built for: ARM64, or X86_64, which costs a quarter more. A release has both."
   type        = string
-  default     = "X86_64"
+  default     = "ARM64"
+}
+
+variable "spot" {
+  description = "Whether the workers run on Fargate Spot: a third of the price, and AWS may take a task away with two minutes' notice."
+  type        = bool
+  default     = false # an interrupted message is given back and handled again; a run takes longer
 }
 
 variable "log_retention" {
@@ -37,7 +43,7 @@ variable "log_retention" {
 }
 
 variable "lifecycle_days" {
-  description = "Days after which bronze moves to Glacier Instant Retrieval, and bronze and silver expire."
+  description = "Days after which bronze moves to Glacier Instant Retrieval, and bronze and silver are gone, versions and all."
   type = object({
     bronze_to_glacier = optional(number, 30) # by then only repairs read it
     bronze_expiry     = optional(number, 180)

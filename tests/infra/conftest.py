@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,11 @@ from typing import Any, NoReturn
 
 import pytest
 
+from infra.embedded import ports
+from tests.support.eventually import eventually
+
+HERE = Path(__file__).parent
+ACCOUNT, REGION = "111122223333", "us-east-1"
 SOURCE = Path(__file__).parents[2] / "infra" / "terraform"
 REQUIRED = "SMELT_REQUIRE_TERRAFORM"  # where it is 1, a tool that is not there is a failure
 NO_FILES = {"dev", "proc", "sys"}
@@ -83,11 +90,51 @@ def _mirrors() -> Iterator[Path]:
             yield from (found.parents[2] for found in top.glob("*/*/hashicorp/aws"))
 
 
+@dataclass(frozen=True)
+class Moto:
+    """A server of moto that has nothing yet."""
+
+    address: str
+    log: Path
+    engine_versions: Path  # JSON: {engine: the version that AWS has moved it on to}
+
+    @property
+    def access(self) -> dict[str, str]:
+        """The environment of who takes it for AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ACCESS_KEY_ID": "moto",
+            "AWS_SECRET_ACCESS_KEY": "moto",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": ports.HOST,
+        }
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """For as long as the tests of a module."""
+    port, folder = ports.choose({})["aws"], tmp_path_factory.mktemp("moto")
+    server = Moto(f"http://{ports.HOST}:{port}", folder / "log", folder / "engine-versions")
+    own = os.environ | {
+        "MOTO_ACCOUNT_ID": ACCOUNT,
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # some roles have one
+        "SMELT_MOTO_ENGINE_VERSIONS": str(server.engine_versions),
+    }
+    command = [sys.executable, HERE / "moto_server.py", str(port)]
+    with server.log.open("w") as output, subprocess.Popen(command, env=own, stdout=output, stderr=output) as process:
+        eventually(lambda: ports.accepts(port))
+        yield server
+        process.kill()
+
+
 class Deployment:
     """Everything that a deployment with default options consists of, as a mock of AWS was asked for it."""
 
     def __init__(self, state: dict[str, Any]) -> None:
-        self._resources = {one["address"]: one["values"] for one in _resources(state["root_module"])}
+        resources = list(_resources(state["root_module"]))
+        self._resources = {one["address"]: one["values"] for one in resources}
+        self.dependencies = {_without_index(one["address"]): set(one.get("depends_on", [])) for one in resources}
+        """{resource: what it waits for, directly or not}, without the keys of instances."""
 
     def one(self, address: str) -> dict[str, Any]:
         """The values of one resource."""
@@ -113,6 +160,10 @@ def deployment(terraform: Terraform) -> Deployment:
     said = terraform.run("test", "-json", "-verbose", "-filter=tests/deployment.tftest.hcl")
     lines = (json.loads(line) for line in said.splitlines())
     return Deployment(next(line["test_state"] for line in lines if line["type"] == "test_state"))
+
+
+def _without_index(address: str) -> str:
+    return re.sub(r"\[[^\]]*\]", "", address)
 
 
 def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:

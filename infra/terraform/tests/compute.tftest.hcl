@@ -45,7 +45,8 @@ variables {
   telemetry_key_arn  = "arn:aws:kms:us-east-1:111122223333:key/66666666-7777-8888-9999-000000000000"
   log_retention      = 90
   image_tag          = "1.2.3"
-  cpu_architecture   = "X86_64"
+  cpu_architecture   = "ARM64"
+  spot               = false
   paused             = false
   source_environment = { SMELT_USAJOBS_USER_AGENT = "data@agency.example" }
   source_secrets     = ["SMELT_USAJOBS_API_KEY"]
@@ -281,6 +282,62 @@ run "children_that_do_not_fit_into_their_task_are_refused" {
     workers = {
       for service in ["extractor", "transformer", "uploads", "loader"] : service => {
         cpu = 512, memory = 2048, memory_per_child = 1024, concurrency = 2, least = 0, most = 8, backlog_per_task = 60, oldest = 300
+      }
+    }
+  }
+
+  expect_failures = [var.workers]
+}
+
+run "workers_alone_run_on_spot" {
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    spot = true
+  }
+
+  assert {
+    condition     = alltrue([for service in aws_ecs_service.worker : one(service.capacity_provider_strategy).capacity_provider == "FARGATE_SPOT"])
+    error_message = "What is interrupted there is a message that is handled again."
+  }
+
+  assert {
+    condition     = alltrue([for service in merge(aws_ecs_service.console, aws_ecs_service.serving) : service.launch_type == "FARGATE"])
+    error_message = "Somebody waits for what these two do."
+  }
+}
+
+run "memory_that_fargate_does_not_sell_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    workers = {
+      for service in ["extractor", "transformer", "uploads", "loader"] : service => {
+        cpu = 256, memory = 1536, memory_per_child = 512, concurrency = 1, least = 0, most = 8, backlog_per_task = 60, oldest = 300
+      }
+    }
+  }
+
+  expect_failures = [var.workers]
+}
+
+run "more_memory_than_four_processors_come_with_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    workers = {
+      for service in ["extractor", "transformer", "uploads", "loader"] : service => {
+        cpu = 4096, memory = 32768, memory_per_child = 1024, concurrency = 1, least = 0, most = 8, backlog_per_task = 60, oldest = 300
       }
     }
   }

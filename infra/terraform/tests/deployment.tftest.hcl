@@ -7,7 +7,7 @@ mock_provider "aws" {
 
 # What must be told apart.
 override_resource {
-  target = module.database.aws_secretsmanager_secret.cache_url
+  target = module.database.aws_secretsmanager_secret_version.cache_url
   values = { arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:smelt/cache-url" }
 }
 

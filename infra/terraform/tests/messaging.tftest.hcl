@@ -96,9 +96,9 @@ run "bronze_goes_to_glacier_and_then_away_overwritten_versions_too" {
   assert {
     condition = {
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
-      rule.id => "${one(rule.transition).days}/${one(rule.noncurrent_version_transition).noncurrent_days} ${one(rule.transition).storage_class}"
+      rule.id => "${one(rule.transition).days} ${one(rule.transition).storage_class}"
       if endswith(rule.id, "-to-glacier")
-    } == { for prefix in ["bronze", "uploads", "replays"] : "${prefix}-to-glacier" => "30/30 GLACIER_IR" }
+    } == { for prefix in ["bronze", "uploads", "replays"] : "${prefix}-to-glacier" => "30 GLACIER_IR" }
     error_message = "Raw data moves after 30 days."
   }
 
@@ -107,9 +107,9 @@ run "bronze_goes_to_glacier_and_then_away_overwritten_versions_too" {
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
       rule.id => [one(rule.expiration).days, one(rule.noncurrent_version_expiration).noncurrent_days] if startswith(rule.id, "expire-")
       } == {
-      expire-bronze = [180, 180], expire-uploads = [180, 180], expire-replays = [180, 180], expire-plans = [180, 180], expire-silver = [60, 60], expire-quarantine = [60, 60], expire-discarded = [180, 180], expire-rejected-responses = [60, 60]
+      expire-bronze = [160, 20], expire-uploads = [160, 20], expire-replays = [160, 20], expire-plans = [160, 20], expire-silver = [40, 20], expire-quarantine = [40, 20], expire-discarded = [160, 20], expire-rejected-responses = [40, 20]
     }
-    error_message = "Overwritten versions live as long as current ones: the audit asks for each."
+    error_message = "Together they are the days that the options name."
   }
 }
 

@@ -8,6 +8,11 @@ resource "aws_ecs_cluster" "this" {
   }
 }
 
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+}
+
 resource "aws_cloudwatch_log_group" "service" {
   #checkov:skip=CKV_AWS_338:how long logs are kept is the deployment's choice, var.log_retention
   for_each = local.services
@@ -41,12 +46,20 @@ resource "aws_ecr_lifecycle_policy" "service" {
   repository = each.value.name
 
   policy = jsonencode({
-    rules = [{
-      rulePriority = 1
-      description  = "the last thirty versions: further back nobody rolls"
-      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 30 }
-      action       = { type = "expire" }
-    }]
+    rules = [
+      {
+        rulePriority = 1
+        description  = "the last thirty versions: further back nobody rolls" # tags: a version is an index and images for each platform
+        selection    = { tagStatus = "tagged", tagPatternList = ["*"], countType = "imageCountMoreThan", countNumber = 30 }
+        action       = { type = "expire" }
+      },
+      {
+        rulePriority = 2
+        description  = "what an expired version consisted of; ECR keeps what an index still names"
+        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
+        action       = { type = "expire" }
+      },
+    ]
   })
 }
 

@@ -24,6 +24,8 @@ resource "aws_cloudwatch_event_target" "roll" {
   rule     = aws_cloudwatch_event_rule.password_changed.name
   arn      = aws_sfn_state_machine.roll.arn
   role_arn = aws_iam_role.starts_roll.arn
+
+  depends_on = [aws_iam_role_policy.starts_roll]
 }
 
 resource "aws_sfn_state_machine" "roll" {
@@ -55,6 +57,8 @@ resource "aws_sfn_state_machine" "roll" {
     level                  = "ERROR"
     include_execution_data = true # names of services, no secrets
   }
+
+  depends_on = [aws_iam_role_policy.roll] # Step Functions tries the delivery of logs at once
 }
 
 resource "aws_cloudwatch_log_group" "roll" {

@@ -8,16 +8,17 @@
 locals {
   scaled = var.workers
 
-  # The work in front of a service, and who is there to do it. A metric that is not there counts as none: SQS sends none for
-  # a queue that nobody has used for six hours.
+  # The work in front of a service, and who is there to do it. A point that is late counts as the one before it: SQS's come a
+  # minute or two after their time, and filled with 0 the newest would always be 0. A queue that nobody has used for six hours
+  # has no metric, and then nothing changes.
   sqs_metrics = {
     visible   = "ApproximateNumberOfMessagesVisible"
     in_flight = "ApproximateNumberOfMessagesNotVisible" # also what waits for another attempt
     age       = "ApproximateAgeOfOldestMessage"
   }
-  waiting = "FILL(visible, 0)"
-  tasks   = "IF(FILL(running, 0) < 1, 1, FILL(running, 0))"
-  nobody  = "FILL(running, 0) < 1"
+  waiting = "FILL(visible, REPEAT)"
+  tasks   = "IF(FILL(running, REPEAT) < 1, 1, FILL(running, REPEAT))"
+  nobody  = "FILL(running, REPEAT) < 1"
 
   signals = {
     # One message that nobody is there to take counts as a full backlog, so that the first task starts.
@@ -25,16 +26,18 @@ locals {
       for service, worker in local.scaled : service =>
       "IF(${local.nobody} AND ${local.waiting} > 0 AND ${local.waiting} < ${worker.backlog_per_task}, ${worker.backlog_per_task}, ${local.waiting} / ${local.tasks})"
     }
-    # A message that waits for another attempt is old as well, but is not waiting for a task.
-    age = { for service, worker in local.scaled : service => "IF(${local.waiting} > 0, FILL(age, 0), 0)" }
+    # A message that waits for another attempt is old as well, but is not waiting for a task. It does not ask how many tasks
+    # there are: should nobody count them while there are none, it starts the first.
+    age = { for service, worker in local.scaled : service => "IF(${local.waiting} > 0, FILL(age, REPEAT), 0)" }
     # 1 is every slot taken.
     load = {
       for service, worker in local.scaled : service =>
-      "IF(${local.nobody}, 1, (${local.waiting} + FILL(in_flight, 0)) / (${local.tasks} * ${worker.concurrency}))"
+      "IF(${local.nobody}, 1, (${local.waiting} + FILL(in_flight, REPEAT)) / (${local.tasks} * ${worker.concurrency}))"
     }
   }
 
-  # {alarm: when it fires, and how many tasks more or fewer; steps are distances from the threshold}
+  # {alarm: when it fires, by how many of the last minutes, and how many tasks more or fewer; steps are distances from the
+  # threshold}
   scaling = merge(
     {
       for service, worker in local.scaled : "${service}-backlog" => {
@@ -43,6 +46,7 @@ locals {
         threshold = worker.backlog_per_task
         compare   = "GreaterThanOrEqualToThreshold"
         minutes   = 1
+        of        = 2   # the one before, where the newest is missing altogether
         cooldown  = 120 # s; a task takes about a minute to start, and its count another to be known
         steps = [
           { from = 0, to = 3 * worker.backlog_per_task, change = 1 },
@@ -58,6 +62,7 @@ locals {
         threshold = worker.oldest
         compare   = "GreaterThanOrEqualToThreshold"
         minutes   = 3 # one slow message is none
+        of        = 5 # two that were measured between two messages do not hide it
         cooldown  = 180
         steps     = [{ from = 0, to = null, change = 1 }]
       }
@@ -69,6 +74,7 @@ locals {
         threshold = 0.5
         compare   = "LessThanThreshold"
         minutes   = 10 # pages come in bursts: a task that stays is cheaper than one that starts again
+        of        = 10 # and one minute of work in all that time is a reason to stay
         cooldown  = 300
         steps = [
           { from = null, to = -0.49, change = -worker.most }, # below 0.01: no work at all
@@ -122,7 +128,7 @@ resource "aws_cloudwatch_metric_alarm" "scaling" {
   alarm_description   = "Not for people: starts and stops tasks of the ${each.value.service}."
   comparison_operator = each.value.compare
   threshold           = each.value.threshold
-  evaluation_periods  = each.value.minutes
+  evaluation_periods  = each.value.of
   datapoints_to_alarm = each.value.minutes
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_appautoscaling_policy.worker[each.key].arn]

@@ -36,6 +36,8 @@ resource "aws_scheduler_schedule" "task" {
       maximum_retry_attempts       = 10
     }
   }
+
+  depends_on = [aws_iam_role_policy.scheduler_tasks]
 }
 
 resource "aws_iam_role" "scheduler_tasks" {

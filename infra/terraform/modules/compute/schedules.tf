@@ -48,6 +48,8 @@ resource "aws_scheduler_schedule" "run" {
       arn = var.queues["extractor"].dead_letter_arn
     }
   }
+
+  depends_on = [aws_iam_role_policy.scheduler_runs]
 }
 
 resource "aws_iam_role" "scheduler_runs" {

@@ -75,8 +75,13 @@ resource "aws_ecs_service" "worker" {
   name            = each.key
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.service[each.key].arn
-  launch_type     = "FARGATE"
   desired_count   = var.paused ? 0 : each.value.least
+
+  capacity_provider_strategy {
+    capacity_provider = var.spot ? "FARGATE_SPOT" : "FARGATE"
+    weight            = 1
+  }
+  force_new_deployment = true # without it another strategy is a replacement of the service
 
   # Old and new workers run side by side for a while: every message may be handled by either.
   deployment_minimum_healthy_percent = 100
@@ -96,6 +101,8 @@ resource "aws_ecs_service" "worker" {
 
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
+
+  depends_on = [aws_ecs_cluster_capacity_providers.this]
 
   lifecycle {
     ignore_changes = [desired_count] # the scaling's, from here on

@@ -100,4 +100,6 @@ resource "aws_ecs_task_definition" "service" {
     merge(local.prepare, { image = local.containers[each.key].image, logConfiguration = local.logs[each.key] }),
     { for name, value in local.containers[each.key] : name => value if value != null },
   ])
+  # Who starts a task must find that it may fetch and do what it needs: a first one without rights ends, and counts as a failure.
+  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
 }

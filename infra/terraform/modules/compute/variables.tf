@@ -98,6 +98,11 @@ variable "cpu_architecture" {
   }
 }
 
+variable "spot" {
+  description = "Whether the workers run on Fargate Spot."
+  type        = bool
+}
+
 variable "paused" {
   description = "No workers at all: before the first migration, and for maintenance. Messages wait on their queues."
   type        = bool
@@ -127,8 +132,15 @@ variable "workers" {
   }
 
   validation {
-    condition     = alltrue([for worker in var.workers : contains([256, 512, 1024, 2048, 4096], worker.cpu) && worker.memory >= 2 * worker.cpu && worker.memory <= 8 * worker.cpu])
-    error_message = "Fargate sells 2 to 8 MiB of memory for each of 256, 512, 1024, 2048 or 4096 units of CPU."
+    condition = alltrue([
+      for worker in var.workers : contains([256, 512, 1024, 2048, 4096], worker.cpu) && worker.memory >= 2 * worker.cpu && worker.memory <= min(8 * worker.cpu, 30720)
+    ])
+    error_message = "Fargate sells 2 to 8 MiB of memory for each of 256, 512, 1024, 2048 or 4096 units of CPU, and 30720 at most for the last."
+  }
+
+  validation {
+    condition     = alltrue([for worker in var.workers : worker.memory % 1024 == 0 || (worker.cpu == 256 && worker.memory == 512)])
+    error_message = "Fargate sells memory by 1024 MiB; 512 with 256 units of CPU."
   }
 }
 
@@ -193,7 +205,7 @@ variable "web" {
   }
 
   validation {
-    condition     = var.web == null ? true : contains([256, 512, 1024], var.web.serving.cpu) && var.web.serving.memory >= 2 * var.web.serving.cpu && var.web.serving.memory <= 8 * var.web.serving.cpu
-    error_message = "serving: Fargate sells 2 to 8 MiB of memory for each unit of CPU, and one process has no use for more than 1024 of these."
+    condition     = var.web == null ? true : contains([256, 512, 1024], var.web.serving.cpu) && var.web.serving.memory >= 2 * var.web.serving.cpu && var.web.serving.memory <= 8 * var.web.serving.cpu && (var.web.serving.memory % 1024 == 0 || var.web.serving.memory == 512)
+    error_message = "serving: Fargate sells 2 to 8 MiB of memory for each unit of CPU, by 1024 or just 512, and one process has no use for more than 1024 of these."
   }
 }

@@ -10,7 +10,7 @@ resource "aws_elasticache_replication_group" "this" {
   replication_group_id = var.deployment.name
   description          = "Request rates, pauses, notes of what is tried again"
   engine               = "valkey"
-  engine_version       = "8.0"
+  engine_version       = "8.0" # at the beginning; AWS moves minor versions on by itself
   node_type            = var.cache_node
   parameter_group_name = "default.valkey8"
   port                 = 6379
@@ -32,4 +32,9 @@ resource "aws_elasticache_replication_group" "this" {
   snapshot_retention_limit   = 0
   auto_minor_version_upgrade = true
   apply_immediately          = true # nothing is lost by it
+
+  lifecycle {
+    # To the provider going back to the version above is a replacement. A major version comes with another group of parameters.
+    ignore_changes = [engine_version]
+  }
 }

@@ -60,7 +60,10 @@ resource "aws_db_instance" "this" {
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
   enabled_cloudwatch_logs_exports       = ["postgresql", "upgrade"]
 
-  depends_on = [aws_cloudwatch_log_group.postgres] # RDS would make them itself, without retention and key
+  depends_on = [
+    aws_cloudwatch_log_group.postgres, # RDS would make them itself, without retention and key
+    aws_iam_role_policy_attachment.monitoring,
+  ]
 }
 
 resource "aws_cloudwatch_log_group" "postgres" {

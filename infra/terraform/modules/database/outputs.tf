@@ -19,6 +19,6 @@ output "cache" {
   description = "Valkey's id, and the secret that holds its URL."
   value = {
     id         = aws_elasticache_replication_group.this.id
-    secret_arn = aws_secretsmanager_secret.cache_url.arn
+    secret_arn = aws_secretsmanager_secret_version.cache_url.arn # the secret's; a task that reads it waits for its value
   }
 }

@@ -18,6 +18,8 @@ resource "aws_db_proxy" "this" {
     iam_auth                  = "DISABLED"
     secret_arn                = local.secret_arn
   }
+
+  depends_on = [aws_iam_role_policy.proxy]
 }
 
 resource "aws_db_proxy_default_target_group" "this" {

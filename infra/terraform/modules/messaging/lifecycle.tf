@@ -1,10 +1,12 @@
-# How long objects live. Overwritten versions as long as current ones: each was accepted, and the audit asks for each. But for
-# gold, of which the last of each day stays for good: it is written anew whenever a run completes, and nobody asks for those
-# in between.
+# How long objects live. In a versioned bucket an object does not go when it expires: S3 puts a delete marker over it, and it
+# becomes an overwritten version, whose own days begin then. So the two together are the days that the options name. A version
+# that was overwritten lives for long enough to be read by a message that names it. But for gold, of which the last of each day
+# stays for good: it is written anew whenever a run completes, and nobody asks for those in between.
 
 locals {
-  days = var.lifecycle_days
-  raw  = ["bronze", "uploads", "replays"] # what silver and the database are rebuilt from
+  days        = var.lifecycle_days
+  overwritten = 20                               # days: 4 on a queue, 14 as a dead letter, and 2 to act
+  raw         = ["bronze", "uploads", "replays"] # what silver and the database are rebuilt from
   # Raw data: pages, uploads and replays. After a month only repairs read it, and they need it at once:
   # Instant Retrieval, not the tiers that take hours.
   # Silver and quarantine are in the database, and can be made again from bronze.
@@ -38,11 +40,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       }
 
       expiration {
-        days = rule.value
+        days = rule.value - local.overwritten
       }
 
       noncurrent_version_expiration {
-        noncurrent_days = rule.value
+        noncurrent_days = local.overwritten
       }
     }
   }
@@ -64,11 +66,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       transition {
         days          = local.days.bronze_to_glacier
         storage_class = "GLACIER_IR"
-      }
-
-      noncurrent_version_transition {
-        noncurrent_days = local.days.bronze_to_glacier
-        storage_class   = "GLACIER_IR"
       }
     }
   }

@@ -43,7 +43,7 @@ variable "data_key_arn" {
 }
 
 variable "lifecycle_days" {
-  description = "Days after which objects move or go; each with its reason in lifecycle.tf."
+  description = "Days after which objects have moved or are gone; each with its reason in lifecycle.tf."
   type = object({
     bronze_to_glacier = number
     bronze_expiry     = number
@@ -51,12 +51,12 @@ variable "lifecycle_days" {
   })
 
   validation {
-    condition     = var.lifecycle_days.bronze_expiry - var.lifecycle_days.bronze_to_glacier >= 90
+    condition     = var.lifecycle_days.bronze_expiry - 20 - var.lifecycle_days.bronze_to_glacier >= 90
     error_message = "Glacier Instant Retrieval charges for 90 days at least: let bronze stay there that long, or it costs more than without."
   }
 
   validation {
-    condition     = min(var.lifecycle_days.bronze_expiry, var.lifecycle_days.silver_expiry) >= 30
-    error_message = "An object must outlive the message that names it: 4 days on a queue and 14 as a dead letter."
+    condition     = min(var.lifecycle_days.bronze_expiry, var.lifecycle_days.silver_expiry) >= 40
+    error_message = "An object must outlive the message that names it, 4 days on a queue and 14 as a dead letter, before it expires and after."
   }
 }

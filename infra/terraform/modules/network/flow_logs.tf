@@ -6,6 +6,8 @@ resource "aws_flow_log" "refused" {
   log_destination_type = "cloud-watch-logs"
   log_destination      = aws_cloudwatch_log_group.flow.arn
   iam_role_arn         = aws_iam_role.flow.arn
+
+  depends_on = [aws_iam_role_policy.flow]
 }
 
 resource "aws_cloudwatch_log_group" "flow" {

@@ -1,3 +1,7 @@
+locals {
+  watches_one = { for name, rule in local.rules : name => length(rule.metrics) == 1 }
+}
+
 resource "aws_cloudwatch_metric_alarm" "rule" {
   for_each = local.rules
 
@@ -11,15 +15,26 @@ resource "aws_cloudwatch_metric_alarm" "rule" {
   alarm_actions       = [aws_sns_topic.alerts.arn]
   ok_actions          = [aws_sns_topic.alerts.arn] # who was woken wants to know when it is over
 
-  metric_query {
-    id          = "signal"
-    expression  = each.value.signal
-    label       = each.value.title
-    return_data = true
+  # A rule of one metric watches the metric itself: CloudWatch then reads further back where the newest points are late.
+  namespace   = local.watches_one[each.key] ? each.value.namespace : null
+  metric_name = local.watches_one[each.key] ? one(values(each.value.metrics)).name : null
+  dimensions  = local.watches_one[each.key] ? one(values(each.value.metrics)).of : null
+  statistic   = local.watches_one[each.key] ? one(values(each.value.metrics)).stat : null
+  period      = local.watches_one[each.key] ? 60 : null
+
+  dynamic "metric_query" {
+    for_each = local.watches_one[each.key] ? [] : [each.value]
+
+    content {
+      id          = "signal"
+      expression  = metric_query.value.signal
+      label       = metric_query.value.title
+      return_data = true
+    }
   }
 
   dynamic "metric_query" {
-    for_each = each.value.metrics
+    for_each = local.watches_one[each.key] ? {} : each.value.metrics
 
     content {
       id = metric_query.key

@@ -6,8 +6,10 @@
 locals {
   alerts = jsondecode(file("${path.module}/../../alerts.json"))
 
-  # Metric math, where a rule needs more than one metric.
-  progress = "IF(FILL(visible, 0) > 0 AND FILL(deleted, 0) < 1, 1, 0)"
+  # Metric math, where a rule needs more than one metric. A point that is late counts as the one before it: filled with 0, the
+  # newest would always be 0, and the alarm would never fire, or never end. Every minute must agree, without exceptions:
+  # one message done in all that time is progress.
+  progress = "IF(FILL(visible, REPEAT) > 0 AND FILL(deleted, REPEAT) < 1, 1, 0)"
 
   queue_rules = merge([
     for service, queue in var.queues : {
@@ -16,22 +18,20 @@ locals {
         runbook   = local.alerts["dead-letters"].runbook
         namespace = "AWS/SQS"
         metrics   = { visible = { name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", of = { QueueName = queue.dead_letter_name } } }
-        signal    = "FILL(visible, 0)"
         compare   = "GreaterThanThreshold"
         threshold = local.alerts["dead-letters"].limits[service]
         minutes   = local.alerts["dead-letters"].minutes[service]
-        missing   = "notBreaching" # SQS sends nothing for a queue that is not used
+        missing   = "ignore" # SQS says nothing of a queue that is not used, and says so late: what was last known holds
       }
       "${queue.name}-oldest" = {
         title     = "a message of ${queue.name} waits for longer than ${local.alerts["oldest"].limits[service]} s"
         runbook   = local.alerts["oldest"].runbook
         namespace = "AWS/SQS"
         metrics   = { age = { name = "ApproximateAgeOfOldestMessage", stat = "Maximum", of = { QueueName = queue.name } } }
-        signal    = "FILL(age, 0)"
         compare   = "GreaterThanThreshold"
         threshold = local.alerts["oldest"].limits[service]
         minutes   = local.alerts["oldest"].minutes[service]
-        missing   = "notBreaching"
+        missing   = "ignore"
       }
       "${queue.name}-no-progress" = {
         title     = "messages wait on ${queue.name} and none is done"
@@ -79,7 +79,6 @@ locals {
       runbook   = "database-down"
       namespace = "AWS/RDS"
       metrics   = { value = { name = rule.metric, stat = "Average", of = { DBInstanceIdentifier = var.postgres.identifier } } }
-      signal    = "value * 1"
       compare   = rule.compare
       threshold = rule.threshold
       minutes   = rule.minutes
@@ -93,7 +92,6 @@ locals {
       runbook   = "backlog"
       namespace = "AWS/ElastiCache"
       metrics   = { value = { name = "DatabaseMemoryUsagePercentage", stat = "Maximum", of = { CacheClusterId = "${var.cache_id}-${node}" } } }
-      signal    = "value * 1"
       compare   = "GreaterThanThreshold"
       threshold = 80 # %; it holds a few kilobytes, so that anything near is a fault
       minutes   = 15
@@ -107,7 +105,6 @@ locals {
       runbook   = "stale-data"
       namespace = "AWS/Scheduler"
       metrics   = { value = { name = "InvocationDroppedCount", stat = "Sum", of = { ScheduleGroup = var.cluster.name } } }
-      signal    = "FILL(value, 0)"
       compare   = "GreaterThanThreshold"
       threshold = 0
       minutes   = 1

@@ -12,7 +12,6 @@ locals {
         for service, one in web.services : "${service}-away" => {
           title     = "no task of ${service} answers"
           metrics   = { healthy = { name = "HealthyHostCount", stat = "Maximum", of = { TargetGroup = one.target_group, LoadBalancer = web.load_balancer } } }
-          signal    = "FILL(healthy, 0)"
           compare   = "LessThanThreshold"
           threshold = min(one.least, 1)                            # 0, and so never broken, in a paused deployment
           minutes   = 5                                            # a console that is replaced is back by then
@@ -23,7 +22,6 @@ locals {
         for service, one in web.services : "${service}-unhealthy" => {
           title     = "a task of ${service} does not answer, or the one in its place"
           metrics   = { unhealthy = { name = "UnHealthyHostCount", stat = "Maximum", of = { TargetGroup = one.target_group, LoadBalancer = web.load_balancer } } }
-          signal    = "FILL(unhealthy, 0)"
           compare   = "GreaterThanThreshold"
           threshold = 0
           minutes   = 10 # ECS replaces it within a few
@@ -34,7 +32,6 @@ locals {
         for service, one in web.services : "${service}-errors" => {
           title     = "${service} answers with errors of its own"
           metrics   = { errors = { name = "HTTPCode_Target_5XX_Count", stat = "Sum", of = { TargetGroup = one.target_group, LoadBalancer = web.load_balancer } } }
-          signal    = "FILL(errors, 0)"
           compare   = "GreaterThanThreshold"
           threshold = 10 # a minute; an overview that somebody looks at asks thirty times, and a search too wide is one
           minutes   = 5
@@ -49,7 +46,6 @@ locals {
         "balancer-${name}" => {
           title     = rule.title
           metrics   = { errors = { name = rule.metric, stat = "Sum", of = { LoadBalancer = web.load_balancer } } }
-          signal    = "FILL(errors, 0)"
           compare   = "GreaterThanThreshold"
           threshold = rule.threshold # a minute
           minutes   = 5
