@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check metrics fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
+.PHONY: help run test lint pytest test-all check metrics fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,18 +17,23 @@ run: $(VENV)/local ## start everything on this machine, extract, and keep runnin
 # Prints only what is broken.
 LAYERS = $(BIN)/lint-imports --no-cache --no-logo > $(VENV)/layers.log || { cat $(VENV)/layers.log >&2; exit 1; }
 
-test: $(VENV)/dev ## lint, types, layers and all tests
+# TESTS and ARGS choose: make test TESTS=tests/integration/test_loader.py ARGS=-x
+TESTS ?= tests
+test: lint pytest ## lint, types, layers and all tests but the nightly ones (TESTS=tests/e2e for a part)
+
+lint: $(VENV)/dev ## format, lint, types and layers
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(LAYERS)
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+pytest: $(VENV)/dev
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not nightly" $(TESTS) $(ARGS)
+
+test-all: lint ## the same with the tests that take too long for every change
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/dev ## lint, types, layers and unit tests only (seconds)
-	@$(BIN)/ruff format --check -q .
-	@$(BIN)/ruff check -q .
-	@$(BIN)/mypy
-	@$(LAYERS)
+check: lint ## lint, types, layers, unit and contract tests (a minute)
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration" tests/unit tests/contract $(ARGS)
 
 metrics: $(VENV)/dev ## what the code looks like in numbers: sizes, docstrings, names

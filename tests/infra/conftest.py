@@ -120,7 +120,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # some roles have one
         "SMELT_MOTO_ENGINE_VERSIONS": str(server.engine_versions),
     }
-    command = [sys.executable, HERE / "moto_server.py", str(port)]
+    command = [sys.executable, str(HERE / "moto_server.py"), str(port)]
     with server.log.open("w") as output, subprocess.Popen(command, env=own, stdout=output, stderr=output) as process:
         eventually(lambda: ports.accepts(port))
         yield server

@@ -2,7 +2,7 @@
 
 import sys
 
-import moto_additions  # noqa: F401 - it changes moto
+import moto_additions  # type: ignore[import-not-found] # noqa: F401 - beside this script; it changes moto
 from moto.server import main
 
 if __name__ == "__main__":

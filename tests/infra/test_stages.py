@@ -11,7 +11,7 @@ import trustme
 
 from tests.infra.conftest import ACCOUNT, HERE, REGION, SOURCE, Moto, Terraform
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.nightly, pytest.mark.timeout(900)]
 
 OPTIONS = ("-input=false", "-no-color", "-parallelism=30")
 NAMES = {"console": "console.smelt.example", "serving": "smelt.example"}

@@ -36,7 +36,7 @@ DEFINITION = {
     "revision": 7,
     "containerDefinitions": [{"name": "prepare", "image": "a/ops:1.0.0"}, {"name": "ops", "image": "a/ops:1.0.0"}],
 }
-SERVICES = [
+SERVICES: list[dict[str, Any]] = [
     {
         "serviceName": name,
         "taskDefinition": f"smelt-{name}:3",

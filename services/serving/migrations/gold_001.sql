@@ -223,12 +223,15 @@ where job.control_number is not null or historic.control_number is not null
 insert into gold.posting_location
 select distinct on (control_number, location_name, latitude, longitude) control_number, ordinal, location_name,
        city_name, country_sub_division_code, country_code, latitude, longitude
-from silver.job_location where control_number = any (changed)
+from silver.job_location as place
+where control_number = any (changed)
+      and exists (select from silver.job where job.control_number = place.control_number)
 union all
 select control_number, ordinal, concat_ws(', ', position_location_city, position_location_state),
        position_location_city, position_location_state, position_location_country, null, null
 from silver.historic_joa_location as place
 where control_number = any (changed)
+      and exists (select from silver.historic_joa as joa where joa.control_number = place.control_number)
       and not exists (select from silver.job where job.control_number = place.control_number)
 ;
     return built;
