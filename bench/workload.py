@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from infra.embedded.simulator.market import Market
-from services.extractor import bronze
+from services.extractor import page_envelope
 from services.extractor.answers import Page
 from shared.datasets.contract import PageCounts, Part, Request
 from shared.formats import envelope
@@ -152,7 +152,7 @@ def _envelope(command: PageCommand, items: Sequence[bytes], total: int, at: date
     request = Request("https://data.usajobs.gov/api/search", params, {})
     text = answer(items, total, command.of)
     page = Page(200, text, None, PageCounts(len(items), total, command.of))
-    return bronze.compressed(bronze.envelope(command, request, (), page, headers, at), LARGEST)
+    return page_envelope.compressed(page_envelope.envelope(command, request, (), page, headers, at), LARGEST)
 
 
 def answer(items: Sequence[bytes], total: int, pages: int) -> bytes:

@@ -12,6 +12,7 @@ import httpx
 from services.extractor import statuses
 from services.extractor.statuses import Outcome
 from shared.datasets.contract import Request
+from shared.engine.retry import MAX_SOURCE_WAIT_SECONDS
 from shared.errors import PermanentError, TransientError
 from shared.version import VERSION
 
@@ -19,7 +20,6 @@ CONNECT_TIMEOUT = 5.0  # s
 READ_TIMEOUT = 30.0  # s without a byte
 DEADLINE = 60.0  # s for the whole answer
 MOST_REDIRECTS = 5
-LONGEST_RETRY_AFTER = 43_200.0  # s: SQS hides a message for twelve hours at most
 STORED_HEADERS = ("content-type", "date", "etag", "last-modified")  # nothing that could carry a secret
 SECONDS = re.compile(r"[0-9]{1,9}")
 TOO_MANY_REQUESTS = 429
@@ -125,4 +125,4 @@ def _retry_after(header: str | None) -> float | None:
         wait = float(header) if given else (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(wait, LONGEST_RETRY_AFTER) if wait > 0 else None
+    return min(wait, MAX_SOURCE_WAIT_SECONDS) if wait > 0 else None

@@ -13,7 +13,7 @@ from shared.errors import TransientError
 log = structlog.get_logger()
 
 TIMEOUT = 2.0  # s for an answer of Redis, which a request must not wait for longer
-LONGEST_HOLD = 60  # s to wait here for a source that asked for a pause; longer ones go back to the queue
+MAX_PAUSE_IN_WORKER_SECONDS = 60  # for a source that asked for a pause; for longer ones the message is put back
 
 
 def connection_pool(redis_url: str) -> redis.ConnectionPool:
@@ -60,7 +60,7 @@ class RateLimit:
 
     def _wait_out_hold(self, source: str) -> None:
         left = int(self._redis.pttl(_hold_key(source))) / 1000
-        if left > LONGEST_HOLD:
+        if left > MAX_PAUSE_IN_WORKER_SECONDS:
             message = f"{source} asked for a pause of {left:.0f} s more"
             raise TransientError(message, after=left)
         if left > 0:

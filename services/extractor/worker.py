@@ -10,7 +10,7 @@ import boto3
 import httpx
 import structlog
 
-from services.extractor import answers, bronze, pagination
+from services.extractor import answers, page_envelope, pagination
 from services.extractor import run_id as plan
 from services.extractor.cache import AnswerCache
 from services.extractor.fetch import Answer, RateLimitedError, client, fetch
@@ -52,7 +52,7 @@ log = structlog.get_logger()
 LARGEST_BATCH = 10  # messages, SQS's limit
 LARGEST_PLAN = 16 << 20  # bytes
 LARGEST_REJECTED = 1 << 20  # bytes kept of an answer that is not a page: enough to see what it is
-SHORTEST_PAUSE = 1.0  # s, after a 429 that does not say how long to wait
+PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 1.0  # after a 429 that does not say how long to wait
 # Messages that may wait before extraction pauses: at a page a second one transformer needs 500 s for them, and after
 # 600 s somebody is told (services/ops/health/rules.py). A loader is faster.
 LIMITS = {BRONZE: 500, SILVER: 500}
@@ -133,8 +133,8 @@ class Extractor:
         came = self._checked(source, page, request, answer)
         of = self._pages_known(source, page, came.payload, came.counts)
         numbered = page.model_copy(update={"of": of})
-        content = bronze.envelope(numbered, request, fingerprints, came, answer.headers, datetime.now(UTC))
-        body, key = bronze.compressed(content, self.largest), _key(page)
+        content = page_envelope.envelope(numbered, request, fingerprints, came, answer.headers, datetime.now(UTC))
+        body, key = page_envelope.compressed(content, self.largest), _key(page)
         objects.put(self.s3, self.bucket, key, body, "application/gzip")
         log.info("bronze.written", dataset=page.dataset, key=key, run_id=page.run_id, bytes=len(body))
         return Envelope(fingerprints, came.status, came.payload)
@@ -228,7 +228,7 @@ class Extractor:
                 return fetch(self.http, request, self.largest)
         except TransientError as error:
             if error.after or isinstance(error, RateLimitedError):
-                self.limit.hold(dataset, error.after or SHORTEST_PAUSE)
+                self.limit.hold(dataset, error.after or PAUSE_WITHOUT_RETRY_AFTER_SECONDS)
             raise
 
     def _send(self, pages: Iterable[PageCommand]) -> None:

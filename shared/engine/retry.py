@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared.errors import PermanentError, TransientError, UnavailableError
 
 LONGEST_BACKOFF = 300.0  # s: what failed by itself is retried at least every five minutes
-LONGEST_WAIT = 43_200.0  # s that a source may make us wait, whatever it says: half a day
+MAX_SOURCE_WAIT_SECONDS = 43_200.0  # that a source may ask for, by Retry-After or otherwise: half a day
 # s until a message is tried again that met a part that is away: a tenth of its age. Its worker receives nothing anyway
 # until the part is back; then it should not wait for long.
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 1.0, 30.0
@@ -58,7 +58,7 @@ def plan_retry(error: BaseException, tried: Tried, jitter: float) -> Retry | Put
         wait = min(max(tried.age / 10, SHORTEST_ABSENCE), LONGEST_ABSENCE)
         return _put_back(wait * (0.5 + jitter / 2), tried)
     if isinstance(error, TransientError) and error.after:
-        return _put_back(min(error.after, LONGEST_WAIT), tried)
+        return _put_back(min(error.after, MAX_SOURCE_WAIT_SECONDS), tried)
     if tried.attempts >= tried.most:
         return DeadLetter("last attempt")
     return Retry(min(2.0**tried.attempts, LONGEST_BACKOFF) * (0.5 + jitter / 2))

@@ -1,5 +1,6 @@
 """Every key of the bucket: where it is built and where it is parsed."""
 
+import re
 from hashlib import sha256
 
 from shared.config.topology import (
@@ -17,6 +18,7 @@ from shared.fields import run_date
 from shared.storage.object_id import ObjectId
 
 LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
+PAGE_KEY = re.compile(rf"{BRONZE_PREFIX}[^/]+/date=[^/]+/run=[^/]+/part=[0-9]+/page=[0-9]+\.json\.gz")
 LONG_KEYS = "long-keys"  # in place of a path longer than that
 
 
@@ -28,6 +30,11 @@ def is_folder(object_id: ObjectId, size: int) -> bool:
 def page_key(dataset: str, run_id: str, part: int, page: int) -> str:
     """Where the page of a run lies in bronze: the same page always has the same key."""
     return f"{BRONZE_PREFIX}{_page_path(dataset, run_id, part, page)}.json.gz"
+
+
+def is_page_key(key: str) -> bool:
+    """Whether the key is that of a page of a run."""
+    return PAGE_KEY.fullmatch(key) is not None
 
 
 def rejected_response_key(dataset: str, run_id: str, part: int, page: int) -> str:

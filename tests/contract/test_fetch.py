@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from services.extractor import fetch as module
-from services.extractor.fetch import LONGEST_RETRY_AFTER, Answer, RateLimitedError, client, fetch
+from services.extractor.fetch import Answer, RateLimitedError, client, fetch
 from shared.datasets.contract import Request
+from shared.engine.retry import MAX_SOURCE_WAIT_SECONDS
 from shared.errors import PermanentError, TransientError
 
 BODY = b'{ "a": 1.10 }\n'
@@ -202,7 +203,7 @@ def test_a_wait_of_days_is_cut_to_what_a_queue_can_hold(http: httpx.Client, serv
     server.answers(503, retry_after="999999999")
     error = failure(http, server)
     assert isinstance(error, TransientError)
-    assert error.after == LONGEST_RETRY_AFTER
+    assert error.after == MAX_SOURCE_WAIT_SECONDS
 
 
 @pytest.mark.parametrize(

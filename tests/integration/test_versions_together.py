@@ -64,7 +64,7 @@ def titles(pipeline: Pipeline) -> int:
 def test_a_batch_of_a_newer_form_waits_on_its_queue_for_a_newer_loader(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "LONGEST_WAIT", 1.0)  # s instead of five minutes
+    monkeypatch.setattr(retry, "MAX_SOURCE_WAIT_SECONDS", 1.0)  # s instead of five minutes
     connections = pipeline.connections
     handle = loading.bootstrap(connections.settings)
     presence = WorkerReporter(connections.settings.redis_url.get_secret_value(), "loader")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.engine.retry import (
     LONGEST_ABSENCE,
     LONGEST_BACKOFF,
-    LONGEST_WAIT,
+    MAX_SOURCE_WAIT_SECONDS,
     DeadLetter,
     PutBack,
     Retry,
@@ -41,7 +41,9 @@ JITTER = st.floats(min_value=0, max_value=1, exclude_max=True)
         pytest.param(KeyError("who knows"), 5, 0.0, DeadLetter("last attempt"), id="unforeseen on the last attempt"),
         pytest.param(TransientError("ask later", after=60), 1, 0.0, PutBack(60.0), id="as long as was asked for"),
         pytest.param(TransientError("ask later", after=60), 9, 0.0, PutBack(60.0), id="asked for, and tried often"),
-        pytest.param(TransientError("ask later", after=99_999), 1, 0.0, PutBack(LONGEST_WAIT), id="asked for too long"),
+        pytest.param(
+            TransientError("ask later", after=99_999), 1, 0.0, PutBack(MAX_SOURCE_WAIT_SECONDS), id="asked for too long"
+        ),
         pytest.param(TransientError("ask now", after=0), 5, 0.0, DeadLetter("last attempt"), id="asked for no wait"),
         pytest.param(NewerVersionError("a command"), 9, 0.0, PutBack(300.0), id="an upgrade is under way"),
         pytest.param(UnavailableError("away", "database"), 9, 0.0, PutBack(5.0), id="a part is away"),

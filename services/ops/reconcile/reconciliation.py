@@ -157,7 +157,7 @@ def _not_loaded(connections: Connections, connection: Connection, begin: datetim
 
 def _was_fetched_anew(connections: Connections, stored: ObjectId) -> bool:
     """Whether a page whose newer version is loaded could not be read: there is nothing in it to load."""
-    return stored_pages.is_page(stored.key) and stored_pages.unreadable(connections, stored) is not None
+    return object_keys.is_page_key(stored.key) and stored_pages.unreadable(connections, stored) is not None
 
 
 def _not_planned(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:

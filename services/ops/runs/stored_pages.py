@@ -1,6 +1,5 @@
 """Pages of runs as they lie in bronze: whether one is there, and whether it can be read."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,6 @@ from shared.formats.commands import PageCommand
 from shared.formats.run_plan import RunPlan
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
-
-PAGE = re.compile(r"/run=[^/]+/part=[0-9]+/page=[0-9]+\.json\.gz")
 
 
 @dataclass(frozen=True)
@@ -69,11 +66,6 @@ def unreadable(connections: Connections, stored: ObjectId) -> str | None:
     except (PermanentError, UnexpectedAnswerError) as error:
         return str(error)
     return None
-
-
-def is_page(key: str) -> bool:
-    """Whether the bronze key is that of a page of a run."""
-    return PAGE.search(key) is not None
 
 
 def _command(page: MissingPage) -> PageCommand:

@@ -40,7 +40,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     program = Path(sys.executable).parent / "smelt"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SMELT_", "AWS_"))}
     started = subprocess.run(
-        [program, "up", "--detach", "--no-first-run", "--postings", "100"],
+        [program, "up", "--detach", "--no-first-run", "--records", "100"],
         env=clean | BOUNDS | {"SMELT_HOME": str(home)},
         capture_output=True,
         text=True,

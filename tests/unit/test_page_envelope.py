@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from services.extractor.answers import Page
-from services.extractor.bronze import compressed, envelope
+from services.extractor.page_envelope import compressed, envelope
 from services.transformer.formats import document
 from shared import lenient_json
 from shared.datasets import contract
