@@ -18,8 +18,8 @@ from shared.version import VERSION
 
 CONNECT_TIMEOUT = 5.0  # s
 READ_TIMEOUT = 30.0  # s without a byte
-DEADLINE = 60.0  # s for the whole answer
-MOST_REDIRECTS = 5
+DEADLINE = 60.0  # s to read the body of one response
+MAX_REDIRECTS = 5
 STORED_HEADERS = ("content-type", "date", "etag", "last-modified")  # nothing that could carry a secret
 SECONDS = re.compile(r"[0-9]{1,9}")
 TOO_MANY_REQUESTS = 429
@@ -27,7 +27,7 @@ TOO_MANY_REQUESTS = 429
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer: its bytes as they came, without HTTP's compression, and the headers that may be stored."""
+    """A complete response: its body after content decoding, otherwise byte for byte, and the headers to store."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,7 +54,7 @@ def fetch(http: httpx.Client, request: Request, largest: int) -> Answer:
     try may help: also for no connection, and for an answer cut short or too slow. Otherwise raises PermanentError.
     """
     url, params = request.url, request.params or None
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         try:
             with http.stream("GET", url, params=params, headers=request.headers) as response:
                 outcome = statuses.outcome(response.status_code)
@@ -68,7 +68,7 @@ def fetch(http: httpx.Client, request: Request, largest: int) -> Answer:
         if outcome is not Outcome.FOLLOW:
             raise _failure(request.url, response, outcome)
         url, params = _redirected(request.url, response), None
-    message = f"{request.url}: more than {MOST_REDIRECTS} redirects, the last one {_described(response)}"
+    message = f"{request.url}: more than {MAX_REDIRECTS} redirects, the last one {_described(response)}"
     raise PermanentError(message)
 
 

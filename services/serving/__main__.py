@@ -21,33 +21,34 @@ from shared.database.migrate import engine_of
 from shared.errors import PermanentError
 from shared.version import VERSION
 
-SOFT_STOP = 5  # s for answers under way: a statement's time limit
-KEEP_ALIVE = 75  # s; longer than a load balancer keeps an idle connection (60), or it would use one just closed
-EXPORTS = 2  # at a time
+SHUTDOWN_TIMEOUT_SECONDS = 5  # for requests in flight: the time limit of a statement; a longer export is cut off
+KEEP_ALIVE = 75  # s; more than a load balancer's idle timeout (60), which else reuses a connection just closed
+MAX_CONCURRENT_EXPORTS = 2
 
 log = structlog.get_logger()
 
 
 def main() -> NoReturn:
-    """Serve; what prevents it is one line on standard error and exit code 1."""
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: sys.exit(0))  # before uvicorn's handlers, and after: it raises the signal again
+    """Serve until stopped. An error at the start is one line on standard error, and exit code 1."""
+    # In effect until uvicorn installs its handlers, and again once it has removed them: it re-raises what it caught.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         settings = load_settings()
         telemetry.configure("serving", settings.log_level)
         db_role.grant_read_access(engine_of(settings.database_url.get_secret_value()))
-        listening = _listen(settings)
+        listener = _listen(settings)
     except PermanentError as error:
         sys.exit(f"smelt: {error}")
     if settings.serving_refresh_seconds:
         Thread(
             target=refresh_forever, args=(keeper(settings), settings.serving_refresh_seconds, Event()), daemon=True
         ).start()
-    log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
+    log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listener.getsockname()))
     with suppress(SystemExit):
-        uvicorn.Server(_configuration(settings)).run(sockets=[listening])
-    # At once: the keeper may be in native code, which aborts when the interpreter ends under it. Its transactions and
-    # uploads are whole or not there.
+        uvicorn.Server(_configuration(settings)).run(sockets=[listener])
+    # The refresh thread may be in native code, which aborts while the interpreter shuts down. Its transactions and
+    # uploads are atomic, so that it may be cut off.
     os._exit(0)
 
 
@@ -56,7 +57,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
     return uvicorn.Config(
         application(
             db_role.connect(settings.database_url),
-            db_role.connect(settings.database_url, EXPORTS),
+            db_role.connect(settings.database_url, MAX_CONCURRENT_EXPORTS),
             Limit(settings.serving_requests_per_minute, redis_url),
         ),
         access_log=False,
@@ -64,7 +65,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
         log_level="warning",
         lifespan="off",
         ws="none",
-        timeout_graceful_shutdown=SOFT_STOP,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         timeout_keep_alive=KEEP_ALIVE,
         server_header=False,
     )
@@ -73,14 +74,15 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
 def _listen(settings: ServingSettings) -> socket.socket:
     host, port = settings.serving_host, settings.serving_port
     try:
-        listening = socket.create_server((host, port))
+        listener = socket.create_server((host, port))
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
         message = f"serving cannot listen on {host}:{port} ({reason}); SMELT_SERVING_PORT chooses another port"
         raise PermanentError(message) from error
-    # asyncio does not do so for a socket it has not made; without it, an answer waits 40 ms for an acknowledgement.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
+    # asyncio does so only for sockets whose protocol is IPPROTO_TCP, and create_server leaves 0. Without it Nagle's
+    # algorithm and delayed acknowledgements add 40 ms to a response.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 if __name__ == "__main__":

@@ -51,7 +51,9 @@ GET_ROUTES: dict[str, Page] = {
     "/actions/{id}": action_pages.show,
     "/actions/{id}/progress": action_pages.progress,
 }
-POST_ROUTES: dict[str, FormHandler] = {  # of operators only; the first three plan what `confirm` does
+POST_ROUTES: dict[
+    str, FormHandler
+] = {  # for operators; all but /actions/… only prepare an action, which `confirm` executes
     "/dead-letters/replay": replay_dead_letters,
     "/dead-letters/discard": discard_dead_letters,
     "/quarantine/replay": replay_entries,

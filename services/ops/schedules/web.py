@@ -1,4 +1,4 @@
-"""Schedules: what the clock starts and whether it did; paused, resumed and run now."""
+"""Schedules of EventBridge Scheduler on the console: list them with their last runs; pause, resume or run one now."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,7 +23,7 @@ VERBS: Mapping[str, Callable[[Connections, str], ActionResult]] = {
 
 
 def list_schedules(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt schedules list`."""
+    """Every schedule with its last run, the slots it missed and its next slot, as `smelt schedules list`."""
     return templating.page(request, "schedules/list.html", statuses=status.statuses(context.reading))
 
 

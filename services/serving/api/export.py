@@ -1,4 +1,4 @@
-"""`/v1/export`: all that a search finds, as a file, however much it is."""
+"""`/v1/export`: the complete result of a search as a file, of any size."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from services.serving.api.routes import REFUSALS, where
 from services.serving.api.search import Filters, matching
 from services.serving.database import Statement
 
+# Also those of the Parquet snapshots in the bucket (`services.serving.gold.snapshots`).
 COLUMNS = (
     "control_number, sources, position_id, title, agency, department, office, series, series_names, pay_plan,"
     " grade_low, grade_high, pay_minimum, pay_maximum, pay_interval, annual_minimum, annual_maximum, opened_on,"
@@ -26,14 +27,14 @@ STREAMS = {"csv": (csv, "text/csv"), "json": (json, "application/json")}
 PARQUET = "application/vnd.apache.parquet"
 
 
-class Wanted(Filters):
-    """Which postings, and as what."""
+class ExportParams(Filters):
+    """The filters of a search, and the format of the file."""
 
     format: Literal["json", "csv", "parquet"] = "json"
 
 
-def routes(asking: Engine, exporting: Engine) -> APIRouter:
-    """`exporting` has few connections: so many exports run at a time, and the searches of others go on."""
+def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
+    """`export_engine` has a small pool: it bounds how many exports run at once, so that they cannot starve searches."""
     router = APIRouter(prefix="/v1", responses=REFUSALS)
     files: dict[str, dict[str, dict[str, str]]] = {
         kind: {"schema": {"type": "string"}} for kind in ("text/csv", PARQUET)
@@ -41,22 +42,22 @@ def routes(asking: Engine, exporting: Engine) -> APIRouter:
     files["application/json"] = {"schema": {"type": "array"}}
 
     @router.get("/export", tags=["postings"], response_class=Response, responses={200: {"content": files}})
-    def export(wanted: Annotated[Wanted, Query()]) -> Response:
-        """Every posting that a search finds, without pages and without order: JSON, CSV or Parquet."""
-        which = matching(wanted, where(asking, wanted))
+    def export(wanted: Annotated[ExportParams, Query()]) -> Response:
+        """All postings that match, unpaginated and unordered, as JSON, CSV or Parquet."""
+        which = matching(wanted, where(query_engine, wanted))
         statement = Statement(f"select {COLUMNS} {which.sql}", which.values)
         headers = {"Content-Disposition": f'attachment; filename="postings.{wanted.format}"'}
         return (
-            _file(exporting, statement, headers)
+            _file(export_engine, statement, headers)
             if wanted.format == "parquet"
-            else _stream(exporting, statement, wanted.format, headers)
+            else _stream(export_engine, statement, wanted.format, headers)
         )
 
     return router
 
 
 def _stream(engine: Engine, statement: Statement, form: Literal["csv", "json"], headers: dict[str, str]) -> Response:
-    """As it is read. What the database refuses is refused before the first byte."""
+    """Stream rows as they are fetched. The query is executed first, so that its errors have a status of their own."""
     write, media_type = STREAMS[form]
     with ExitStack() as opened:
         schema, frames = opened.enter_context(slices(engine, statement))
@@ -70,7 +71,7 @@ def _stream(engine: Engine, statement: Statement, form: Literal["csv", "json"], 
 
 
 def _file(engine: Engine, statement: Statement, headers: dict[str, str]) -> Response:
-    """Written to disk first: Parquet's table of contents is at its end, and slices must not wait for a slow client."""
+    """Write it to disk first: Parquet's footer comes last, and the cursor must not wait for a slow client."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-")))
         with slices(engine, statement) as (schema, frames):

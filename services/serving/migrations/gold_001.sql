@@ -127,7 +127,13 @@ declare built bigint;
 begin
     delete from gold.posting_stored where control_number = any (changed);
     
-insert into gold.posting_stored
+insert into gold.posting_stored (
+    control_number, sources, position_id, title, agency, department, office, series, series_names, pay_plan,
+    grade_low, grade_high, pay_minimum, pay_maximum, pay_interval, annual_minimum, annual_maximum, opened_on,
+    closes_on, ended_on, is_remote, is_telework, schedules, offering_types, hiring_paths, who_may_apply,
+    security_clearance, openings, location, places, summary, url, first_seen_at, inactive_since, search_object_id,
+    historic_object_id, codes_object_id, words
+)
 select wanted.control_number,
        array_remove(array[case when job.control_number is not null then 'search' end,
                           case when historic.control_number is not null then 'historic' end], null),

@@ -43,7 +43,7 @@ ROOT = Table(
     Column("supervisory_status", Boolean),
     Column("drug_test_required", Boolean),
     Column("relocation_expenses_reimbursed", Boolean),
-    Column("total_openings", Text),  # a number, or "Many", or "Few"
+    Column("total_openings", Text),  # a number, or "Many", or "FEW"
     Column("disable_apply_online", Boolean),
     Column("position_opening_status", Text),
     provenance(),
