@@ -147,10 +147,10 @@ LOADERS: dict[str, LoadOne] = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: lo
 
 
 def _outcomes(header: Header, effect: LoadCounts, held: int) -> dict[str, int]:
-    """They add up to the records read. Of what passed the fence, `held` came in full; the rest were bare sightings."""
+    """They add up to the records read. Of what passed the fence, `held` came in full; the rest were hash-only."""
     unchanged = held - effect.inserted - effect.updated
-    sighted = effect.unchanged - unchanged
-    return asdict(effect) | {"unchanged": unchanged, "hash_only": sighted, "quarantined": header.counts.quarantined}
+    hash_only = effect.unchanged - unchanged
+    return asdict(effect) | {"unchanged": unchanged, "hash_only": hash_only, "quarantined": header.counts.quarantined}
 
 
 def _observation(header: Header) -> Observation:

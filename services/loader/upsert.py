@@ -35,7 +35,7 @@ WRITTEN = frozenset((State.NEW, State.CHANGED))
 
 
 class UnknownSightingError(Exception):
-    """The object has bare sightings of content that the database does not hold: it is needed in full."""
+    """The object has hash-only records of content that the database does not hold: it is needed in full."""
 
 
 def upsert(
@@ -116,7 +116,7 @@ def _state(*, is_new: bool, is_changed: bool) -> State:
 def _fence(table: Table) -> TextualSelect:
     """One statement that claims and compares at once. `old` is PostgreSQL 18's view of the row before the update.
 
-    A bare sighting (marked by a first sight before all time) never makes a row, and passes only with the content held.
+    A hash-only record (its `first_seen_at` is -infinity) never makes a row, and passes only with the content stored.
     """
     keys = [f'"{key.name}"' for key in table.primary_key.columns]
     typed = [*((key.name, key.type.compile(deletion.DIALECT)) for key in table.primary_key.columns)]

@@ -64,7 +64,7 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems.
 
     `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
-    a bare sighting: a row of nothing but its key and hash. With `keep_raw` other rows carry their JSON text.
+    a hash-only row: nothing but its key and hash. With `keep_raw` other rows carry their JSON text.
     """
     tables, observer = contract.tables(dataset), _observer(dataset)
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""Which of two sightings of the same record is newer, whatever order they arrive in."""
+"""Which of two observations of the same record is newer, whatever order they arrive in."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +14,13 @@ SEQUENCER_LENGTH = 32
 class Observation:
     """When and where a record was seen. The order of the fields is the order of precedence.
 
-    `observed_at` is the source's clock or S3's, never a worker's. `source` breaks ties between objects of the same
-    second the same way on every machine; within one object's key the sequencer decides, then the transform version.
+    `observed_at` is the source's clock or S3's, never a worker's. `source_key_hash` breaks ties between
+    objects of the same second the same way on every machine; for one key the sequencer decides (to which the loader
+    appends the batch's number), then the transform version.
     """
 
     observed_at: datetime
-    source: int
+    source_key_hash: int
     sequencer: str
     transform_version: int
 

@@ -40,7 +40,7 @@ CONTENT_HASH = "content_hash"
 RECORD_INDEX = "record_index"
 FEW_LISTS = 100  # to cut a series into so many costs as much as to group it
 RAW = "raw"  # the record's JSON text, where it is to be kept
-HASH_ONLY = "hash_only"  # whether a row is a bare sighting: its key and hash, of content that the database should have
+HASH_ONLY = "hash_only"  # whether a row is only key and hash, of content that the database should have
 OURS = (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW)  # the columns before those of the dataset
 
 DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {

@@ -1,4 +1,7 @@
-"""What the workers count and measure. Without a collector every call is one that does nothing."""
+"""OpenTelemetry instruments of the workers: no-ops unless a collector is configured.
+
+The gauges of queues and health are in `services/ops/health/metrics.py`.
+"""
 
 from opentelemetry import metrics
 
@@ -15,7 +18,7 @@ DURATION = _meter.create_histogram(
     "smelt.message.duration", "s", "Time to handle a message", explicit_bucket_boundaries_advisory=DURATIONS
 )
 
-# By dataset and outcome: inserted, updated, unchanged, sighted (unchanged too, known by the hash), stale, quarantined.
+# By dataset and outcome: inserted, updated, unchanged, hash_only (unchanged, known by the hash), stale, quarantined.
 # They add up to the records read, each counted once when it is committed.
 RECORDS = _meter.create_counter("smelt.records", "{record}", "Records in the ledger, by what came of them")
 

@@ -135,7 +135,7 @@ class Provoked:
 
     def process(self, module: str, **environment: str) -> None:
         """A process that cannot work, until it ends or for as long as it takes to say so."""
-        program = "from services.ops.cli.main import main; import sys; sys.argv[1:] = ['top', '--once']; main()"
+        program = "from services.ops.main import main; import sys; sys.argv[1:] = ['top', '--once']; main()"
         command = ["-c", program] if module == "services.ops.main" else ["-m", module]
         with subprocess.Popen(
             [sys.executable, *command],

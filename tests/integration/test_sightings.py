@@ -74,7 +74,7 @@ def pipeline(database: Engine) -> Pipeline:  # noqa: ARG001 - emptied
     return made
 
 
-def sighted(pipeline: Pipeline, name: str) -> int:
+def hash_only_rows(pipeline: Pipeline, name: str) -> int:
     """How many rows of the newest silver object of this page are bare sightings."""
     prefix = f"{PAGES.replace('bronze/', 'silver/')}{name}/"
     stored = pipeline.s3.list_objects_v2(Bucket=pipeline.settings.bucket, Prefix=prefix)["Contents"]
@@ -87,7 +87,7 @@ def test_what_is_known_travels_as_a_sighting_and_counts_as_unchanged(pipeline: P
     pipeline.put_page("a.json", posting(1), posting(2), posting(3))
     before = digest(database)
     assert pipeline.put_page("b.json", posting(1), posting(2, "Caster"), posting(4)) == ["refined", "loaded"]
-    assert sighted(pipeline, "b.json") == 1
+    assert hash_only_rows(pipeline, "b.json") == 1
     assert counts(database)[-1] == (3, 1, 1, 1, 0)
     assert titles(database) == {1: "Smelter", 2: "Caster", 3: "Smelter", 4: "Smelter"}
     assert before != digest(database)
@@ -97,7 +97,7 @@ def test_a_lost_cache_costs_only_the_second_look(pipeline: Pipeline, database: E
     pipeline.put_page("c.json", posting(1), posting(2))
     pipeline.redis.flushall()
     assert pipeline.put_page("d.json", posting(1), posting(2)) == ["refined", "loaded"]
-    assert sighted(pipeline, "d.json") == 0
+    assert hash_only_rows(pipeline, "d.json") == 0
     assert counts(database)[-1] == (2, 0, 0, 2, 0)
 
 

@@ -22,7 +22,7 @@ from services.ops.web import templating
 from services.ops.web.user import Role, User
 
 TOKEN = "token"  # noqa: S105 - the parameter's name
-# A link in a page elsewhere: the browser keeps a strict cookie back, until the next request comes from our own page.
+# Browsers leave SameSite=Strict cookies out of cross-site navigation: reload once, from our own origin.
 ONCE_MORE = '<!doctype html><meta http-equiv="refresh" content="0"><title>smelt</title>'
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class TokenAuth:
         self.sessions = Sessions(hashlib.sha256(repr(sorted(tokens.items())).encode()).digest())
 
     def authenticate(self, request: Request) -> User | Response:
-        """By the cookie; a token in the address is exchanged for one."""
+        """Authenticate by session cookie; a token in the URL is exchanged for one."""
         user = self.sessions.read(request)
         if request.method == "GET" and TOKEN in request.query_params:
             return self.exchange(request, request.query_params[TOKEN], _without_token(request.url), user)
@@ -80,7 +80,7 @@ class TokenAuth:
 
 
 class AlbAuth:
-    """Every request has the load balancer's word; the session is only for forms, and belongs to the same person."""
+    """Authenticates every request by the load balancer's signed JWT; the session is only the CSRF token of forms."""
 
     secure = True
 
@@ -89,7 +89,7 @@ class AlbAuth:
         self.sessions = Sessions(secrets.token_bytes(32))
 
     def authenticate(self, request: Request) -> User | Response:
-        """By the header; nobody comes in who came round the load balancer."""
+        """Authenticate by the signed header; requests that bypass the load balancer are rejected."""
         try:
             identity = alb.identify(self._settings, request.headers.get(alb.HEADER, ""), self._key_of)
         except (jwt.InvalidTokenError, jwt.InvalidKeyError, URLError, TimeoutError) as error:
@@ -104,7 +104,7 @@ class AlbAuth:
 
 
 def authenticator(settings: ConsoleSettings) -> TokenAuth | AlbAuth:
-    """The authenticator that the settings choose."""
+    """The authenticator for these settings."""
     if settings.alb_arn is not None:
         return AlbAuth(settings)
     tokens: dict[Role, str] = {}

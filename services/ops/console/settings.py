@@ -24,11 +24,11 @@ class ConsoleSettings(BaseSettings):
         env_prefix="SMELT_CONSOLE_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True, extra="ignore"
     )
 
-    host: str = "127.0.0.1"  # another one only where nothing outside reaches it
+    host: str = "127.0.0.1"  # another address only where the network restricts access
     port: int = Field(default=8420, ge=0, le=65_535)
-    names: Names = ("127.0.0.1", "localhost")  # any other in a request is a page elsewhere trying to reach us
-    token: Token | None = None  # of operators
-    read_token: Token | None = None  # of those who only look
+    names: Names = ("127.0.0.1", "localhost")  # other Host headers are rejected (DNS rebinding)
+    token: Token | None = None  # grants the role operator
+    read_token: Token | None = None  # grants the role viewer
     alb_arn: str | None = None  # the load balancer whose word counts
     alb_client: str | None = None  # its client id at the identity provider
     alb_keys_url: str | None = None  # where its public keys are, if not where AWS keeps them for its region

@@ -166,9 +166,9 @@ def test_an_audit_afterwards_names_nothing_as_lost(poisoned: Poisoned) -> None:
 
 
 AUDIT = """
-from services.ops.reconcile.reconciliation import audit
+from services.ops.reconcile.reconciliation import find_missing
 from services.ops.connections import connect
-missing = audit(connect())
+missing = find_missing(connect())
 for named in (*(stored.key for stored in missing.objects), *missing.pages):
     print(repr(named))
 """
