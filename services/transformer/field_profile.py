@@ -1,7 +1,8 @@
-"""What raw records look like: which fields, of which JSON types, in how many of them. Drift is found by comparing.
+"""Profiles a batch's raw records: for each field's path, how often it has which JSON type.
 
-A record is a tree of objects. Objects of one place with the same fields of the same types are counted together, so that
-looking costs two tuples an object.
+The loader compares profiles with the baseline to find drift (`services/loader/drift.py`). Records that are known by
+their hash, or unreadable, are not profiled. Objects at the same path with the same fields of the same types are counted
+together, so that profiling an object costs one look-up.
 """
 
 import re

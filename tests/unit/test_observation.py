@@ -31,7 +31,7 @@ def left_over(arrivals: list[Observation]) -> Observation:
 
 def test_an_observation_says_when_where_and_by_which_code_a_record_was_seen() -> None:
     seen = observation(NOON, KEY, "00ab", 3)
-    assert (seen.observed_at, seen.source, seen.transform_version) == (NOON, source_number(KEY), 3)
+    assert (seen.observed_at, seen.source_key_hash, seen.transform_version) == (NOON, source_number(KEY), 3)
     assert seen.sequencer == "00AB" + 28 * "0"
 
 
