@@ -224,7 +224,7 @@ def test_a_schedule_is_added_paused_resumed_and_removed(smelt: Smelt, database: 
     assert smelt("schedules", "resume", "daily").returncode == 0
     assert listed(smelt)["daily"]["enabled"] is True
     refused = smelt("schedules", "remove", "daily")
-    assert (refused.returncode, "say --yes" in refused.stderr) == (2, True)
+    assert (refused.returncode, "pass --yes" in refused.stderr) == (2, True)
     assert smelt("schedules", "remove", "daily", "--yes").returncode == 0
     assert listed(smelt) == {}
 

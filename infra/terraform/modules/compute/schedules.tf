@@ -4,12 +4,12 @@
 locals {
   commands_of_schedules = {
     for name, schedule in var.schedules : name => jsonencode({
-      version = 1
-      type    = "run"
-      dataset = schedule.dataset
-      params  = schedule.params
-      trigger = "schedule:${name}"               # as shared/formats/commands.py: by it the runs of a schedule are found
-      slot    = "<aws.scheduler.scheduled-time>" # Scheduler replaces it
+      version       = 1
+      type          = "run"
+      dataset       = schedule.dataset
+      params        = schedule.params
+      trigger       = "schedule:${name}"               # as shared/formats/commands.py: by it the runs of a schedule are found
+      scheduled_for = "<aws.scheduler.scheduled-time>" # Scheduler replaces it
     })
   }
 }
