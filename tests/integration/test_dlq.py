@@ -295,11 +295,11 @@ def test_without_the_record_nothing_is_sent(connections: Connections) -> None:
     with connections.database.begin() as connection:
         connection.execute(text("alter table ops.operator_action rename to away"))
     try:
-        with pytest.raises(Exception, match=r"ops\.replay"):
+        with pytest.raises(Exception, match=r"ops\.operator_action"):
             replay.replay(connections, steps, {})
     finally:
         with connections.database.begin() as connection:
-            connection.execute(text("alter table ops.away rename to replay"))
+            connection.execute(text("alter table ops.away rename to operator_action"))
     assert (visible_dead(connections), waiting(connections)) == (1, [])
 
 
