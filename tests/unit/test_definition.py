@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import MetaData
 
 from shared.datasets import contract, definition
 from shared.datasets.definition import ChangedDefinitionError
@@ -75,8 +76,10 @@ def test_no_batch_is_read_by_an_old_definition(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_other_columns_of_the_same_version_are_explained_by_their_definition() -> None:
+def test_other_columns_of_the_same_version_are_explained_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     body = batch("0badcafe")
-    contract.tables("mine").ROOT.append_column(contract.tables("reference_table").ROOT.c.label._copy())
+    root = contract.tables("mine").ROOT.to_metadata(MetaData())
+    root.append_column(contract.tables("reference_table").ROOT.c.label._copy())
+    monkeypatch.setattr(contract.tables("mine"), "ROOT", root)
     with pytest.raises(PermanentError, match=r"definition 0badcafe made it, ours is [0-9a-f]{16}, both are version 1"):
         silver.read(body)
