@@ -33,11 +33,11 @@ pytest: $(VENV)/dev
 test-all: lint ## the same with the tests that take too long for every change
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: lint ## lint, types, layers, unit and contract tests (a minute)
+check: lint ## lint, types, layers, unit and contract tests (some minutes)
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration" tests/unit tests/contract $(ARGS)
 
 metrics: $(VENV)/dev ## what the code looks like in numbers: sizes, docstrings, names
-	@$(BIN)/python .ci/metrics
+	@$(BIN)/python .ci/metrics.py
 
 fmt: $(VENV)/dev ## format the code and fix what can be fixed
 	@$(BIN)/ruff format -q .

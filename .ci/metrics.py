@@ -18,7 +18,9 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 def sources() -> dict[Path, str]:
     """{path: text} of every module that git knows, without migrations."""
     listed = subprocess.run(["git", "ls-files", *PLACES], capture_output=True, text=True, check=True).stdout.split()
-    return {Path(name): Path(name).read_text() for name in listed if name.endswith(".py") and "/migrations/" not in name}
+    return {
+        Path(name): Path(name).read_text() for name in listed if name.endswith(".py") and "/migrations/" not in name
+    }
 
 
 def bound_names(tree: ast.Module) -> Iterator[str]:
@@ -42,27 +44,36 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %"
 
 
+def documented(functions: list[ast.FunctionDef | ast.AsyncFunctionDef]) -> str:
+    """Those that have a docstring, in per cent."""
+    return share(sum(bool(ast.get_docstring(node)) for node in functions), len(functions))
+
+
 def main() -> None:
     """Print a table in Markdown."""
     texts = sources()
     trees = {path: ast.parse(text) for path, text in texts.items()}
     functions = [node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
     public = [node for node in functions if not node.name.startswith("_")]
-    annotated = [f for f in functions if f.returns and all(a.annotation for a in f.args.args if a.arg not in {"self", "cls"})]
+    annotated = [
+        node
+        for node in functions
+        if node.returns and all(arg.annotation for arg in node.args.args if arg.arg not in {"self", "cls"})
+    ]
     names = [name for tree in trees.values() for name in bound_names(tree)]
     classes = Counter(node.name for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     lines = [text.count("\n") for text in texts.values()]
     imports = [sum(isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.walk(tree)) for tree in trees.values()]
     vague = Counter(name for name in names if VAGUE.fullmatch(name))
+    most = ", ".join(f"{name} {count}" for name, count in vague.most_common(6))
     rows = {
         "modules / lines (no migrations)": f"{len(texts)} / {sum(lines):,}",
         "module median / p90 / max": spread(lines),
         "function median / p90 / max": spread([(node.end_lineno or 0) - node.lineno + 1 for node in functions]),
         "annotated": share(len(annotated), len(functions)),
-        "docstrings on functions (public)": f"{share(sum(map(bool, map(ast.get_docstring, functions))), len(functions))}"
-        f" ({share(sum(map(bool, map(ast.get_docstring, public))), len(public))})",
+        "docstrings on functions (public)": f"{documented(functions)} ({documented(public)})",
         "imports a module, median": f"{median(imports):.0f}",
-        "names that are pronouns or participles": f"{share(vague.total(), len(names))} ({', '.join(f'{n} {c}' for n, c in vague.most_common(6))})",
+        "names that are pronouns or participles": f"{share(vague.total(), len(names))} ({most})",
         "class names used twice": ", ".join(sorted(name for name, count in classes.items() if count > 1)) or "none",
     }
     print("| | |\n|---|---:|", *(f"| {name} | {value} |" for name, value in rows.items()), sep="\n")
