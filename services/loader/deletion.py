@@ -22,15 +22,23 @@ def delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
 
 @cache
 def _statement(root: Table, children: tuple[Table, ...]) -> TextClause:
-    """One for all tables."""
+    """One statement for all tables.
+
+    Child rows are found by the keys that the deletion of root rows returns, and so are deleted after them: a trigger on
+    a root row still sees its child rows, and keeps them in the history.
+    """
     keys = [*root.primary_key.columns]
     arrays = ", ".join(f"cast(:{key.name} as {key.type.compile(DIALECT)}[])" for key in keys)
     names = ", ".join(f'"{key.name}"' for key in keys)
-    parts = [f"changed as materialized (select * from unnest({arrays}) as key ({names}))"]  # noqa: S608 - names of our own
-    parts += [f"deleted_{number} as ({_from(child, keys)})" for number, child in enumerate(children)]
-    return text(f"with {', '.join(parts)} {_from(root, keys)}")
+    returned = ", ".join(f'stored."{key.name}"' for key in keys)
+    parts = [
+        f"changed as materialized (select * from unnest({arrays}) as key ({names}))",  # noqa: S608 - names of our own
+        f"deleted as ({_from(root, keys, 'changed')} returning {returned})",
+        *(f"deleted_{number} as ({_from(child, keys, 'deleted')})" for number, child in enumerate(children)),
+    ]
+    return text(f"with {', '.join(parts)} select count(*) from deleted")  # noqa: S608 - names of our own
 
 
-def _from(table: Table, keys: Sequence[Column[Any]]) -> str:
-    same_key = " and ".join(f'stored."{key.name}" = changed."{key.name}"' for key in keys)
-    return f"delete from {table.fullname} as stored using changed where {same_key}"  # noqa: S608 - names of our own
+def _from(table: Table, keys: Sequence[Column[Any]], source: str) -> str:
+    same_key = " and ".join(f'stored."{key.name}" = {source}."{key.name}"' for key in keys)
+    return f"delete from {table.fullname} as stored using {source} where {same_key}"  # noqa: S608 - names of our own

@@ -151,7 +151,7 @@ def _returned(table: Table) -> list[ColumnClause[Any]]:
 
 
 def _check_sightings(connection: Connection, tables: Tables, stopped: pl.DataFrame, seen: Observation) -> None:
-    """Sightings that did not pass must be older than what is held; of others the content is missing here."""
+    """Raise UnknownSightingError unless the database has a newer observation of each record that was stopped."""
     if stopped.is_empty():
         return
     held = tables.LAST_SEEN

@@ -28,7 +28,7 @@ def home() -> Path:
 
 
 def find() -> LocalStack | None:
-    """The one that is installed."""
+    """The installed one; None in a production image."""
     return next(plugins.load(GROUP), None)
 
 

@@ -20,6 +20,6 @@ NOT_ENFORCED = text("""
 
 
 def stop_enforcing(engine: Engine) -> None:
-    """For the tables of all datasets."""
+    """Alter the foreign keys of all datasets' tables to `NOT ENFORCED`; those that are so already stay."""
     with engine.begin() as connection:
         connection.execute(NOT_ENFORCED)

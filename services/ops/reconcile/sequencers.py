@@ -18,9 +18,9 @@ Held = Mapping[tuple[str, str], str | None]
 
 
 def ordered(connection: Connection, stored: Iterable[ObjectVersion]) -> list[ObjectVersion]:
-    """The same with sequencers. An event of our own making has none of S3's, and the ledger orders by it.
+    """The versions, each with a sequencer: an event that we send has none of S3's, and the fence orders by it.
 
-    Versions of one key must be all there, and in order.
+    All versions of a key must be among them, the oldest first.
     """
     versions = [*stored]
     keys = {one.object.key for one in versions}
