@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, DateTime, Table, text
 
 from bench.workload import DATASET
-from shared.datasets import contract
+from shared.datasets import registry
 
 # Where and when a row was seen is another matter than what it says.
 PROVENANCE = {"object_id", "source_key_hash", "sequencer"}
@@ -22,10 +22,10 @@ class Contents:
 
 def contents(connection: Connection) -> Contents:
     """Of the dataset's tables."""
-    tables = contract.tables(DATASET)
-    found = {table: _digest(connection, table) for table in (tables.ROOT, *tables.CHILDREN, tables.LAST_SEEN)}
+    tables = registry.dataset(DATASET).tables
+    found = {table: _digest(connection, table) for table in (tables.root, *tables.children, tables.last_seen)}
     return Contents(
-        postings=found[tables.ROOT][0],
+        postings=found[tables.root][0],
         rows=sum(rows for rows, _ in found.values()),
         digest=f"{sum(digest for _, digest in found.values()) % 2**128:032x}",
     )

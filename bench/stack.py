@@ -20,7 +20,7 @@ from infra.embedded.state import load
 from shared.config.settings import load_settings
 from shared.database import ops_tables
 from shared.database.engine import connect
-from shared.datasets import contract
+from shared.datasets import registry
 
 
 class Rig:
@@ -66,8 +66,8 @@ class Rig:
 
     def empty(self) -> None:
         """Empty tables and an empty cache."""
-        tables = contract.tables(DATASET)
-        silver = [tables.ROOT, *tables.CHILDREN, tables.LAST_SEEN]
+        tables = registry.dataset(DATASET).tables
+        silver = [tables.root, *tables.children, tables.last_seen]
         names = ", ".join(table.fullname for table in [*ops_tables.METADATA.sorted_tables, *silver])
         with self.engine.begin() as connection:
             connection.execute(text(f"truncate {names} restart identity cascade"))

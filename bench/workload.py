@@ -15,7 +15,7 @@ import orjson
 from infra.embedded.simulator.market import Market
 from services.extractor import page_envelope
 from services.extractor.answers import Page
-from shared.datasets.contract import PageCounts, Part, Request
+from shared.datasets.source import PageCounts, Part, Request
 from shared.formats import envelope
 from shared.formats.commands import PageCommand
 from shared.formats.run_plan import RunPlan

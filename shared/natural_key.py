@@ -23,6 +23,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    SmallInteger,
     Text,
     Time,
     Uuid,
@@ -59,6 +60,7 @@ def _without_zone(value: datetime) -> datetime:
 CONVERSIONS: Mapping[type[TypeEngine[Any]], _Conversion] = {
     BigInteger: _conversion(Annotated[int, Field(ge=-(2**63), lt=2**63)]),
     Integer: _conversion(Annotated[int, Field(ge=-(2**31), lt=2**31)]),
+    SmallInteger: _conversion(Annotated[int, Field(ge=-(2**15), lt=2**15)]),
     Boolean: _conversion(bool, lambda value: str(value).lower()),
     Double: _conversion(Annotated[float, Field(allow_inf_nan=False)], lambda value: repr(value + 0.0)),  # no -0.0
     Text: _conversion(str),

@@ -20,7 +20,7 @@ from services.serving.gold import db_role
 from services.serving.gold.refresh import refresh
 from shared.database import ops_tables
 from shared.database.migrate import engine_of
-from shared.datasets import contract, silver_tables
+from shared.datasets import registry, silver_tables
 
 SEARCH, HISTORIC, CODES = "usajobs_search", "usajobs_historic", "usajobs_codes"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -37,8 +37,7 @@ EMPTIED = "gold.posting_stored, gold.posting_location, gold.freshness, history.j
 
 def empty_gold() -> Engine:
     """The owner's engine of the running stack's database, with empty tables and the readers' role."""
-    for dataset in contract.names():
-        contract.tables(dataset)
+    assert all(registry.dataset(name).tables for name in registry.names())  # they enter the metadata
     tables = [*ops_tables.METADATA.sorted_tables, *silver_tables.METADATA.sorted_tables]
     names = ", ".join(table.fullname for table in tables)
     engine = engine_of(os.environ["SMELT_DATABASE_URL"])
@@ -136,24 +135,24 @@ def code_list(name: str, **labels: str) -> dict[str, Any]:
 
 def hold(engine: Engine, dataset: str, records: Iterable[dict[str, Any]], at: datetime = MONDAY) -> int:
     """Put records into silver, replacing those of the same key as the loader does; returns the ledger's object."""
-    raw, tables, normalise = contract.raw(dataset), contract.tables(dataset), contract.normalise(dataset).normalise
-    rows = [normalise(raw.Record.model_validate(record)) for record in records]
-    key = next(column.name for column in tables.ROOT.primary_key.columns)
+    own_dataset, tables = registry.dataset(dataset), registry.dataset(dataset).tables
+    rows = [own_dataset.normalise(own_dataset.record_model.model_validate(record)) for record in records]
+    key = next(column.name for column in tables.root.primary_key.columns)
     keys = [row[key] for row in rows]
-    children = {child.name: child for child in tables.CHILDREN}
+    children = {child.name: child for child in tables.children}
     with engine.begin() as connection:
         number = connection.scalar(
             insert(ops_tables.LOADED_OBJECT).returning(ops_tables.LOADED_OBJECT.c.id), _object(dataset, at)
         )
         deletion.delete(connection, tables, pl.DataFrame({key: keys}))
         for row in rows:
-            own = {name: value for name, value in row.items() if name not in children}
-            connection.execute(insert(tables.ROOT).values(own | {"object_id": number}))
+            own = {name: row[name] for name in tables.root.columns.keys() if name in row}
+            connection.execute(insert(tables.root).values(own | {"object_id": number}))
             for name, child in children.items():
                 if items := [item | {key: row[key]} for item in row[name]]:
                     connection.execute(insert(child), items)
             seen = {"key": row[key], "at": at, "number": number}
-            connection.execute(text(SEEN.format(table=tables.LAST_SEEN.fullname, key=key)), seen)
+            connection.execute(text(SEEN.format(table=tables.last_seen.fullname, key=key)), seen)
     assert number is not None
     return number
 

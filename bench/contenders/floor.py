@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, text
 from bench.contents import Contents, contents
 from bench.stack import Rig
 from bench.workload import COLD, DATASET, Fetch
-from shared.datasets import contract
+from shared.datasets import registry
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class, in small letters
@@ -53,15 +53,15 @@ class Floor:
 
 def prepared(rig: Rig) -> list[Prepared]:
     """What the tables hold now, object by object as it was loaded, in the order of keys."""
-    tables = contract.tables(DATASET)
+    tables = registry.dataset(DATASET).tables
     with rig.engine.connect() as connection:
-        ids = connection.scalars(text(f"select distinct object_id from {tables.ROOT.fullname} order by 1")).all()  # noqa: S608
-        everything = (tables.ROOT, *tables.CHILDREN, tables.LAST_SEEN)
+        ids = connection.scalars(text(f"select distinct object_id from {tables.root.fullname} order by 1")).all()  # noqa: S608
+        everything = (tables.root, *tables.children, tables.last_seen)
         return [{table.fullname: _rows(connection, table, number) for table in everything} for number in ids]
 
 
 def _rows(connection: Connection, table: Table, object_id: int) -> bytes:
-    root, keys = contract.tables(DATASET).ROOT, [column.name for column in table.primary_key.columns]
+    root, keys = registry.dataset(DATASET).tables.root, [column.name for column in table.primary_key.columns]
     own = ", ".join(column.name for column in root.primary_key.columns)
     query = f"""
         select * from {table.fullname}

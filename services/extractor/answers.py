@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from services.extractor.fetch import Answer
 from shared import lenient_json
-from shared.datasets.contract import NO_COUNTS, PageCounts, Source, UnexpectedAnswerError
+from shared.datasets.source import NO_COUNTS, PageCounts, Source, UnexpectedAnswerError
 
 CHARSET = re.compile(r"""charset\s*=\s*["']?([^"'\s;]+)""", re.IGNORECASE)
 UTF_8 = {"utf-8", "utf-8-sig"}

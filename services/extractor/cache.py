@@ -5,7 +5,7 @@ from hashlib import sha256
 import redis
 import structlog
 
-from shared.datasets.contract import Request
+from shared.datasets.source import Request
 
 log = structlog.get_logger()
 

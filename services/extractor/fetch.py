@@ -11,7 +11,7 @@ import httpx
 
 from services.extractor import statuses
 from services.extractor.statuses import Outcome
-from shared.datasets.contract import Request
+from shared.datasets.source import Request
 from shared.engine.retry import MAX_SOURCE_WAIT_SECONDS
 from shared.errors import PermanentError, TransientError
 from shared.version import VERSION

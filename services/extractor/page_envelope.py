@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import orjson
 
 from services.extractor.answers import Page
-from shared.datasets.contract import Request
+from shared.datasets.source import Request
 from shared.errors import PermanentError
 from shared.formats.commands import PageCommand
 

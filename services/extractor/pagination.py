@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from hashlib import sha256
 
-from shared.datasets.contract import PageCounts, Params, SequentialSource, Source
+from shared.datasets.source import PageCounts, Params, SequentialSource, Source
 from shared.errors import PermanentError
 from shared.formats.commands import PageCommand
 from shared.formats.envelope import Envelope

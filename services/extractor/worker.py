@@ -20,16 +20,8 @@ from services.extractor.run_guard import RunGuard, without_placeholder
 from shared import telemetry
 from shared.config.settings import Settings
 from shared.config.topology import BRONZE, SILVER
-from shared.datasets import contract, definition
-from shared.datasets.contract import (
-    PageCounts,
-    Params,
-    Plan,
-    Request,
-    SequentialSource,
-    Source,
-    UnexpectedAnswerError,
-)
+from shared.datasets import definition, registry
+from shared.datasets.source import PageCounts, Params, Plan, Request, SequentialSource, Source, UnexpectedAnswerError
 from shared.engine import worker
 from shared.engine.backpressure import Backpressure
 from shared.engine.consumer import Handler
@@ -112,7 +104,7 @@ class Extractor:
     def page(self, page: PageCommand) -> str:
         """Fetch a page into bronze, unless it is there: a page of a run is fetched once. Then send what it brings."""
         telemetry.set_span_attributes(dataset=page.dataset, run_id=page.run_id, part=page.part, page=page.page)
-        source = contract.source(page.dataset)
+        source = registry.dataset(page.dataset).source
         stored = self._stored_page(source, page)
         known = stored is not None
         if stored is None:
@@ -203,7 +195,7 @@ class Extractor:
         )
 
     def _divided(self, run: RunCommand) -> Plan:
-        source = contract.source(run.dataset)
+        source = registry.dataset(run.dataset).source
         fresh: list[tuple[Request, bytes]] = []
 
         def look(request: Request) -> object:
@@ -221,7 +213,7 @@ class Extractor:
 
     def _fetch(self, dataset: str, request: Request) -> Answer:
         began = time.monotonic()
-        self.limit.wait(dataset, contract.source(dataset).requests_per_second)
+        self.limit.wait(dataset, registry.dataset(dataset).source.requests_per_second)
         metrics.API_WAIT.record(time.monotonic() - began, {"dataset": dataset})
         try:
             with telemetry.span("extractor.fetch", dataset=dataset):

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.loader import deactivation, drift, ledger
 from services.loader.drift import Shares
 from shared.database.ops_tables import FIELD_BASELINE, LOADED_OBJECT, RUN, SCHEMA_DRIFT
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats.silver import Header, RuleWarning, Shape
 
 log = structlog.get_logger()
@@ -52,24 +52,24 @@ def complete_upload(connection: Connection, header: Header) -> None:
 
 def _compare(connection: Connection, dataset: str, source: str, objects: ColumnElement[bool]) -> list[RuleWarning]:
     """Record drift, bring the baseline up to date, and return what has become rarer."""
-    raw = contract.raw(dataset)
+    raw = registry.dataset(dataset)
     shape, before = _shape(connection, objects), _baseline(connection, dataset)
     found = [
-        *drift.drifts(shape, before, _known(dataset), raw.KNOWN_VALUES),
-        *drift.vanished(shape, before, raw.LIMITS),
+        *drift.drifts(shape, before, _known(dataset), raw.known_values),
+        *drift.vanished(shape, before, raw.limits),
     ]
     _record(connection, dataset, source, found)
-    if shape.get("", {}).get("object", 0) >= raw.LIMITS.smallest:
+    if shape.get("", {}).get("object", 0) >= raw.limits.smallest:
         _update_baseline(connection, dataset, drift.averaged(drift.shares(shape), before))
     connection.execute(update(LOADED_OBJECT).where(objects).values(field_profile=null()))
-    return list(drift.null_shares(shape, before, raw.LIMITS))
+    return list(drift.null_shares(shape, before, raw.limits))
 
 
 @cache
 def _known(dataset: str) -> frozenset[str]:
     """Paths of the fields that the dataset knows."""
-    raw = contract.raw(dataset)
-    return frozenset((*drift.declared(raw.Record), *raw.IGNORED))
+    raw = registry.dataset(dataset)
+    return frozenset((*drift.declared(raw.record_model), *raw.ignored))
 
 
 def _shape(connection: Connection, objects: ColumnElement[bool]) -> Shape:
@@ -124,7 +124,7 @@ def _count_warning(connection: Connection, run: Row[Any]) -> Iterator[RuleWarnin
         select(RUN.c.distinct_records).where(*alike, RUN.c.completed_at.is_not(None)).order_by(RUN.c.planned_at.desc())
     )
     usual = connection.scalar(select(func.avg(recent.limit(RECENT).subquery().c.distinct_records)))
-    limits = contract.raw(run.dataset).LIMITS
+    limits = registry.dataset(run.dataset).limits
     if usual is not None and usual >= limits.smallest and run.distinct_records < limits.count_fall * float(usual):
         message = f"{run.distinct_records} records, the latest runs of the same params had {usual:.0f}"
         yield RuleWarning(rule="row_count", field="", message=message, records=0)

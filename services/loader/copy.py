@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
-from sqlalchemy import Connection, Table
+from sqlalchemy import Column, Connection, Table
 
 from shared import telemetry
 from shared.formats import silver
@@ -46,22 +46,24 @@ def _texts(rows: Mapping[Table, pl.LazyFrame]) -> dict[Table, BytesIO]:
 
 @cache
 def _columns(table: Table) -> list[pl.Expr]:
-    return [_as_text(column.name, silver.dtype(column.type)) for column in table.columns]
+    return [_as_text(column) for column in table.columns]
 
 
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+def _as_text(column: Column[Any]) -> pl.Expr:
     """The column as Postgres reads it: NULL is nothing at all, an empty string is quoted."""
-    column = pl.col(name)
-    if dtype == pl.List(pl.String):
-        return _array_literal(column).alias(name)
+    own, dtype = pl.col(column.name), silver.dtype(column.type)
+    if isinstance(dtype, pl.List):
+        return _array_literal(own).alias(column.name)
     if dtype == pl.Binary:
-        return pl.concat_str(pl.lit(r"\x"), column.bin.encode("hex")).alias(name)
-    return column
+        return pl.concat_str(pl.lit(r"\x"), own.bin.encode("hex")).alias(column.name)
+    if getattr(column.type, "timezone", False):
+        return own.dt.replace_time_zone("UTC")
+    return own
 
 
 def _array_literal(column: pl.Expr) -> pl.Expr:
-    element = pl.element()
+    element = pl.element().cast(pl.String)
     for special in ("\\", '"'):
         element = element.str.replace_all(special, f"\\{special}", literal=True)
-    quoted = column.list.eval(pl.concat_str(pl.lit('"'), element, pl.lit('"')))
+    quoted = column.list.eval(pl.concat_str(pl.lit('"'), element, pl.lit('"')).fill_null("NULL"))
     return pl.concat_str(pl.lit("{"), quoted.list.join(","), pl.lit("}"))

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import Connection, Row, func, select, update
 
 from shared.database.ops_tables import LOADED_OBJECT, RUN
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import PermanentError
 
@@ -26,13 +26,13 @@ def deactivate_missing(connection: Connection, run: Row[Any]) -> None:
     ).one()
     if begin is None or not _lists_all(run.dataset) or run.distinct_records + rejected < run.expected_records:
         return
-    seen = contract.tables(run.dataset).LAST_SEEN.c
+    seen = registry.dataset(run.dataset).tables.last_seen.c
     gone = [seen.inactive_since.is_(None), seen.observed_at < begin]
     if run.params:
         alike = select(LOADED_OBJECT.c.id).join(RUN, RUN.c.run_id == LOADED_OBJECT.c.run_id)
         gone.append(seen[PROVENANCE].in_(alike.where(RUN.c.dataset == run.dataset, RUN.c.params == run.params)))
     marked = connection.execute(
-        update(contract.tables(run.dataset).LAST_SEEN).where(*gone).values(inactive_since=begin)
+        update(registry.dataset(run.dataset).tables.last_seen).where(*gone).values(inactive_since=begin)
     ).rowcount
     if marked:
         log.info("records.inactive", dataset=run.dataset, run_id=run.run_id, records=marked)
@@ -40,6 +40,6 @@ def deactivate_missing(connection: Connection, run: Row[Any]) -> None:
 
 def _lists_all(dataset: str) -> bool:
     try:
-        return contract.source(dataset).lists_all
+        return registry.dataset(dataset).source.lists_all
     except PermanentError:  # it is loaded from files
         return False

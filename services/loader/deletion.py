@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy import Column, Connection, Table, TextClause, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from shared.datasets.contract import Tables
+from shared.datasets.dataset import Tables
 
 DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 
@@ -16,7 +16,7 @@ DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 def delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
     """Delete the records with these natural keys, and their child rows."""
     if not keys.is_empty():
-        statement = _statement(tables.ROOT, tables.CHILDREN)
+        statement = _statement(tables.root, tables.children)
         connection.execute(statement, {name: keys.get_column(name).to_list() for name in keys.columns})
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from shared.datasets.contract import BatchLimits
-from shared.datasets.raw_model import fields
+from shared.datasets.contract.options import BatchLimits
+from shared.datasets.contract.raw_model import fields
 from shared.formats.silver import RuleWarning, Shape
 
 COMMON = 0.5  # share of records in which a field must have been, to be missed when it is in none

@@ -17,7 +17,7 @@ from services.loader.upsert import UnknownSightingError, key_texts, upsert
 from shared import telemetry
 from shared.config.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 from shared.database.engine import classify_error
-from shared.datasets import contract, definition
+from shared.datasets import definition, registry
 from shared.errors import PermanentError
 from shared.failpoint import failpoint
 from shared.formats import quarantine as rejects
@@ -113,7 +113,7 @@ def load_silver(connection: Connection, content: Content) -> Loaded:
         effect, held = upsert(connection, header.dataset, frame, _observation(header), object_id)
     except UnknownSightingError:
         raise NeededInFullError(header.source) from None
-    keys = key_texts(frame, contract.tables(header.dataset))
+    keys = key_texts(frame, registry.dataset(header.dataset).tables)
     ledger.record_outcome(connection, object_id, effect, keys if header.run_id else None)
     quarantine.close(connection, header, keys)
     log.info("silver.loaded", dataset=header.dataset, key=header.source.key, run_id=header.run_id, **effect.__dict__)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared import natural_key
 from shared.database.ops_tables import QUARANTINE
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats.quarantine import Rejected
 from shared.formats.silver import Header
 
@@ -56,7 +56,7 @@ def _set_closed(connection: Connection, which: Any, how: str) -> None:
 
 def _seen_after(connection: Connection, entry: Rejected, keys: Sequence[str]) -> list[str]:
     """Those of the natural keys that have a newer observation in the database."""
-    held = contract.tables(entry.dataset).LAST_SEEN
+    held = registry.dataset(entry.dataset).tables.last_seen
     columns = list(held.primary_key.columns)
     values = {key: typed for key in keys if (typed := natural_key.values(key, columns))}
     if not values:

@@ -14,8 +14,8 @@ from services.loader import deletion
 from services.loader.copy import copy
 from services.loader.ledger import LoadCounts
 from shared import natural_key, telemetry
-from shared.datasets import contract
-from shared.datasets.contract import Tables
+from shared.datasets import registry
+from shared.datasets.dataset import Tables
 from shared.datasets.silver_tables import PROVENANCE, RAW
 from shared.failpoint import failpoint
 from shared.formats import silver
@@ -47,7 +47,7 @@ def upsert(
     only records that pass it with new content are written. Also returns {natural key: content hash} of what the
     database is known to hold now. Raises UnknownSightingError; then nothing may be committed.
     """
-    tables = contract.tables(dataset)
+    tables = registry.dataset(dataset).tables
     keys = key_names(tables)
     newest = frame.unique(keys, keep="last").sort(keys)
     with telemetry.span("loader.fence", records=len(newest)):
@@ -79,12 +79,12 @@ def _rows(frame: pl.DataFrame, wanted: list[bool]) -> pl.DataFrame:
 
 def key_texts(frame: pl.DataFrame, tables: Tables) -> list[str]:
     """The natural keys as text."""
-    return natural_key.texts(frame.select(key_names(tables)).iter_rows(), [*tables.ROOT.primary_key.columns])
+    return natural_key.texts(frame.select(key_names(tables)).iter_rows(), [*tables.root.primary_key.columns])
 
 
 def key_names(tables: Tables) -> list[str]:
     """The columns of the natural key."""
-    return [column.name for column in tables.ROOT.primary_key.columns]
+    return [column.name for column in tables.root.primary_key.columns]
 
 
 def _pass_fence(
@@ -102,7 +102,7 @@ def _pass_fence(
         "transform_version": transform_version,
         PROVENANCE: object_id,
     }
-    passed = connection.execute(_fence(tables.LAST_SEEN), values)
+    passed = connection.execute(_fence(tables.last_seen), values)
     return {tuple(key): _state(is_new=is_new, is_changed=is_changed) for *key, is_new, is_changed in passed}
 
 
@@ -154,7 +154,7 @@ def _check_sightings(connection: Connection, tables: Tables, stopped: pl.DataFra
     """Raise UnknownSightingError unless the database has a newer observation of each record that was stopped."""
     if stopped.is_empty():
         return
-    held = tables.LAST_SEEN
+    held = tables.last_seen
     order = tuple_(*(held.c[name] for name in ("observed_at", "source_key_hash", "sequencer", "transform_version")))
     mine = tuple_(*held.primary_key.columns).in_(stopped.select(key_names(tables)).rows())
     newer = connection.scalar(select(func.count()).select_from(held).where(mine, order > tuple_(*astuple(seen))))
@@ -166,8 +166,8 @@ def _insert(connection: Connection, tables: Tables, frame: pl.DataFrame, object_
     if frame.is_empty():
         return
     rows, keys = frame.lazy(), key_names(tables)
-    children = {child: silver.child_rows(rows, child.name, keys) for child in tables.CHILDREN}
-    copy(connection, {tables.ROOT: rows.with_columns(pl.lit(object_id).alias(PROVENANCE)), **children})
+    children = {child: silver.child_rows(rows, child.name, keys) for child in tables.children}
+    copy(connection, {tables.root: rows.with_columns(pl.lit(object_id).alias(PROVENANCE)), **children})
 
 
 def _keep_raw(connection: Connection, dataset: str, tables: Tables, frame: pl.DataFrame, object_id: int) -> None:

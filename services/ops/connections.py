@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from shared.config import local_stack
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 # Where a network has no way to EventBridge, a command must say so soon.
 IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+
+
+def database_url(settings: Settings) -> str:
+    """The address of Postgres. Raises PermanentError where it is not set."""
+    if settings.database_url is None:
+        message = "SMELT_DATABASE_URL is not set"
+        raise PermanentError(message)
+    return settings.database_url.get_secret_value()
 
 
 @dataclass(frozen=True)
@@ -45,15 +54,12 @@ def connect() -> Connections:
     if "SMELT_BUCKET" not in os.environ:
         local_stack.use("SMELT_BUCKET")
     settings = load_settings()
-    if settings.database_url is None:
-        message = "SMELT_DATABASE_URL is not set"
-        raise PermanentError(message)
     redis_url = settings.redis_url.get_secret_value()
     return Connections(
         settings=settings,
         s3=boto3.client("s3"),
         sqs=boto3.client("sqs"),
-        database=connect_database(settings.database_url, "ops"),
+        database=connect_database(SecretStr(database_url(settings)), "ops"),
         trouble=PendingRetryStore(redis_url),
         roster=WorkerRegistry(redis_url),
         scheduler=boto3.client("scheduler", config=IMPATIENT),

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.ops.cli.output import printable
 from services.ops.database.cli import database_commands
+from services.ops.datasets.cli import datasets_commands
 from services.ops.dlq.cli import dlq_commands
 from services.ops.drift.cli import drift
 from services.ops.health.cli import check
@@ -55,6 +56,7 @@ def smelt(
 
 for register in plugins.load("smelt.commands"):  # those of the stack on this machine, where it is installed
     register(app)
+app.add_typer(datasets_commands, name="datasets")
 app.add_typer(runs_commands, name="runs")
 app.command()(upload)
 app.command()(reconcile)

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from services.transformer.gate import Problems
-from shared.datasets.contract import BatchLimits
+from shared.datasets.contract.options import BatchLimits
 from shared.errors import PermanentError
 from shared.formats.silver import RuleWarning
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from services.transformer.invalid_values import LoneSurrogate, NotFinite, NulText
 from services.transformer.numbers import Number
-from shared.datasets.raw_model import has_value
+from shared.datasets.contract.raw_model import has_value
 from shared.formats.silver import Shape
 
 TYPES: dict[type, str] = {

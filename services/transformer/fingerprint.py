@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import xxhash
 
-from shared.datasets.contract import Raw
+from shared.datasets.dataset import Dataset
 
 HASH_LENGTH = 16  # bytes of xxh3-128. Whoever finds two records of one hash can only hide their own change
 LONGEST_KEY = 1_000  # characters
@@ -17,7 +17,7 @@ Tree = Mapping[str, "Tree | None"]  # {name of a field: what below it does not c
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def fingerprint(text: bytes, raw: Raw, version: int) -> tuple[str, bytes]:
+def fingerprint(text: bytes, dataset: Dataset, version: int) -> tuple[str, bytes]:
     """A record's natural key (empty where it cannot be told) and the hash of its content under a transform's version.
 
     Equal for the same text, whatever the order of the fields round a volatile one. The same content written otherwise
@@ -28,13 +28,13 @@ def fingerprint(text: bytes, raw: Raw, version: int) -> tuple[str, bytes]:
     if fields is None:
         digest.update(text)
         return "", digest.digest()
-    _update(digest, fields, _tree(raw.VOLATILE))
-    key = natural_key({name: _value(fields[name]) for name in raw.KEY if name in fields}, raw.KEY)
+    _update(digest, fields, _tree(dataset.volatile))
+    key = natural_key({name: _value(fields[name]) for name in dataset.key_fields if name in fields}, dataset.key_fields)
     return key or "", digest.digest()
 
 
 def natural_key(record: object, fields: Sequence[str]) -> str | None:
-    """A raw record's natural key, which is the stored one wherever that is spelled as the source spells it."""
+    """A dataset record's natural key, which is the stored one wherever that is spelled as the source spells it."""
     values = [record.get(name) for name in fields] if isinstance(record, dict) else []
     texts = [str(value).strip() for value in values if isinstance(value, (str, int))]
     if not texts or len(texts) < len(fields) or not all(text and text.isprintable() for text in texts):

@@ -10,7 +10,7 @@ import polars as pl
 from pandera.api.polars.types import PolarsData
 from pandera.backends.polars.register import register_polars_backends
 
-from shared.datasets.contract import Tables
+from shared.datasets.dataset import Tables
 from shared.formats import silver
 from shared.formats.quarantine import Problem
 from shared.formats.silver import RuleWarning
@@ -44,7 +44,7 @@ def run_checks(
     problems: dict[int, list[Problem]] = defaultdict(list)
     warnings = []
     for table, schema in rules.items():
-        rows = frame if table == tables.ROOT.name else silver.child_rows(frame, table, [silver.RECORD_INDEX])
+        rows = frame if table == tables.root.name else silver.child_rows(frame, table, [silver.RECORD_INDEX])
         for rule, passed in _results(rows, table, schema):
             if passed.all():  # null is no failure, here and below
                 continue

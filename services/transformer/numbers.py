@@ -7,7 +7,8 @@ import msgspec
 
 from services.transformer.invalid_values import NotFinite, replace_invalid
 from shared import lenient_json
-from shared.datasets import contract, raw_model
+from shared.datasets import registry
+from shared.datasets.contract import raw_model
 
 LONG = b"0" * 16  # digits and a point: a float keeps 15 digits, whatever they are
 DIGITS = bytes.maketrans(b"123456789.", b"0" * 10)
@@ -55,7 +56,7 @@ def has_long(encoded: bytes) -> bool:
 
 def exact_fields(dataset: str) -> dict[str, bool]:
     """{path of a field that we keep, and not as a float: whether it is a text, in which every digit counts}."""
-    kinds = ((places, field.annotation) for places, field in raw_model.fields(contract.raw(dataset).Record))
+    kinds = ((places, field.annotation) for places, field in raw_model.fields(registry.dataset(dataset).record_model))
     return {
         path: _holds(kind, str)
         for places, kind in kinds

@@ -9,7 +9,7 @@ from services.transformer.batch_rules import warn_of_count
 from services.transformer.batching import RecordBatch
 from services.transformer.content import Content
 from services.transformer.transform import TransformResult
-from shared.datasets import contract, definition
+from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId
 from shared.formats.observation import observed_at
@@ -62,7 +62,7 @@ class Provenance:
             shape=batch.shape,
             replay=self.replay,
             made_by=f"smelt {VERSION}",
-            definition=definition.loaded(self.dataset),
+            definition=registry.dataset(self.dataset).digest,
         )
 
     def _count_warnings(self, part: RecordBatch) -> tuple[RuleWarning, ...]:
@@ -86,7 +86,7 @@ def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modifie
         dataset=dataset,
         bronze=bronze,
         observed_at=min(replay.observed_at, last_modified) if replay else observed_at(content.date, last_modified),
-        transform_version=contract.normalise(dataset).VERSION,
+        transform_version=registry.dataset(dataset).version,
         ingest=ingest,
         replay=replay,
         expected_records=content.expected_records,

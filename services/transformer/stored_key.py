@@ -10,8 +10,8 @@ from sqlalchemy import Column
 
 from services.transformer.fingerprint import LONGEST_KEY
 from shared import natural_key
-from shared.datasets import contract
-from shared.datasets.raw_model import RawModel, aliases
+from shared.datasets import registry
+from shared.datasets.contract.raw_model import RawModel, aliases
 
 
 def stored_key(record: object, dataset: str) -> str | None:
@@ -23,7 +23,7 @@ def stored_key(record: object, dataset: str) -> str | None:
 
 
 def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
-    columns = contract.tables(dataset).ROOT.primary_key.columns
+    columns = registry.dataset(dataset).tables.root.primary_key.columns
     for (name, kind), column in zip(_key_types(dataset).items(), columns, strict=True):
         value = record.get(name)
         try:
@@ -42,9 +42,9 @@ def _canonical(value: Any, column: Column[Any]) -> str:
 
 @cache
 def _key_types(dataset: str) -> dict[str, TypeAdapter[Any]]:
-    raw = contract.raw(dataset)
-    fields = {alias: field for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
-    return {name: TypeAdapter(_kind(fields[name]), config=RawModel.model_config) for name in raw.KEY}
+    raw = registry.dataset(dataset)
+    fields = {alias: field for name, field in raw.record_model.model_fields.items() for alias in aliases(name, field)}
+    return {name: TypeAdapter(_kind(fields[name]), config=RawModel.model_config) for name in raw.key_fields}
 
 
 def _kind(field: FieldInfo) -> Any:

@@ -17,8 +17,9 @@ from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
 from services.transformer.invalid_values import NUL, InvalidValue, replace_invalid
 from shared import lenient_json, natural_key
-from shared.datasets import contract, raw_model
-from shared.datasets.contract import Row
+from shared.datasets import registry
+from shared.datasets.contract import raw_model
+from shared.datasets.dataset import Row
 from shared.failpoint import failpoint
 from shared.formats import silver
 from shared.formats.quarantine import Problem
@@ -66,7 +67,7 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
     a hash-only row: nothing but its key and hash. With `keep_raw` other rows carry their JSON text.
     """
-    tables, observer = contract.tables(dataset), _observer(dataset)
+    tables, observer = registry.dataset(dataset).tables, _observer(dataset)
     rows: list[Row] = []
     sightings: list[HashOnlyRow] = []
     problems: Problems = {}
@@ -83,7 +84,7 @@ def transform(  # noqa: PLR0913 - of which two have defaults
                 rows.append(outcome)
     failpoint("transformer.parsed")
     frame = silver.frame(rows, tables)
-    failed, warnings = gate.run_checks(frame, contract.gate(dataset).GATE, tables)
+    failed, warnings = gate.run_checks(frame, registry.dataset(dataset).checks, tables)
     kept = frame.filter(~pl.col(silver.RECORD_INDEX).is_in(list(failed)))
     return TransformResult(
         silver.with_hash_only_rows(kept, sightings, tables), problems | failed, warnings, observer.shape()
@@ -93,8 +94,8 @@ def transform(  # noqa: PLR0913 - of which two have defaults
 def _outcomes(
     dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: InputLimits, observer: FieldProfiler
 ) -> Iterator[tuple[int, Row | HashOnlyRow | tuple[Problem, ...]]]:
-    record_type, normalise = contract.raw(dataset).Record, contract.normalise(dataset).normalise
-    key_columns = tuple(contract.tables(dataset).ROOT.primary_key.columns)
+    record_type, normalise = registry.dataset(dataset).record_model, registry.dataset(dataset).normalise
+    key_columns = tuple(registry.dataset(dataset).tables.root.primary_key.columns)
     for index, (encoded, (key, seen_hash), known) in records:
         if seen_hash == known and (values := natural_key.values(key, key_columns)):
             yield index, HashOnlyRow(index, values, seen_hash)
@@ -120,7 +121,7 @@ def _outcomes(
 
 def _looked_up(dataset: str, records: Sequence[Encoded], look_up: HashLookup) -> Iterator[LookedUp]:
     """Each record with its fingerprint, and the hash that is held of its key."""
-    raw, version = contract.raw(dataset), contract.normalise(dataset).VERSION
+    raw, version = registry.dataset(dataset), registry.dataset(dataset).version
     for start in range(0, len(records), LOOKED_UP_AT_ONCE):
         some = records[start : start + LOOKED_UP_AT_ONCE]
         prints = [NOT_READ if isinstance(one, Unreadable) else fingerprint(one, raw, version) for one in some]
@@ -130,12 +131,14 @@ def _looked_up(dataset: str, records: Sequence[Encoded], look_up: HashLookup) ->
 @cache
 def _layout(dataset: str) -> tuple[dict[str, bool], tuple[tuple[str, ...], ...]]:
     """Paths of fields whose numbers must be exact, and of those that are spelled in several ways."""
-    several = (tuple(places) for places, _ in raw_model.fields(contract.raw(dataset).Record) if len(places) > 1)
+    several = (
+        tuple(places) for places, _ in raw_model.fields(registry.dataset(dataset).record_model) if len(places) > 1
+    )
     return numbers.exact_fields(dataset), tuple(several)
 
 
 def _observer(dataset: str) -> FieldProfiler:
-    return FieldProfiler(contract.raw(dataset).KNOWN_VALUES, *_layout(dataset))
+    return FieldProfiler(registry.dataset(dataset).known_values, *_layout(dataset))
 
 
 def parse(encoded: Encoded, bounds: InputLimits, *, exact: bool = False) -> object:

@@ -21,7 +21,7 @@ from services.transformer.transform import HashLookup, nothing_known, transform
 from shared import telemetry
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import IGNORED_FILES, Settings
-from shared.datasets import consistency, contract, definition
+from shared.datasets import consistency, definition, registry
 from shared.engine import worker
 from shared.engine.consumer import Handler
 from shared.engine.message import Message
@@ -79,10 +79,10 @@ class Transformer:
 
     def _refine(self, bronze: ObjectId, stream: Stream, *, again: bool, in_full: bool) -> None:
         dataset = object_keys.dataset_of(bronze.key)
-        contract.check_name(dataset)
+        registry.check_name(dataset)
         definition.refuse_changed(dataset)
         consistency.check(dataset)
-        content = formats.read(bronze.key, stream.body, contract.raw(dataset), self.bounds)
+        content = formats.read(bronze.key, stream.body, registry.dataset(dataset), self.bounds)
         origin = provenance_of(dataset, bronze, content, stream.last_modified)
         stem = object_keys.silver_prefix(bronze, origin.transform_version)
         look_up = partial(self.known.look_up, dataset) if self.known and not in_full else nothing_known
@@ -99,7 +99,7 @@ class Transformer:
             batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up, keep_raw=self.keep_raw)
             telemetry.set_span_attributes(valid=len(batch.frame), quarantined=len(batch.problems))
         with telemetry.span("transformer.gate", batch=part.number):
-            batch_rules.refuse_failed(batch.problems, len(part.records), contract.raw(origin.dataset).LIMITS)
+            batch_rules.refuse_failed(batch.problems, len(part.records), registry.dataset(origin.dataset).limits)
         failpoint("transformer.gated")
         header = origin.header(part, batch)
         if batch.problems:

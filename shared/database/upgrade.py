@@ -1,15 +1,17 @@
 """Bringing a database in use to the newest schema, with short waits: everything else would wait behind a long one."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg2.extensions
 from alembic import command
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.database import dataset_tables
 from shared.database.child_keys import stop_enforcing
-from shared.database.migrate import ahead, configuration, engine_of, missing
+from shared.database.migrate import MIGRATION_LOCK, ahead, configuration, engine_of, missing
 from shared.database.toast import disable_compression_without_lz4
 from shared.errors import PermanentError
 
@@ -49,6 +51,21 @@ def upgrade(url: str, patience: Patience = PATIENCE) -> None:
             return
 
 
+def apply_datasets(url: str, datasets: Iterable[str] | None = None, patience: Patience = PATIENCE) -> None:
+    """Bring the tables of datasets, by default of all, to what their contracts say; alone among all migrators.
+
+    Raises PermanentError, with nothing changed, where a change might lose values.
+    """
+    engine = bounded(url, patience)
+    with engine.begin() as connection:
+        connection.execute(text("set local lock_timeout = 0"))  # another migrator is waited for as long as a statement
+        connection.execute(text(MIGRATION_LOCK))
+        connection.execute(text(f"set local lock_timeout = '{patience.lock}s'"))
+        dataset_tables.apply(connection, dataset_tables.changes(connection, datasets))
+    disable_compression_without_lz4(engine)
+    stop_enforcing(engine)
+
+
 def bounded(url: str, patience: Patience) -> Engine:
     """An engine whose statements, and waits for locks, end in time."""
     engine = engine_of(url)
@@ -68,9 +85,9 @@ def _upgrade(url: str, patience: Patience) -> None:
         return
     config = configuration(url)
     config.attributes["patience"] = patience
+    command.upgrade(config, "ops@head")
+    apply_datasets(url, patience=patience)  # before what services make of these tables
     command.upgrade(config, "heads")
-    disable_compression_without_lz4(engine)
-    stop_enforcing(engine)
 
 
 def _explained(state: str, patience: Patience) -> str:

@@ -1,1 +1,1 @@
-"""One folder a dataset; `contract` says what each must offer."""
+"""Datasets: their contracts, the registry that finds them, and what is built from a contract."""

@@ -19,16 +19,19 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    SmallInteger,
     Text,
     Time,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
 from shared import natural_key
-from shared.datasets import contract
-from shared.datasets.raw_model import aliases
+from shared.datasets import registry
+from shared.datasets.contract.raw_model import aliases
+from shared.datasets.dataset import Row, Tables
 from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import PermanentError
 
@@ -37,6 +40,8 @@ DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 TYPES: Mapping[type[TypeEngine[Any]], tuple[type, ...]] = {
     BigInteger: (int,),
     Integer: (int,),
+    SmallInteger: (int,),
+    JSONB: (str,),
     Numeric: (Decimal, int),
     Double: (float, int),
     Boolean: (bool,),
@@ -54,7 +59,7 @@ SAMPLES = ("x", "1", "2000-01-01", "2000-01-01T00:00:00", "12:00:00", "00000000-
 
 def check_all(_: object = None) -> None:
     """Of a worker, before it starts. Raises PermanentError with a line for each fault of any dataset."""
-    if lines := [line for dataset in contract.names() for line in faults(dataset)]:
+    if lines := [line for dataset in registry.names() for line in faults(dataset)]:
         raise PermanentError("\n".join(lines))
 
 
@@ -67,24 +72,24 @@ def check(dataset: str) -> None:
 
 def faults(dataset: str) -> list[str]:
     """A line for each: dataset, column, and what does not fit."""
-    tables = contract.tables(dataset)
-    found = [*_key_faults(dataset, tables), *_row_faults(tables, _sample_row(dataset))]
-    return [f"dataset {dataset}: {line}" for line in found]
+    try:
+        tables = registry.dataset(dataset).tables
+    except PermanentError as error:
+        return [f"dataset {dataset}: {error}"]
+    lines = [*_key_faults(tables), *_row_faults(tables, _sample_row(dataset))]
+    return [f"dataset {dataset}: {line}" for line in lines]
 
 
-def _key_faults(dataset: str, tables: contract.Tables) -> Iterator[str]:
-    columns, fields = [*tables.ROOT.primary_key.columns], contract.raw(dataset).KEY
-    if len(columns) != len(fields):
-        yield f"the natural key has {len(fields)} fields, the primary key of {tables.ROOT.name} {len(columns)} columns"
-    for column in columns:
+def _key_faults(tables: Tables) -> Iterator[str]:
+    for column in tables.root.primary_key.columns:
         if not natural_key.can_be_key(column.type):
             yield f"{column} is {_words(column)}, which cannot be part of a natural key"
 
 
-def _row_faults(tables: contract.Tables, row: contract.Row | None) -> Iterator[str]:
-    root = [column for column in tables.ROOT.columns if column.name != PROVENANCE]
+def _row_faults(tables: Tables, row: Row | None) -> Iterator[str]:
+    root = [column for column in tables.root.columns if column.name != PROVENANCE]
     yield from _faults_of(root, None if row is None else [row])
-    for child in tables.CHILDREN:
+    for child in tables.children:
         own = [column for column in child.columns if not column.foreign_keys]
         if row is not None and child.name not in row:
             yield f"normalise gives no rows of {child}"
@@ -92,14 +97,14 @@ def _row_faults(tables: contract.Tables, row: contract.Row | None) -> Iterator[s
             yield from _faults_of(own, None if row is None else row[child.name])
 
 
-def _faults_of(columns: Sequence[Column[Any]], rows: Sequence[contract.Row] | None) -> Iterator[str]:
+def _faults_of(columns: Sequence[Column[Any]], rows: Sequence[Row] | None) -> Iterator[str]:
     for column in columns:
         if not _allowed(column.type):
             yield f"{column} is {_words(column)}, for which silver frames have no type"
         elif rows and column.name not in rows[0]:
             yield f"{column} is {_words(column)}, and normalise gives no value of it"
         elif rows and not _fits(value := rows[0][column.name], column.type):
-            yield f"{column} is {_words(column)}, and the model gives {_named(value)}"
+            yield f"{column} is {_words(column)}, and normalise gives {_named(value)}"
 
 
 def _allowed(kind: TypeEngine[Any]) -> tuple[type, ...]:
@@ -126,11 +131,11 @@ def _named(value: Any) -> str:
     return f"{name} of {_named(value[0])}" if isinstance(value, list) and value else name
 
 
-def _sample_row(dataset: str) -> contract.Row | None:
+def _sample_row(dataset: str) -> Row | None:
     """The rows of a record with a value in every field that one could be made up for; None where none could."""
-    record = contract.raw(dataset).Record
+    record = registry.dataset(dataset).record_model
     try:
-        return contract.normalise(dataset).normalise(record.model_validate(_sample(record)))
+        return registry.dataset(dataset).normalise(record.model_validate(_sample(record)))
     except Exception:  # noqa: BLE001 - a normaliser may want more of its values than their types say
         return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from shared import lenient_json
-from shared.datasets.contract import NO_COUNTS, PageCounts, Source
+from shared.datasets.source import NO_COUNTS, PageCounts, Source
 from shared.errors import PermanentError
 
 GZIP = b"\x1f\x8b"

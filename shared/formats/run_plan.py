@@ -7,8 +7,8 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
-from shared.datasets import contract
-from shared.datasets.contract import Part, SequentialSource
+from shared.datasets import registry
+from shared.datasets.source import Part, SequentialSource
 from shared.errors import PermanentError
 from shared.fields import NonNegativeInt32, Params, RunId, ShortText
 from shared.formats.commands import PageCommand
@@ -57,7 +57,7 @@ class RunPlan(BaseModel):
 
     def sendable(self, pages: Iterable[PageCommand]) -> Iterator[PageCommand]:
         """Of missing pages, in order, those that can be asked for now: all, or the first of each part."""
-        if not isinstance(contract.source(self.dataset), SequentialSource):
+        if not isinstance(registry.dataset(self.dataset).source, SequentialSource):
             yield from pages
             return
         for _, of_part in groupby(pages, key=attrgetter("part")):

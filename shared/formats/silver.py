@@ -20,15 +20,17 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    SmallInteger,
     Table,
     Text,
     Time,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from shared.datasets import contract, definition
-from shared.datasets.contract import Row, Tables
+from shared.datasets import definition, registry
+from shared.datasets.dataset import Row, Tables
 from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import NewerVersionError, PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId, ShortText
@@ -46,6 +48,8 @@ OURS = (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW)  # the columns before those 
 DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     BigInteger: pl.Int64(),
     Integer: pl.Int32(),
+    SmallInteger: pl.Int16(),
+    JSONB: pl.String(),  # JSON text
     Boolean: pl.Boolean(),
     Double: pl.Float64(),
     Text: pl.String(),
@@ -143,7 +147,7 @@ class Header(BaseModel):
 
 def schema(tables: Tables) -> Mapping[str, pl.DataType]:
     """{column: type} of a dataset's silver frame, derived from its tables."""
-    return _schema(tables.ROOT, tables.CHILDREN)
+    return _schema(tables.root, tables.children)
 
 
 @cache
@@ -181,7 +185,7 @@ def with_hash_only_rows(frame: pl.DataFrame, sightings: Sequence[HashOnlyRow], t
     if not sightings:
         return frame
     kinds = schema(tables)
-    names = [column.name for column in tables.ROOT.primary_key.columns]
+    names = [column.name for column in tables.root.primary_key.columns]
     columns = zip(*(sighting.key for sighting in sightings), strict=True)
     keys = {name: pl.Series(name, values, kinds[name]) for name, values in zip(names, columns, strict=True)}
     rows = pl.DataFrame(
@@ -277,10 +281,10 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, ValueError, OSError) as error:
         message = f"not a silver object: {type(error).__name__}: {error}"
         raise PermanentError(message) from error
-    contract.check_name(header.dataset)
+    registry.check_name(header.dataset)
     definition.refuse_changed(header.dataset)
     frame = _with_newer_columns(frame)
-    if dict(frame.schema) != schema(contract.tables(header.dataset)):
+    if dict(frame.schema) != schema(registry.dataset(header.dataset).tables):
         _refuse_other_version(header)
         message = f"not a silver object: its columns are not those of {header.dataset}{_other_definition(header)}"
         raise PermanentError(message)
@@ -296,7 +300,7 @@ def _header(text: str) -> Header:
 
 
 def _other_definition(header: Header) -> str:
-    ours, version = definition.loaded(header.dataset), header.transform_version
+    ours, version = registry.dataset(header.dataset).digest, header.transform_version
     if header.definition in {None, ours}:
         return ""
     return f"; definition {header.definition} made it, ours is {ours}, both are version {version}: raise VERSION"
@@ -304,7 +308,7 @@ def _other_definition(header: Header) -> str:
 
 def _refuse_other_version(header: Header) -> None:
     """Other columns than ours are right where another version of the dataset's transform wrote them."""
-    ours = contract.normalise(header.dataset).VERSION
+    ours = registry.dataset(header.dataset).version
     if header.transform_version > ours:
         what = f"a batch of {header.dataset} by transform version {header.transform_version}"
         raise NewerVersionError(what)

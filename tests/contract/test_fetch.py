@@ -14,7 +14,7 @@ import pytest
 
 from services.extractor import fetch as module
 from services.extractor.fetch import Answer, RateLimitedError, client, fetch
-from shared.datasets.contract import Request
+from shared.datasets.source import Request
 from shared.engine.retry import MAX_SOURCE_WAIT_SECONDS
 from shared.errors import PermanentError, TransientError
 

@@ -11,8 +11,8 @@ import pytest
 from infra.embedded.simulator.market import Market
 from infra.embedded.simulator.posting import number_of
 from services.extractor.fetch import client, fetch
-from shared.datasets import contract
-from shared.datasets.contract import Part, Request, SequentialSource
+from shared.datasets import registry
+from shared.datasets.source import Part, Request, SequentialSource
 
 POSTINGS = 66_000  # 2,000 open each day
 DAY = "2020-03-01"
@@ -44,7 +44,7 @@ def ask(api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
 @pytest.fixture
 def source() -> SequentialSource:
     """The source as the engine finds it."""
-    found = contract.source("usajobs_historic")
+    found = registry.dataset("usajobs_historic").source
     assert isinstance(found, SequentialSource)
     return found
 

@@ -11,8 +11,8 @@ import pytest
 
 from infra.embedded.simulator.market import Market
 from services.extractor.fetch import client, fetch
-from shared.datasets import contract
-from shared.datasets.contract import Request
+from shared.datasets import registry
+from shared.datasets.source import Request
 
 POSTINGS = 11_500
 
@@ -40,7 +40,7 @@ def test_a_run_of_more_than_10000_postings_is_divided_and_covers_them_all(
     monkeypatch.setenv("SMELT_USAJOBS_BASE_URL", api)
     monkeypatch.setenv("SMELT_USAJOBS_API_KEY", "key")
     monkeypatch.setenv("SMELT_USAJOBS_USER_AGENT", "me@example.org")
-    source = contract.source("usajobs_search")
+    source = registry.dataset("usajobs_search").source
     with client() as http:
 
         def ask(request: Request) -> object:

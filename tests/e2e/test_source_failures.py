@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.datasets import contract
+from shared.datasets import registry
 from tests.e2e.conftest import Deployment, run_outcome
 
 pytestmark = pytest.mark.e2e
@@ -48,5 +48,5 @@ def test_a_wrong_parameter_is_refused_before_anything_is_queued(deployment: Depl
 
 def test_an_unknown_dataset_is_refused(deployment: Deployment) -> None:
     result = deployment.smelt("runs", "start", "weather")
-    known = ", ".join(contract.names())
+    known = ", ".join(registry.names())
     assert (result.returncode, result.stderr) == (1, f"smelt: no dataset 'weather'; known: {known}\n")

@@ -20,10 +20,12 @@ from statistics import median
 from pydantic import TypeAdapter
 
 from shared.config.topology import QUEUES
-from shared.datasets.usajobs_search.normalise import VERSION
+from shared.datasets import registry
 from tests.fault.faults import FAULTS
 from tests.fault.oracle import Oracle
 from tests.fault.rig import Rig
+
+VERSION = registry.dataset("usajobs_search").version
 
 
 @dataclass

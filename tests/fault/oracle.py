@@ -15,16 +15,17 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from services.transformer.fingerprint import fingerprint
-from shared.datasets import contract
-from shared.datasets.usajobs_search.normalise import VERSION
+from shared.datasets import registry
 from shared.formats.observation import source_number
 from shared.storage.object_keys import page_key, upload_key
 
 DATASET = "usajobs_search"
-RAW = contract.raw(DATASET)
+RAW = registry.dataset(DATASET)
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 BAD_SHARE = 0.08
 UPLOADED = 2  # of every three objects, counted from 0
+
+VERSION = registry.dataset("usajobs_search").version
 
 
 @dataclass(frozen=True)

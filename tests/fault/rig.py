@@ -27,7 +27,7 @@ from services.ops.reconcile import reconciliation
 from services.ops.runs import runs
 from shared.config.topology import QUEUES, queue_for_key
 from shared.database.engine import connect as connect_database
-from shared.datasets.usajobs_search.normalise import VERSION
+from shared.datasets import registry
 from shared.engine.message import dead_letter_url
 from tests.fault.oracle import Oracle, Page, Upload
 from tests.fault.proxy import Proxy
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 SERVICES = tuple(queue.service for queue in QUEUES)
 POSTINGS = 200  # of the simulated source
 PATIENCE = 90.0  # s after the end of the faults in which everything must be settled
+
+VERSION = registry.dataset("usajobs_search").version
 
 
 class Rig:

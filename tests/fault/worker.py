@@ -20,6 +20,7 @@ from services.loader import worker as loading
 from shared.config.settings import load_settings
 from shared.config.topology import queue_of
 from shared.database import deadline, engine
+from shared.datasets import registry
 from shared.engine import consumer
 from shared.engine.worker import serve
 from shared.errors import PermanentError
@@ -65,8 +66,7 @@ def without_heartbeat() -> None:
 
 def new_version() -> None:
     """The next release, whose normaliser gives other rows: it works beside the old one during a deployment."""
-    normalise: Any = importlib.import_module("shared.datasets.usajobs_search.normalise")
-    normalise.VERSION += 1
+    registry.dataset("usajobs_search").version += 1
 
 
 MUTANTS = {

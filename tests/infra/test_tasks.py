@@ -21,8 +21,8 @@ from services.serving import __main__ as serving_process
 from services.serving.settings import ServingSettings
 from shared.config.settings import Settings
 from shared.config.topology import QUEUES, Queue
-from shared.datasets import contract
-from shared.datasets.usajobs_search.source import ApiSettings
+from shared.datasets import registry
+from shared.datasets.catalog.usajobs_search import ApiSettings
 from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
 from tests.infra.conftest import SOURCE, Deployment
 
@@ -200,7 +200,7 @@ def test_a_schedule_s_command_is_one_that_the_extractor_takes(deployment: Deploy
         assert isinstance(run, RunCommand)
         assert run.trigger == TRIGGER + schedule["name"]
         assert run.scheduled_for == "2026-11-23T07:00:00Z"
-        assert contract.source(run.dataset).checked(run.params) == dict(run.params)
+        assert registry.dataset(run.dataset).source.checked(run.params) == dict(run.params)
 
 
 def test_a_schedule_is_as_operators_add_theirs(deployment: Deployment) -> None:

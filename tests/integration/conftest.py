@@ -15,7 +15,7 @@ from services.ops import connections as operators
 from services.ops.connections import Connections
 from shared.database import ops_tables
 from shared.database.engine import connect
-from shared.datasets import contract, silver_tables
+from shared.datasets import registry, silver_tables
 from tests.integration.embedded import INFRASTRUCTURE
 from tests.integration.letters import purge
 
@@ -23,8 +23,7 @@ from tests.integration.letters import purge
 @pytest.fixture(scope="session")
 def engine(backends: Mapping[str, str]) -> Iterator[Engine]:
     """The migrated database."""
-    for dataset in contract.names():
-        contract.tables(dataset)
+    assert all(registry.dataset(name).tables for name in registry.names())  # they enter the metadata
     engine = connect(SecretStr(backends["SMELT_DATABASE_URL"]), "test")
     yield engine
     engine.dispose()

@@ -18,7 +18,7 @@ from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
 from shared.config.settings import load_settings
 from shared.config.topology import QUARANTINE_PREFIX, SILVER_PREFIX
-from shared.datasets.usajobs_search.source import ApiSettings
+from shared.datasets.catalog.usajobs_search import ApiSettings
 from shared.engine.message import Message
 from shared.formats.commands import PageCommand
 from shared.storage import object_keys, objects

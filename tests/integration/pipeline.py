@@ -15,8 +15,8 @@ from services.ops.connections import Connections, connect
 from services.transformer import uploads
 from services.transformer import worker as transforming
 from shared.config.topology import BRONZE, SILVER, UPLOADS, Queue
-from shared.datasets.contract import Part
 from shared.datasets.silver_tables import METADATA
+from shared.datasets.source import Part
 from shared.engine.message import Message
 from shared.formats.run_plan import RunPlan
 from shared.storage import object_keys

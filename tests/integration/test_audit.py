@@ -18,8 +18,8 @@ from services.transformer.batching import batched
 from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
 from shared.config.topology import QUEUES
-from shared.datasets import contract
-from shared.datasets.contract import Part
+from shared.datasets import registry
+from shared.datasets.source import Part
 from shared.engine.message import dead_letter_url
 from shared.formats.run_plan import RunPlan
 from shared.formats.s3_events import created_event, created_objects
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.integration
 DATASET = "usajobs_search"
 RUN = "20260102T000000Z-0000000{}"
 BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
-VERSION = contract.normalise(DATASET).VERSION
+VERSION = registry.dataset(DATASET).version
 GOOD = {"MatchedObjectId": "1", "MatchedObjectDescriptor": {"PositionTitle": "Smelter"}}
 BROKEN = {"MatchedObjectId": "x"}
 

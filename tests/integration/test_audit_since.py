@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from services.ops.reconcile import reconciliation
 from services.ops.reconcile.reconciliation import Missing
 from shared.config.topology import BRONZE, EXTRACT, SILVER, UPLOADS
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats.s3_events import created_event
 from shared.storage import object_keys
 from tests.conftest import smelt_command
@@ -50,7 +50,7 @@ def deleted_silver_object(pipeline: Pipeline) -> None:
     """Its event is there, and leads to nothing: the message dies, and somebody discards it."""
     page = pipeline.put_page(2, posting(2), BROKEN, of=2)
     pipeline.refined()
-    version = contract.normalise(DATASET).VERSION
+    version = registry.dataset(DATASET).version
     pipeline.connections.s3.delete_object(Bucket=page.bucket, Key=object_keys.silver_key(page, version, 1))
     pipeline.drop(SILVER)
 
@@ -58,7 +58,7 @@ def deleted_silver_object(pipeline: Pipeline) -> None:
 def dropped_quarantine_event(pipeline: Pipeline) -> None:
     page = pipeline.put_page(2, posting(2), BROKEN, of=2)
     pipeline.refined()
-    pipeline.load(object_keys.silver_key(page, contract.normalise(DATASET).VERSION, 1))
+    pipeline.load(object_keys.silver_key(page, registry.dataset(DATASET).version, 1))
     pipeline.drop(SILVER)
 
 
@@ -127,7 +127,7 @@ def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeli
         connection.execute(text("truncate ops.quarantine"))
         connection.execute(text("update ops.run set planned_at = now() - interval '2 hours'"))
         connection.execute(text("update ops.loaded_object set loaded_at = now() - interval '2 hours'"))
-    version = contract.normalise(DATASET).VERSION
+    version = registry.dataset(DATASET).version
     missing = reconciliation.find_missing(pipeline.connections)
     assert [stored.key for stored in missing.objects] == [object_keys.quarantine_key(page, version, 1)]
     assert [command.page for command in missing.pages] == [2, 3]

@@ -10,32 +10,25 @@ from sqlalchemy import Engine, text
 
 from services.loader import worker as loading
 from shared.config.topology import SILVER
-from shared.datasets import contract, definition
+from shared.datasets import registry
 from shared.datasets.definition import ChangedDefinitionError
 from shared.storage import object_keys
 from tests.integration.pipeline import Pipeline, emptied
-from tests.support.own_dataset import NORMALISE, files, own_dataset
+from tests.support.own_dataset import contract, own_dataset
 
 pytestmark = pytest.mark.integration
 
 DATASET = "mine"
-COLUMNS = 'Column("id", Text, primary_key=True)'
-WORKER = """
-import runpy, sys
-from shared import datasets
-datasets.__path__.append(sys.argv[1])
-runpy.run_module(sys.argv[2], run_name="__main__")
-"""
 
 
 @pytest.fixture
 def pipeline(database: Engine, tmp_path: Path) -> Iterator[Pipeline]:
-    with own_dataset(tmp_path, DATASET, files(DATASET, "id: Text", COLUMNS)):
-        tables = contract.tables(DATASET)
-        tables.ROOT.metadata.create_all(database, made := [tables.ROOT, tables.LAST_SEEN])
+    with own_dataset(tmp_path, contract(DATASET)):
+        tables = registry.dataset(DATASET).tables
+        tables.root.metadata.create_all(database, made := [tables.root, tables.last_seen])
         with emptied() as pipeline:
             yield pipeline
-        tables.ROOT.metadata.drop_all(database, made)
+        tables.root.metadata.drop_all(database, made)
 
 
 def upload(pipeline: Pipeline, name: str) -> None:
@@ -50,7 +43,7 @@ def ledger(pipeline: Pipeline) -> list[str | None]:
 def test_the_ledger_says_which_definition_an_object_was_made_by(pipeline: Pipeline) -> None:
     upload(pipeline, "a")
     assert pipeline.work() == ["refined", "loaded"]
-    assert ledger(pipeline) == [definition.loaded(DATASET)]
+    assert ledger(pipeline) == [registry.dataset(DATASET).digest]
 
 
 def test_after_a_change_nothing_is_refined_or_loaded_until_the_workers_are_restarted(
@@ -58,8 +51,8 @@ def test_after_a_change_nothing_is_refined_or_loaded_until_the_workers_are_resta
 ) -> None:
     upload(pipeline, "a")
     assert pipeline.refined() == ["refined"]
-    changed = tmp_path / DATASET / "normalise.py"
-    changed.write_text(NORMALISE.replace("VERSION = 1", "VERSION = 2"))
+    changed = tmp_path / f"{DATASET}.odcs.yaml"
+    changed.write_text(changed.read_text().replace("version: 1.0.0", "version: 2.0.0"))
     upload(pipeline, "b")
     with pytest.raises(ChangedDefinitionError, match="restart the workers"):
         pipeline.refined()
@@ -74,8 +67,8 @@ def test_a_worker_does_not_start_with_a_dataset_that_is_inconsistent(
     backends: Mapping[str, str], tmp_path: Path, service: str
 ) -> None:
     assert backends
-    wrong = files(DATASET, "id: Text\n    day: Text", f'{COLUMNS}, Column("day", Date)')
-    with own_dataset(tmp_path, DATASET, wrong):
-        command = [sys.executable, "-c", WORKER, str(tmp_path), f"services.{service}"]
+    code = 'def normalise(row):\n    return row | {"day": "x"}\n'
+    with own_dataset(tmp_path, contract(DATASET, [{"name": "day", "logicalType": "date"}]), code):
+        command = [sys.executable, "-m", f"services.{service}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (1, "smelt: dataset mine: mine.day is DATE, and the model gives str\n")
+    assert (done.returncode, done.stderr) == (1, "smelt: dataset mine: mine.day is DATE, and normalise gives str\n")

@@ -15,30 +15,31 @@ from services.ops.lineage.rows import RowLineage, row_lineage
 from services.transformer.stored_key import stored_key
 from services.transformer.transform import HashLookup, TransformResult, nothing_known, transform
 from shared import natural_key
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats import quarantine, silver
 from shared.formats.quarantine import Problem, Rejected
 from shared.formats.silver import HASH_ONLY, Counts, Header
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import Content
 from tests.integration.test_loader import BOUNDS, MONDAY, TUESDAY, WEDNESDAY
-from tests.support.own_dataset import files, own_dataset
+from tests.support.own_dataset import contract, own_dataset
 
 pytestmark = pytest.mark.integration
 
 DATASET = "keyed"
-KEY = {  # {field: (its type in the model, its column's, a value)}
-    "number": ("Key", "BigInteger", "7"),
-    "small": ("Whole", "Integer", "-1"),
-    "word": ("Text", "Text", "a b"),
-    "day": ("Day", "Date", "2009-12-18"),
-    "moment": ("Moment", "DateTime", "2009-12-18T00:00:00"),
-    "clock": ("time", "Time", "12:30:00"),
-    "flag": ("Flag", "Boolean", "true"),
-    "amount": ("Money", "Numeric(14, 2)", "1.50"),
-    "degrees": ("Coordinate", "Double", "41.5"),
-    "digest": ("Annotated[bytes, BeforeValidator(lambda text: bytes.fromhex(text[2:]))]", "LargeBinary", r"\x00ff"),
-    "uuid": ("UuidText", "Uuid(as_uuid=False)", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+KEY = {  # {field: (its logical and physical type, a value)}
+    "number": ("integer", "bigint", "7"),
+    "small": ("integer", "integer", "-1"),
+    "tiny": ("integer", "smallint", "3"),
+    "word": ("string", "text", "a b"),
+    "day": ("date", "date", "2009-12-18"),
+    "moment": ("timestamp", "timestamp", "2009-12-18T00:00:00"),
+    "clock": ("time", "time", "12:30:00"),
+    "flag": ("boolean", "boolean", "true"),
+    "amount": ("number", "numeric(14,2)", "1.50"),
+    "degrees": ("number", "double precision", "41.5"),
+    "digest": ("string", "bytea", r"\x00ff"),
+    "uuid": ("string", "uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
 }
 RECORD = {name: value for name, (_, _, value) in KEY.items()}
 TEXT = "\t".join(RECORD.values())
@@ -89,16 +90,16 @@ class Lake:
 
 @pytest.fixture
 def lake(database: Engine, tmp_path: Path) -> Iterator[Lake]:
-    fields = "\n    ".join(f"{name}: {kind}" for name, (kind, *_) in KEY.items())
-    columns = ", ".join(f'Column("{name}", {kind}, primary_key=True)' for name, (_, kind, *_) in KEY.items())
-    modules = files(DATASET, f"{fields}\n    title: Text = None", f'{columns}, Column("title", Text)')
-    modules["raw"] = f"from datetime import time\n{modules['raw']}".replace('("id",)', repr(tuple(KEY)))
-    with own_dataset(tmp_path, DATASET, modules):
-        tables = contract.tables(DATASET)
-        made = [tables.ROOT, tables.LAST_SEEN]
-        tables.ROOT.metadata.create_all(database, made)
+    keys = [
+        {"name": name, "logicalType": logical, "physicalType": physical, "primaryKey": True}
+        for name, (logical, physical, _) in KEY.items()
+    ]
+    with own_dataset(tmp_path, contract(DATASET, [*keys, {"name": "title", "logicalType": "string"}]), name=DATASET):
+        tables = registry.dataset(DATASET).tables
+        made = [tables.root, tables.last_seen]
+        tables.root.metadata.create_all(database, made)
         yield Lake(database)
-        tables.ROOT.metadata.drop_all(database, made)
+        tables.root.metadata.drop_all(database, made)
 
 
 def batch(*titles: str, look_up: HashLookup = nothing_known) -> TransformResult:
@@ -108,7 +109,7 @@ def batch(*titles: str, look_up: HashLookup = nothing_known) -> TransformResult:
 def held() -> dict[str, bytes]:
     """What the loader publishes."""
     frame = batch("a").frame
-    columns = [*contract.tables(DATASET).ROOT.primary_key.columns]
+    columns = [*registry.dataset(DATASET).tables.root.primary_key.columns]
     keys = frame.select([column.name for column in columns])
     return dict(zip(natural_key.texts(keys.iter_rows(), columns), frame.get_column("content_hash"), strict=True))
 

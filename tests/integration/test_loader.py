@@ -20,8 +20,8 @@ from services.loader import load as loading
 from services.transformer.input_limits import InputLimits
 from services.transformer.transform import transform
 from shared.database import migrate
-from shared.datasets import contract
-from shared.datasets.contract import Part
+from shared.datasets import registry
+from shared.datasets.source import Part
 from shared.formats import quarantine, run_plan, silver
 from shared.formats.quarantine import Problem, Rejected
 from shared.formats.run_plan import RunPlan
@@ -114,10 +114,10 @@ def titles(database: Engine) -> dict[int, str]:
 
 def digest(database: Engine) -> str:
     """Of all content, whichever object it came through."""
-    tables = contract.tables(DATASET)
+    tables = registry.dataset(DATASET).tables
     content = []
     with database.connect() as connection:
-        for table in (tables.ROOT, *tables.CHILDREN, tables.LAST_SEEN):
+        for table in (tables.root, *tables.children, tables.last_seen):
             columns = [c for c in table.columns if c.name not in {"object_id", "first_seen_at"}]
             rows = connection.execute(table.select().with_only_columns(*columns)).all()
             content.append(sorted(map(repr, rows)))

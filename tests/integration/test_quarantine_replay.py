@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -17,7 +16,7 @@ from services.loader import load as loader
 from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
 from shared.config.settings import load_settings
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
 from tests.integration.test_loader import DATASET, posting
@@ -31,8 +30,8 @@ PAY = {"MaximumRange": "10", "MinimumRange": "1", "RateIntervalCode": "PA"}
 BROKEN: dict[str, dict[str, Any]] = {
     "position_title_present": {"PositionTitle": " "},
     "position_title_length": {"PositionTitle": "long " * 200},
-    "position_uri_is_http": {"PositionURI": "javascript:alert(1)"},
-    "minimum_range_not_negative": {"PositionRemuneration": [{**PAY, "MinimumRange": "-1"}]},
+    "position_uri_pattern": {"PositionURI": "javascript:alert(1)"},
+    "minimum_range_range": {"PositionRemuneration": [{**PAY, "MinimumRange": "-1"}]},
     "minimum_range_not_above_maximum_range": {"PositionRemuneration": [{**PAY, "MinimumRange": "11"}]},
     "publication_start_date_not_above_application_close_date": {
         "PublicationStartDate": "2026-02-01",
@@ -77,9 +76,9 @@ def rows(database: Engine, query: str) -> list[Any]:
 
 def mended(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fix: a gate without rules, and a raw model that leaves out what it cannot read."""
-    raw = contract.raw(DATASET)
+    raw = registry.dataset(DATASET)
 
-    class Mended(raw.Record):  # type: ignore[name-defined,misc]
+    class Mended(raw.record_model):  # type: ignore[name-defined,misc]
         @model_validator(mode="before")
         @classmethod
         def _leave_out(cls, data: Any) -> Any:
@@ -89,8 +88,8 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> None:
             pay = [one for one in kept.get("PositionRemuneration", []) if one["MaximumRange"] != "a lot"]
             return {**data, "MatchedObjectDescriptor": {**kept, "PositionTitle": "Mended", "PositionRemuneration": pay}}
 
-    monkeypatch.setattr(raw, "Record", Mended)
-    monkeypatch.setattr(contract, "gate", lambda _: SimpleNamespace(GATE={}))
+    monkeypatch.setitem(vars(raw), "record_model", Mended)
+    monkeypatch.setitem(vars(raw), "checks", {})
 
 
 def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(

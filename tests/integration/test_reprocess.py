@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from services.ops.reconcile import reconciliation, reprocess
 from services.ops.reconcile.reprocess import LAYERS, Filter, Found
 from shared.config.topology import BRONZE, SILVER, UPLOADS, UPLOADS_PREFIX
-from shared.datasets.usajobs_search import normalise
+from shared.datasets import registry
 from shared.formats.s3_events import IN_FULL, created_objects
 from shared.storage import versions
 from tests.conftest import smelt_command
@@ -27,6 +27,8 @@ pytestmark = pytest.mark.integration
 UPLOAD = f"uploads/{DATASET}/a.json"
 SECOND = datetime(2026, 1, 5, 12, tzinfo=UTC)
 EVERYTHING = Filter(DATASET)
+
+SEARCH = registry.dataset("usajobs_search")
 
 
 @pytest.fixture
@@ -87,14 +89,14 @@ def test_a_higher_version_of_the_transform_writes_rows_anew_and_twice_changes_no
         "select control_number, observed_at, sequencer from silver.job_last_seen",
     )
     observed = sorted(records(pipeline, seen))
-    monkeypatch.setattr(normalise, "VERSION", normalise.VERSION + 1)
+    monkeypatch.setitem(vars(SEARCH), "version", SEARCH.version + 1)
     assert not any(one.loaded for one in found(pipeline))
     again(pipeline)
     pipeline.work()
     after = pipeline.digest()
     assert pipeline.digest(left_out=ours) == before
     assert sorted(records(pipeline, seen)) == observed
-    assert records(pipeline, "select distinct transform_version from silver.job_last_seen") == [(normalise.VERSION,)]
+    assert records(pipeline, "select distinct transform_version from silver.job_last_seen") == [(SEARCH.version,)]
     assert all(one.loaded for one in found(pipeline))
     again(pipeline)
     pipeline.work()
@@ -184,7 +186,7 @@ def test_two_versions_of_the_same_second_end_as_the_newer_whatever_was_lost(
     reconciliation.repair(pipeline.connections, missing)
     pipeline.work()
     assert records(pipeline, "select position_title from silver.job") == [("Caster",)]
-    monkeypatch.setattr(normalise, "VERSION", normalise.VERSION + 1)
+    monkeypatch.setitem(vars(SEARCH), "version", SEARCH.version + 1)
     order = sorted(found(pipeline), key=lambda one: one.stored.stored_at, reverse=upside_down)
     reprocess.send(pipeline.connections, order, EVERYTHING)
     pipeline.work()

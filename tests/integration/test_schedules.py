@@ -28,7 +28,7 @@ from services.ops.web.context import ConsoleContext
 from services.ops.web.forms import Form
 from shared.config.settings import load_settings
 from shared.database.ops_tables import OPERATOR_ACTION, RUN
-from shared.datasets.contract import Part
+from shared.datasets.source import Part
 from shared.engine.message import Message
 from shared.formats.commands import SCHEDULED_TIME, PageCommand, RunCommand, command
 from shared.formats.run_plan import RunPlan

@@ -16,7 +16,7 @@ from services.ops.reconcile import reconciliation
 from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
 from shared.config.settings import load_settings
-from shared.datasets.contract import Part
+from shared.datasets.source import Part
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
 from shared.formats.commands import PageCommand

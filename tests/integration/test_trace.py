@@ -15,7 +15,7 @@ from services.ops.lineage.rows import RowLineage
 from services.ops.quarantine import entries
 from services.ops.quarantine.entries import Filter
 from shared.config.topology import SILVER, UPLOADS
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.formats.s3_events import created_event
 from shared.storage import object_keys
@@ -28,7 +28,7 @@ from tests.integration.pipeline import BROKEN, DATASET, RUN, URL, Pipeline, empt
 pytestmark = pytest.mark.integration
 
 UPLOAD = f"uploads/{DATASET}/a.json"
-VERSION = contract.normalise(DATASET).VERSION
+VERSION = registry.dataset(DATASET).version
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -42,7 +42,7 @@ def pipeline(backends: Mapping[str, str], database: Engine) -> Iterator[Pipeline
 
 
 def traced(pipeline: Pipeline, key: str, *datasets: str) -> list[RowLineage]:
-    return tracing.row_lineage(pipeline.connections, key, datasets or contract.names())
+    return tracing.row_lineage(pipeline.connections, key, datasets or registry.names())
 
 
 def fate(pipeline: Pipeline, key: str) -> ObjectStatus:

@@ -15,7 +15,7 @@ from services.transformer import worker
 from services.transformer.batching import batched
 from services.transformer.input_limits import InputLimits
 from services.transformer.worker import Transformer
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
 from shared.formats import quarantine, silver
@@ -26,7 +26,7 @@ from tests.integration.test_loader import counts, posting, titles
 pytestmark = pytest.mark.integration
 
 DATASET = "usajobs_search"
-VERSION = contract.normalise(DATASET).VERSION
+VERSION = registry.dataset(DATASET).version
 BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 20, record=1 << 20, nesting=64)
 BAD = {"MatchedObjectId": "x"}
 

@@ -1,57 +1,56 @@
 """A dataset that only a test has: its files are written to a folder, and it is gone afterwards."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from shared import datasets
-from shared.datasets import consistency, contract, definition
+import yaml
+
+from shared.datasets import consistency, registry
+from shared.datasets.contract.document import SUFFIX
+from shared.datasets.dataset import Dataset
 from shared.datasets.silver_tables import METADATA
 
-FLAT = "from shared.datasets.flat_defaults import COUNT, IGNORED, KNOWN_VALUES, LIMITS, RECORDS, TOTAL, VOLATILE\n"
-RAW = (
-    f'{FLAT}from shared.datasets.raw_model import RawModel\nfrom shared.datasets.field_types import *\nKEY = ("id",)\n'
-)
-TABLES = """
-from sqlalchemy import *
-from shared.datasets.silver_tables import METADATA, last_seen, provenance
-ROOT = Table("{name}", METADATA, {columns}, provenance())
-CHILDREN = ()
-LAST_SEEN = last_seen(ROOT)
-"""
-NORMALISE = "VERSION = 1\n\n\ndef normalise(record):\n    return dict(record)\n"
+Properties = Sequence[Mapping[str, Any]]
+ID = {"name": "id", "logicalType": "string", "primaryKey": True}
 
 
-def files(name: str, record: str, columns: str, **others: str) -> dict[str, str]:
-    """The files of a flat dataset: the fields of its record and the columns of its table, as they are written."""
-    modules = {
-        "__init__": "",
-        "raw": f"{RAW}\n\nclass Record(RawModel):\n    {record}\n",
-        "normalise": NORMALISE,
-        "gate": "GATE = {}\n",
-        "tables": TABLES.format(name=name, columns=columns),
-    }
-    return modules | others
+def smelt(**options: Any) -> dict[str, Any]:
+    """The custom property with what the standard has no word for."""
+    return {"customProperties": [{"property": "smelt", "value": options}]}
+
+
+def contract(name: str, properties: Properties = (), *children: Mapping[str, Any], **others: Any) -> dict[str, Any]:
+    """A contract of one table, whose key is `id` unless one of the properties is part of the key."""
+    keyed = any(item.get("primaryKey") for item in properties)
+    root = {"name": name, "properties": [*([] if keyed else [ID]), *properties]}
+    head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": name, "version": "1.0.0", "status": "active"}
+    return {**head, "schema": [root, *children], **others}
 
 
 @contextmanager
-def own_dataset(folder: Path, name: str, modules: dict[str, str]) -> Iterator[Path]:
-    """The dataset's folder."""
-    home = folder / name
-    home.mkdir()
-    for module, content in modules.items():
-        (home / f"{module}.py").write_text(content)
-    datasets.__path__.append(str(folder))
-    before = set(METADATA.tables)
+def own_dataset(folder: Path, content: Mapping[str, Any] | str, code: str = "", name: str = "mine") -> Iterator[Path]:
+    """The path of the contract's file."""
+    path = folder / f"{name}.odcs.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+    if code:
+        (folder / f"{name}.py").write_text(code)
+    before, folders = set(METADATA.tables), os.environ.get(registry.FOLDERS)
+    os.environ[registry.FOLDERS] = str(folder)  # for processes that the test starts
+    known = registry._datasets()
+    known.update((file.name.removesuffix(SUFFIX), Dataset(file)) for file in folder.glob(f"*{SUFFIX}"))
     try:
-        yield home
+        yield path
     finally:
-        datasets.__path__.remove(str(folder))
+        os.environ.pop(registry.FOLDERS)
+        if folders is not None:
+            os.environ[registry.FOLDERS] = folders
         for table in [table for key, table in METADATA.tables.items() if key not in before]:
             METADATA.remove(table)
-        for module in [module for module in sys.modules if module.startswith(f"shared.datasets.{name}")]:
-            del sys.modules[module]
-        vars(datasets).pop(name, None)
-        for cached in (contract._module, definition.loaded, consistency.check):
-            cached.cache_clear()
+        for file in folder.glob(f"*{SUFFIX}"):
+            known.pop(file.name.removesuffix(SUFFIX))
+        sys.modules.pop(f"smelt_datasets_{name}", None)
+        consistency.check.cache_clear()

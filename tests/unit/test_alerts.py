@@ -15,7 +15,7 @@ from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import queue_statuses
 from services.ops.queues.stats import Counts, QueueSnapshot
 from shared.config.topology import QUEUES, SILVER
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.engine.availability import Outage
 from shared.engine.worker_status import InFlightMessage, ObservedStatus, WorkerStatus
 
@@ -97,7 +97,7 @@ def test_known_trouble_comes_before_what_is_not_known() -> None:
 
 def test_only_datasets_that_promise_freshness_are_held_to_it() -> None:
     (rule,) = (rule for rule in rules.rules() if rule.name == "freshness")
-    promised = {name: contract.freshness(name) for name in contract.names()}
+    promised = {name: registry.dataset(name).freshness for name in registry.names()}
     assert rule.limits == {name: seconds for name, seconds in promised.items() if seconds is not None}
     assert rule.limits
 

@@ -4,11 +4,11 @@ import pytest
 
 from services.transformer.batch_rules import refuse_failed, warn_of_count
 from services.transformer.gate import Problems
-from shared.datasets.contract import BatchLimits
+from shared.datasets.contract.options import BatchLimits
 from shared.errors import PermanentError
 from shared.formats.quarantine import Problem
 
-LIMITS = BatchLimits(failed_share=0.5, smallest=20)
+LIMITS = BatchLimits().model_copy(update={"failed_share": 0.5, "smallest": 20})
 
 
 def problems(rules: str) -> Problems:
@@ -33,9 +33,9 @@ def test_the_refusal_names_the_most_frequent_rule_and_how_often_it_failed() -> N
 
 
 def test_each_dataset_has_limits_of_its_own() -> None:
-    refuse_failed(problems("a" * 90), 100, BatchLimits(failed_share=0.9))
+    refuse_failed(problems("a" * 90), 100, BatchLimits().model_copy(update={"failed_share": 0.9}))
     with pytest.raises(PermanentError):
-        refuse_failed(problems("a"), 2, BatchLimits(failed_share=0.4, smallest=1))
+        refuse_failed(problems("a"), 2, BatchLimits().model_copy(update={"failed_share": 0.4, "smallest": 1}))
 
 
 @pytest.mark.parametrize(("announced", "records"), [(None, 0), (None, 7), (7, 7), (0, 0)])

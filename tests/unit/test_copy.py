@@ -6,14 +6,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Double, Integer, LargeBinary, Numeric, Text
+from sqlalchemy.types import TypeEngine
 
 from services.loader.copy import _as_text
+from shared.formats import silver
 
 
-def csv(values: list[Any], dtype: pl.DataType | type[pl.DataType]) -> list[str]:
+def csv(values: list[Any], kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> list[str]:
     """One column as COPY gets it, a line a row, with a second column that ends each line in `|`."""
-    frame = pl.DataFrame({"it": values, "end": ["|"] * len(values)}, schema={"it": dtype, "end": pl.String})
-    text = frame.select(_as_text(name, kind) for name, kind in frame.schema.items()).write_csv(include_header=False)
+    columns = [Column("it", kind), Column("end", Text)]
+    schema = {column.name: silver.dtype(column.type) for column in columns}
+    frame = pl.DataFrame({"it": values, "end": ["|"] * len(values)}, schema=schema)
+    text = frame.select(map(_as_text, columns)).write_csv(include_header=False)
     return text.removesuffix(",|\n").split(",|\n")
 
 
@@ -35,7 +40,7 @@ def csv(values: list[Any], dtype: pl.DataType | type[pl.DataType]) -> list[str]:
     ],
 )
 def test_text(value: str | None, text: str) -> None:
-    assert csv([value], pl.String) == [text]
+    assert csv([value], Text) == [text]
 
 
 def unquoted(text: str) -> str:
@@ -59,16 +64,16 @@ def unquoted(text: str) -> str:
     ],
 )
 def test_a_list_is_an_array_literal_with_every_element_quoted(value: list[str], literal: str) -> None:
-    (text,) = csv([value], pl.List(pl.String))
+    (text,) = csv([value], ARRAY(Text))
     assert unquoted(text) == literal
 
 
 def test_a_list_that_is_null_is_null_and_its_neighbours_are_not() -> None:
-    assert csv([["a"], None, []], pl.List(pl.String)) == ['"{""a""}"', "", "{}"]
+    assert csv([["a"], None, []], ARRAY(Text)) == ['"{""a""}"', "", "{}"]
 
 
 def test_bytes_are_hexadecimal_and_null_bytes_are_null() -> None:
-    assert csv([b"\x00\xffA", None, b""], pl.Binary) == ["\\x00ff41", "", "\\x"]
+    assert csv([b"\x00\xffA", None, b""], LargeBinary) == ["\\x00ff41", "", "\\x"]
 
 
 @pytest.mark.parametrize(
@@ -76,15 +81,33 @@ def test_bytes_are_hexadecimal_and_null_bytes_are_null() -> None:
     [("120000.00", "120000.00"), ("19.51", "19.51"), ("-0.05", "-0.05"), ("999999999999.99", "999999999999.99")],
 )
 def test_decimals_keep_every_digit(value: str, text: str) -> None:
-    assert csv([Decimal(value), None], pl.Decimal(14, 2)) == [text, ""]
+    assert csv([Decimal(value), None], Numeric(14, 2)) == [text, ""]
 
 
 def test_timestamps_are_iso_to_the_microsecond() -> None:
     moments = [datetime(2025, 9, 3, 12, 0, 1, 5), datetime(1, 1, 1), None]  # noqa: DTZ001 - columns without a zone
-    assert csv(moments, pl.Datetime("us")) == ["2025-09-03T12:00:01.000005", "0001-01-01T00:00:00.000000", ""]
+    assert csv(moments, DateTime) == ["2025-09-03T12:00:01.000005", "0001-01-01T00:00:00.000000", ""]
 
 
 def test_booleans_whole_numbers_and_floats() -> None:
-    assert csv([True, False, None], pl.Boolean) == ["true", "false", ""]
-    assert csv([-(2**63), 2**63 - 1, None], pl.Int64) == ["-9223372036854775808", "9223372036854775807", ""]
-    assert [float(text) for text in csv([-77.0365, 1e-7, 0.1], pl.Float64)] == [-77.0365, 1e-7, 0.1]
+    assert csv([True, False, None], Boolean) == ["true", "false", ""]
+    assert csv([-(2**63), 2**63 - 1, None], BigInteger) == ["-9223372036854775808", "9223372036854775807", ""]
+    assert [float(text) for text in csv([-77.0365, 1e-7, 0.1], Double)] == [-77.0365, 1e-7, 0.1]
+
+
+def test_timestamps_with_a_time_zone_are_of_utc() -> None:
+    assert csv([datetime(2025, 9, 3, 12), None], DateTime(timezone=True)) == ["2025-09-03T12:00:00.000000+0000", ""]  # noqa: DTZ001 - as frames have it
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "literal"),
+    [
+        ([1, None, -3], Integer, '{"1",NULL,"-3"}'),
+        ([0.1, -2.5], Double, '{"0.1","-2.5"}'),
+        ([True, False], Boolean, '{"true","false"}'),
+        ([Decimal("1.50")], Numeric(14, 2), '{"1.50"}'),
+        (["a", None], Text, '{"a",NULL}'),
+    ],
+)
+def test_arrays_of_other_types(value: list[Any], kind: Any, literal: str) -> None:
+    assert unquoted(csv([value], ARRAY(kind))[0]) == literal

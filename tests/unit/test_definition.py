@@ -7,22 +7,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import MetaData
 
-from shared.datasets import contract, definition
+from shared.datasets import definition, registry
+from shared.datasets.dataset import Tables
 from shared.datasets.definition import ChangedDefinitionError
 from shared.engine.retry import PutBack, Tried, plan_retry
 from shared.errors import PermanentError
 from shared.formats import silver
 from shared.formats.silver import Counts, Header
 from shared.storage.object_id import ObjectId
-from tests.support.own_dataset import NORMALISE, files, own_dataset
+from tests.support.own_dataset import contract, own_dataset
 
-COLUMNS = 'Column("id", Text, primary_key=True)'
+CODE = "def normalise(row):\n    return row\n"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    with own_dataset(tmp_path, "mine", files("mine", "id: Text", COLUMNS)) as home:
-        yield home
+    with own_dataset(tmp_path, contract("mine"), CODE):
+        yield tmp_path
 
 
 def batch(made_by: str | None) -> bytes:
@@ -35,42 +36,43 @@ def batch(made_by: str | None) -> bytes:
         counts=Counts(read=0, valid=0, quarantined=0),
         definition=made_by,
     )
-    return silver.write(silver.frame([], contract.tables("mine")), header)
+    return silver.write(silver.frame([], registry.dataset("mine").tables), header)
 
 
-@pytest.mark.parametrize("module", ["raw", "normalise", "gate", "tables", "helper"])
-def test_a_change_of_any_file_is_noticed(home: Path, module: str) -> None:
-    contract.tables("mine")
+@pytest.mark.parametrize("file", ["mine.odcs.yaml", "mine.py"])
+def test_a_change_of_any_file_is_noticed(home: Path, file: str) -> None:
+    assert registry.dataset("mine").tables
     definition.refuse_changed("mine")
-    with (home / f"{module}.py").open("a") as file:
-        file.write("# changed\n")
+    with (home / file).open("a") as content:
+        content.write("# changed\n")
     with pytest.raises(ChangedDefinitionError, match="'mine' has changed since this worker started: restart"):
         definition.refuse_changed("mine")
 
 
+def test_code_that_is_new_is_noticed(tmp_path: Path) -> None:
+    with own_dataset(tmp_path, contract("mine")):
+        assert registry.dataset("mine").tables
+        (tmp_path / "mine.py").write_text(CODE)
+        with pytest.raises(ChangedDefinitionError):
+            definition.refuse_changed("mine")
+
+
 def test_a_change_undone_is_none(home: Path) -> None:
-    contract.tables("mine")
-    (home / "normalise.py").write_text("VERSION = 2\n")
-    (home / "normalise.py").write_text(NORMALISE)
-    definition.refuse_changed("mine")
-
-
-def test_a_migration_is_no_change(home: Path) -> None:
-    contract.tables("mine")
-    (home / "migrations").mkdir()
-    (home / "migrations" / "mine_001.py").write_text("")
+    assert registry.dataset("mine").tables
+    (home / "mine.py").write_text("SOURCE = None\n")
+    (home / "mine.py").write_text(CODE)
     definition.refuse_changed("mine")
 
 
 def test_a_message_of_a_changed_definition_is_put_back_and_no_attempt_counts() -> None:
     tried = Tried(attempts=5, most=5, age=60, oldest=86_400)
-    assert plan_retry(ChangedDefinitionError("mine"), tried, 0.5) == PutBack(definition.WAIT)
+    assert plan_retry(ChangedDefinitionError("mine"), tried, 0.5) == PutBack(definition.WAIT_SECONDS)
 
 
 def test_no_batch_is_read_by_an_old_definition(home: Path) -> None:
-    body = batch(definition.loaded("mine"))
-    assert silver.read(body)[0].definition == definition.loaded("mine")
-    (home / "tables.py").write_text("ROOT = None\n")
+    body = batch(registry.dataset("mine").digest)
+    assert silver.read(body)[0].definition == registry.dataset("mine").digest
+    (home / "mine.py").write_text("SOURCE = None\n")
     with pytest.raises(ChangedDefinitionError):
         silver.read(body)
 
@@ -78,8 +80,9 @@ def test_no_batch_is_read_by_an_old_definition(home: Path) -> None:
 @pytest.mark.usefixtures("home")
 def test_other_columns_of_the_same_version_are_explained_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     body = batch("0badcafe")
-    root = contract.tables("mine").ROOT.to_metadata(MetaData())
-    root.append_column(contract.tables("reference_table").ROOT.c.label._copy())
-    monkeypatch.setattr(contract.tables("mine"), "ROOT", root)
+    mine = registry.dataset("mine")
+    root = mine.tables.root.to_metadata(MetaData())
+    root.append_column(registry.dataset("reference_table").tables.root.c.label._copy())
+    monkeypatch.setitem(vars(mine), "tables", Tables(root, (), mine.tables.last_seen))
     with pytest.raises(PermanentError, match=r"definition 0badcafe made it, ours is [0-9a-f]{16}, both are version 1"):
         silver.read(body)

@@ -7,11 +7,11 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from services.loader import drift
 from services.loader.drift import Drift, Shares
-from shared.datasets import contract
-from shared.datasets.contract import BatchLimits
+from shared.datasets import registry
+from shared.datasets.contract.options import BatchLimits
 from shared.formats.silver import Shape
 
-LIMITS = BatchLimits(smallest=20, null_share_rise=0.3)
+LIMITS = BatchLimits().model_copy(update={"smallest": 20, "null_share_rise": 0.3})
 
 
 def shape(objects: int = 100, **fields: dict[str, int]) -> Shape:
@@ -40,15 +40,15 @@ def test_a_model_declares_its_fields_by_all_their_names_and_those_of_what_is_in_
 
 
 def test_every_dataset_declares_its_key() -> None:
-    for name in contract.names():
-        raw = contract.raw(name)
-        assert set(raw.KEY) <= set(drift.declared(raw.Record))
+    for name in registry.names():
+        raw = registry.dataset(name)
+        assert set(raw.key_fields) <= set(drift.declared(raw.record_model))
 
 
 def test_known_values_are_of_fields_that_are_declared() -> None:
-    for name in contract.names():
-        raw = contract.raw(name)
-        assert raw.KNOWN_VALUES.keys() <= set(drift.declared(raw.Record))
+    for name in registry.names():
+        raw = registry.dataset(name)
+        assert raw.known_values.keys() <= set(drift.declared(raw.record_model))
 
 
 # What is new

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.transformer.fingerprint import HASH_LENGTH, fingerprint
-from shared.datasets.contract import Raw
+from shared.datasets.dataset import Dataset
 
-RAW = cast("Raw", SimpleNamespace(KEY=("id",), VOLATILE=frozenset(("rank", "area.radial", "area.deep.rank"))))
+RAW = cast(
+    "Dataset", SimpleNamespace(key_fields=("id",), volatile=frozenset(("rank", "area.radial", "area.deep.rank")))
+)
 RECORD = {"id": 7, "title": "Engineer", "area": {"radial": True, "place": "x", "deep": {"rank": 1, "kept": 2}}}
 
 

@@ -21,9 +21,9 @@ from services.transformer.formats import document
 from services.transformer.formats.cutting import cut
 from services.transformer.input_limits import InputLimits
 from services.transformer.transform import parse
-from shared.datasets.contract import Raw
-from shared.datasets.field_types import Text
-from shared.datasets.raw_model import RawModel
+from shared.datasets.contract.field_types import Text
+from shared.datasets.contract.raw_model import RawModel
+from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 
 BOUNDS = InputLimits(stored=1 << 30, expanded=1 << 30, document=1 << 20, record=1_000, nesting=64)
@@ -37,21 +37,27 @@ class Thing(RawModel):
 
 
 THINGS = cast(
-    "Raw",
+    "Dataset",
     SimpleNamespace(
-        Record=Thing, RECORDS=("data", "items"), COUNT=("data", "count"), TOTAL=("data", "total"), KEY=("id",)
+        record_model=Thing,
+        records_path=("data", "items"),
+        count_path=("data", "count"),
+        total_path=("data", "total"),
+        key_fields=("id",),
     ),
 )
-LIST = cast("Raw", SimpleNamespace(Record=Thing, RECORDS=(), COUNT=(), TOTAL=(), KEY=("id",)))
+LIST = cast(
+    "Dataset", SimpleNamespace(record_model=Thing, records_path=(), count_path=(), total_path=(), key_fields=("id",))
+)
 PLACE = r"a list of records at data\.items"
 
 
-def read(body: bytes | str, raw: Raw = THINGS, bounds: InputLimits = BOUNDS) -> Content:
+def read(body: bytes | str, raw: Dataset = THINGS, bounds: InputLimits = BOUNDS) -> Content:
     """The content of an upload with these bytes."""
     return formats.read_upload(verified(stream(body), bounds.expanded), raw, bounds)
 
 
-def read_page(body: bytes | str, raw: Raw = THINGS) -> Content:
+def read_page(body: bytes | str, raw: Dataset = THINGS) -> Content:
     """The content of a page of a run with these bytes."""
     return formats.read_page(stream(body), raw, BOUNDS)
 
@@ -61,7 +67,7 @@ def stream(body: bytes | str) -> "io.BufferedReader[Any]":
     return io.BufferedReader(io.BytesIO(body if isinstance(body, bytes) else body.encode()))
 
 
-def records(body: bytes | str, raw: Raw = THINGS) -> list[object]:
+def records(body: bytes | str, raw: Dataset = THINGS) -> list[object]:
     """Its records, parsed."""
     return [parse(record, BOUNDS) for record in read(body, raw).records]
 
@@ -193,7 +199,7 @@ def test_a_document_cut_strictly_and_leniently_gives_the_same_records(
     make_layout, read_document = (
         (document._page_layout, document.read_page) if page else (document._upload_layout, document.read_upload)
     )
-    leniently = cut(body, make_layout(THINGS.RECORDS, THINGS.COUNT, THINGS.TOTAL).wanted)
+    leniently = cut(body, make_layout(THINGS.records_path, THINGS.count_path, THINGS.total_path).wanted)
     found = (leniently["response"]["payload"] if page else leniently)["data"]["items"]
     assert found == list(read_document(body, THINGS).records)
     assert [parse(record, BOUNDS) for record in found] == items

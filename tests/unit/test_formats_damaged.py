@@ -23,13 +23,13 @@ from services.transformer import formats
 from services.transformer.content import Encoded, Unreadable
 from services.transformer.decompress import verified
 from services.transformer.input_limits import InputLimits
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 
 FILES = int(os.environ.get("SMELT_TEST_DAMAGED_FILES", "400"))
 SECONDS = 5  # for a file of a few kilobytes
 BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 16, record=2_000, nesting=64)
-RAW = contract.raw("reference_table")
+RAW = registry.dataset("reference_table")
 HEADER = ("list", "code", "label", "valid_from", "valid_to")
 PLACE = re.compile(r"byte|its footer|line|rows? \d|column|the object is empty|this is |list of records at")
 PHANTOM = "PHANTOM"  # the code of what looks like a record and is inside of a text

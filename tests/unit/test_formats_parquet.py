@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.transformer.content import Encoded, Unreadable
-from shared.datasets.contract import Raw
-from shared.datasets.field_types import Text
-from shared.datasets.raw_model import RawModel
+from shared.datasets.contract.field_types import Text
+from shared.datasets.contract.raw_model import RawModel
+from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 from tests.unit.test_formats import read
 
@@ -29,7 +29,9 @@ class Thing(RawModel):
     value: Any = None
 
 
-THINGS = cast("Raw", SimpleNamespace(Record=Thing, RECORDS=(), COUNT=(), TOTAL=(), KEY=("id",)))
+THINGS = cast(
+    "Dataset", SimpleNamespace(record_model=Thing, records_path=(), count_path=(), total_path=(), key_fields=("id",))
+)
 
 
 def parquet(values: pa.Array, name: str = "value", **options: Any) -> bytes:

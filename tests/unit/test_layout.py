@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import shared
-from shared.datasets import contract
+from shared.datasets import registry
 
 ROOT = Path(shared.__file__).parents[1]
 LONGEST_MODULE = 400  # lines; a longer one has a second subject
@@ -22,7 +22,7 @@ def tree(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("dataset", contract.names())
+@pytest.mark.parametrize("dataset", registry.names())
 def test_no_dataset_is_named_outside_its_folder(dataset: str) -> None:
     home = Path("shared/datasets") / dataset
     naming = [

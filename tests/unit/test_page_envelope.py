@@ -10,8 +10,8 @@ from services.extractor.answers import Page
 from services.extractor.page_envelope import compressed, envelope
 from services.transformer.formats import document
 from shared import lenient_json
-from shared.datasets import contract
-from shared.datasets.contract import PageCounts, Request
+from shared.datasets import registry
+from shared.datasets.source import PageCounts, Request
 from shared.errors import PermanentError
 from shared.formats import envelope as envelopes
 from shared.formats.commands import PageCommand
@@ -65,7 +65,7 @@ def test_nothing_of_the_request_s_headers_is_kept() -> None:
 
 def test_the_transformer_reads_what_the_extractor_writes() -> None:
     page = stored(text=b'{"SearchResult": {"SearchResultItems": [{"MatchedObjectId": "1"}]}}')
-    content = document.read_page(gzip.decompress(page), contract.raw("usajobs_search"))
+    content = document.read_page(gzip.decompress(page), registry.dataset("usajobs_search"))
     assert list(content.records) == [b'{"MatchedObjectId": "1"}']
     assert (content.date, content.ingest["page"]) == ("Wed, 03 Sep 2025 12:00:00 GMT", 3)
 

@@ -8,7 +8,7 @@ import pytest
 from services.ops.runs.cli_output import state_line
 from services.ops.runs.details import Part, parts
 from services.ops.runs.runs import Run
-from shared.datasets.contract import Part as Planned
+from shared.datasets.source import Part as Planned
 from shared.formats.run_plan import RunPlan
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

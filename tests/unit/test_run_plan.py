@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.datasets.contract import Part
+from shared.datasets.source import Part
 from shared.errors import NewerVersionError, PermanentError
 from shared.formats import run_plan
 from shared.formats.commands import PageCommand

@@ -3,7 +3,7 @@
 import pytest
 
 from services.extractor import pagination
-from shared.datasets.contract import NO_COUNTS, PageCounts, Params, Plan, Request
+from shared.datasets.source import NO_COUNTS, PageCounts, Params, Plan, Request
 from shared.errors import PermanentError
 from shared.formats.commands import PageCommand
 from shared.formats.envelope import Envelope

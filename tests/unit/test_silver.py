@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from sqlalchemy import JSON, Table
 
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.datasets.silver_tables import PROVENANCE
-from shared.datasets.usajobs_search.tables import JOB_LOCATION
 from shared.errors import PermanentError
 from shared.formats import silver
 from shared.formats.silver import (
@@ -31,7 +30,7 @@ from shared.formats.silver import (
 )
 from shared.storage.object_id import ObjectId
 
-DATASETS = [name for name in contract.names() if contract.tables(name)]
+DATASETS = [name for name in registry.names() if registry.dataset(name).tables]
 HEADER = Header(
     dataset="usajobs_search",
     transform_version=3,
@@ -61,7 +60,7 @@ ROWS = [
     },
     {RECORD_INDEX: 2, CONTENT_HASH: b"x", "control_number": 1, "apply_uri": [], "job_location": []},
 ]
-FRAME = pl.DataFrame(ROWS, schema=silver.schema(contract.tables("usajobs_search")))
+FRAME = pl.DataFrame(ROWS, schema=silver.schema(registry.dataset("usajobs_search").tables))
 
 
 def columns_of(table: Table) -> set[str]:
@@ -77,7 +76,7 @@ def test_rows_and_header_come_back_as_they_were() -> None:
 
 
 def test_a_frame_with_other_columns_is_refused() -> None:
-    ours = HEADER.model_copy(update={"transform_version": contract.normalise("usajobs_search").VERSION})
+    ours = HEADER.model_copy(update={"transform_version": registry.dataset("usajobs_search").version})
     for frame in (FRAME.drop("position_title"), FRAME.with_columns(extra=1), FRAME.cast({"control_number": pl.String})):
         with pytest.raises(PermanentError, match="its columns are not those of usajobs_search"):
             silver.read(silver.write(frame, ours))
@@ -85,7 +84,7 @@ def test_a_frame_with_other_columns_is_refused() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_an_empty_frame_keeps_its_columns_and_its_header(dataset: str) -> None:
-    empty = pl.DataFrame(schema=silver.schema(contract.tables(dataset)))
+    empty = pl.DataFrame(schema=silver.schema(registry.dataset(dataset).tables))
     mine = HEADER.model_copy(update={"dataset": dataset})
     header, frame = silver.read(silver.write(empty, mine))
     assert (header, len(frame)) == (mine, 0)
@@ -117,12 +116,12 @@ def test_what_a_replay_repeats_comes_back() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_schema_has_each_column_of_each_table_and_no_other(dataset: str) -> None:
-    tables = contract.tables(dataset)
-    children = {child.name for child in tables.CHILDREN}
-    expected = columns_of(tables.ROOT) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW} | children
+    tables = registry.dataset(dataset).tables
+    children = {child.name for child in tables.children}
+    expected = columns_of(tables.root) - {PROVENANCE} | {RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW} | children
     assert set(silver.schema(tables)) == expected
-    keys = {column.name for column in tables.ROOT.primary_key.columns}
-    assert all(set(silver.child_schema(child)) == columns_of(child) - keys for child in tables.CHILDREN)
+    keys = {column.name for column in tables.root.primary_key.columns}
+    assert all(set(silver.child_schema(child)) == columns_of(child) - keys for child in tables.children)
 
 
 def test_child_rows_carry_the_keys_of_their_records_and_skip_records_without_any() -> None:
@@ -161,9 +160,10 @@ def test_what_is_not_a_silver_object_is_refused(body: bytes) -> None:
         silver.read(body)
 
 
-JOBS = contract.tables("usajobs_search")
+JOBS = registry.dataset("usajobs_search").tables
+JOB_LOCATION = next(table for table in JOBS.children if table.name == "job_location")
 BLANK: dict[str, Any] = dict.fromkeys(name for name in silver.schema(JOBS) if name != HASH_ONLY) | {
-    child.name: [] for child in JOBS.CHILDREN
+    child.name: [] for child in JOBS.children
 }
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3).map(lambda text: f"<{text}>")
 TEXTS = st.none() | st.lists(TEXT, max_size=3)
@@ -209,7 +209,7 @@ def test_sightings_are_rows_of_nothing_but_key_and_hash_in_the_order_of_the_obje
 
 
 def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the_same() -> None:
-    tables = contract.tables("reference_table")
+    tables = registry.dataset("reference_table").tables
     row = {"list": "a", "code": "1", "label": None, "valid_from": None, "valid_to": None}
     frame = silver.frame([{"record_index": 0, "content_hash": b"x", **row}], tables)
     header = Header(

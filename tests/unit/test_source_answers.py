@@ -6,10 +6,10 @@ import pytest
 
 from services.extractor import answers
 from services.extractor.fetch import Answer
-from shared.datasets import contract
-from shared.datasets.contract import NO_COUNTS, UnexpectedAnswerError
+from shared.datasets import registry
+from shared.datasets.source import NO_COUNTS, UnexpectedAnswerError
 
-SOURCE = contract.source("usajobs_codes")
+SOURCE = registry.dataset("usajobs_codes").source
 TEXT = '{"CodeList": [{"id": "é😀"}]}'
 JSON = "application/json"
 

@@ -19,8 +19,8 @@ from services.transformer.provenance import Provenance
 from services.transformer.quarantine_entries import quarantine_entries
 from services.transformer.stored_key import stored_key
 from services.transformer.transform import TransformResult, parse, transform
-from shared.datasets import contract
-from shared.datasets.usajobs_search import raw as search
+from shared.datasets import registry
+from shared.datasets.contract.raw_model import fields
 from shared.formats.silver import RECORD_INDEX
 from shared.storage.object_id import ObjectId
 
@@ -49,8 +49,9 @@ ITEMS = st.lists(
     st.dictionaries(st.sampled_from(["Latitude", "MinimumRange", "MaximumRange", "Code"]), SCALARS, max_size=3),
     max_size=3,
 )
-DESCRIPTOR = st.sampled_from(sorted(field.alias or "" for field in search.Descriptor.model_fields.values()))
-DETAILS = st.sampled_from(sorted(field.alias or "x" for field in search.Details.model_fields.values()))
+PATHS = sorted({path for paths, _ in fields(registry.dataset("usajobs_search").record_model) for path in paths})
+DESCRIPTOR = st.sampled_from([path.split(".")[1] for path in PATHS if path.count(".") == 1])
+DETAILS = st.sampled_from([path.rpartition(".")[2] for path in PATHS if ".Details." in path])
 
 
 def posting(number: object, details: object = None, **fields: Any) -> dict[str, Any]:
@@ -251,7 +252,7 @@ def test_two_spellings_with_different_values_are_drift() -> None:
     outcome = batch(HISTORIC, both, same, both)
     assert outcome.problems == {}
     assert outcome.shape["HiringPaths"]["=differs from hiringPaths"] == 2
-    found = drift.drifts(outcome.shape, {}, drift.declared(contract.raw(HISTORIC).Record), {})
+    found = drift.drifts(outcome.shape, {}, drift.declared(registry.dataset(HISTORIC).record_model), {})
     assert ("new_value", "HiringPaths", 2) in {(one.kind, one.path, one.records) for one in found}
 
 
@@ -339,5 +340,5 @@ def test_an_entry_says_what_when_and_where_it_was() -> None:
 def test_the_natural_key_of_an_entry_is_the_key_that_the_record_would_have_in_the_database() -> None:
     (record,) = encoded(posting(" 42 "))
     outcome = batch(SEARCH, record)
-    key = natural_key(parse(record, BOUNDS), contract.raw(SEARCH).KEY)
+    key = natural_key(parse(record, BOUNDS), registry.dataset(SEARCH).key_fields)
     assert [str(number) for number in outcome.frame["control_number"]] == [key]

@@ -11,7 +11,7 @@ import pytest
 
 from services.transformer.input_limits import InputLimits
 from services.transformer.transform import TransformResult, transform
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats import silver
 from tests.conftest import SHARED_DATA
 
@@ -93,5 +93,5 @@ def test_the_real_page_passes_the_gate_without_a_warning(real_page: list[Posting
 
 
 def test_the_real_page_has_known_values_only(real_page: list[Posting]) -> None:
-    for field, known in contract.raw(DATASET).KNOWN_VALUES.items():
+    for field, known in registry.dataset(DATASET).known_values.items():
         assert {record[field] for record in real_page} <= known

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets.contract import PageCounts, Plan, Request, SequentialSource, UnexpectedAnswerError
-from shared.datasets.usajobs_historic.source import ARCHIVE_BEGINS, MOST_ROWS, SOURCE
+from shared.datasets.catalog.usajobs_historic import ARCHIVE_BEGINS, MOST_ROWS, SOURCE
+from shared.datasets.source import PageCounts, Plan, Request, SequentialSource, UnexpectedAnswerError
 from shared.errors import PermanentError
 
 START, END = "StartPositionOpenDate", "EndPositionOpenDate"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.datasets.contract import PageCounts, Request, UnexpectedAnswerError
-from shared.datasets.usajobs_search.source import ROWS_PER_QUERY, SOURCE
+from shared.datasets.catalog.usajobs_search import ROWS_PER_QUERY, SOURCE
+from shared.datasets.source import PageCounts, Request, UnexpectedAnswerError
 from shared.errors import PermanentError
 
 KEY, EMAIL = "an-api-key", "someone@example.com"

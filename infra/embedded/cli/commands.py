@@ -22,7 +22,7 @@ from services.ops.reconcile import reconciliation
 from services.ops.runs import runs
 from services.ops.runs.cli_watch import say_outcome, watch_run
 from shared.config.local_stack import home
-from shared.datasets import contract
+from shared.datasets import registry
 
 if TYPE_CHECKING:
     from infra.embedded.stack import Running
@@ -113,7 +113,7 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
     """Make whole what a crash took, extract once if nothing was ever extracted, and say what is there."""
     if running.queues_lost:
         _repair(connections)
-    for dataset, params in contract.first_runs().items() if first_run else ():
+    for dataset, params in registry.first_runs().items() if first_run else ():
         _first_run(connections, dataset, params)
     with connections.database.connect() as connection:
         out.print(_table_of_rows(row_counts.rows(connection)))
@@ -133,7 +133,7 @@ def _table_of_rows(rows_by_dataset: dict[str, dict[str, int]]) -> Table:
 
 def _say_what_next() -> None:
     smelt = _program()
-    *_, dataset = contract.first_runs()
+    *_, dataset = registry.first_runs()
     say(f"""database  eval "$({smelt} env)" && psql "$SMELT_DATABASE_URL"
 
 Try next

@@ -7,12 +7,10 @@ import typer
 
 from services.ops.cli.options import Json
 from services.ops.cli.output import plain, say, say_json
-from services.ops.connections import connect
+from services.ops.connections import connect, database_url
 from shared.database import migrate
 from shared.database.upgrade import PATIENCE
 from shared.database.upgrade import upgrade as run_migrations
-from shared.datasets import contract
-from shared.errors import PermanentError
 
 database_commands = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -30,7 +28,7 @@ def upgrade(
 
     Example: smelt db upgrade
     """
-    run_migrations(_url(), replace(PATIENCE, statement=statement_timeout))
+    run_migrations(database_url(connect().settings), replace(PATIENCE, statement=statement_timeout))
     say_json({"missing": []}) if as_json else say("the schema is up to date")
 
 
@@ -52,25 +50,3 @@ def check(as_json: Json = False) -> None:  # noqa: FBT002
         say("the schema is up to date")
     if needed:
         raise typer.Exit(1)
-
-
-@database_commands.command()
-def revision(
-    dataset: Annotated[
-        str, typer.Argument(help="the dataset whose tables.py has changed, or is new", autocompletion=contract.names)
-    ],
-) -> None:
-    """Write the migration for a dataset's tables into its folder, for developers; read it before you keep it.
-
-    Example: smelt db revision DATASET
-    """
-    contract.check_name(dataset)
-    say(plain(str(migrate.generate(_url(), dataset))))
-
-
-def _url() -> str:
-    url = connect().settings.database_url
-    if url is None:
-        message = "SMELT_DATABASE_URL is not set"
-        raise PermanentError(message)
-    return url.get_secret_value()

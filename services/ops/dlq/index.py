@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from services.ops.dlq.dead_letters import DeadLetter
 from shared.config.topology import RAW_PREFIXES, SILVER_PREFIX
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.formats.commands import PageCommand
 from shared.storage import object_keys
@@ -57,7 +57,7 @@ def _silver_stem(stored: ObjectId) -> str | None:
     if not stored.key.startswith(RAW_PREFIXES):
         return None
     try:
-        version = contract.normalise(object_keys.dataset_of(stored.key)).VERSION
+        version = registry.dataset(object_keys.dataset_of(stored.key)).version
     except PermanentError:  # no such dataset
         return None
     return object_keys.silver_prefix(stored, version)

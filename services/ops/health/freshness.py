@@ -9,7 +9,7 @@ from typing import cast
 
 from sqlalchemy import Connection, TextClause, text
 
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 
 # By the database's clock. What is read counts from the plan on, by S3's clock.
@@ -25,13 +25,13 @@ OF_FILES = text("""
 
 def ages(connection: Connection) -> dict[str, float]:
     """{dataset: seconds}, without those of which nothing was ever complete. Raises sqlalchemy's DBAPIError."""
-    found = {dataset: _age(connection, dataset) for dataset in contract.names()}
+    found = {dataset: _age(connection, dataset) for dataset in registry.names()}
     return {dataset: max(0.0, age) for dataset, age in found.items() if age is not None}  # the clocks may differ
 
 
 def _age(connection: Connection, dataset: str) -> float | None:
     try:
-        whole = contract.source(dataset).first_run
+        whole = registry.dataset(dataset).source.first_run
     except PermanentError:
         return _seconds(connection, OF_FILES, dataset=dataset)
     return _seconds(connection, OF_RUNS, dataset=dataset, whole=None if whole is None else json.dumps(dict(whole)))

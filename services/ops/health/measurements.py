@@ -14,7 +14,7 @@ from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import QueueStatus
 from services.ops.queues.stats import QueueSnapshot
 from services.ops.schedules import status as scheduled_runs
-from shared.datasets import consistency, contract
+from shared.datasets import consistency, registry
 from shared.engine.worker_status import ObservedStatus
 
 FEWEST = 20  # records a day, below which a share says nothing
@@ -64,7 +64,7 @@ def of_ledger(connections: Connections) -> Iterator[Measurement]:
 
 def of_datasets() -> Iterator[Measurement]:
     """Faults of each dataset's definition, as it is here."""
-    for dataset in contract.names():
+    for dataset in registry.names():
         faults = consistency.faults(dataset)
         yield Measurement("consistency", dataset, inf if faults else 0.0, "; ".join(faults))
 
@@ -118,8 +118,8 @@ def _idle(seen: ObservedStatus) -> float:
 
 def _freshness(connection: Connection) -> Iterator[Measurement]:
     ages = freshness.ages(connection)
-    for dataset in contract.names():
-        if contract.freshness(dataset) is not None:
+    for dataset in registry.names():
+        if registry.dataset(dataset).freshness is not None:
             yield Measurement(
                 "freshness", dataset, ages.get(dataset), "" if dataset in ages else "no run was ever complete"
             )
@@ -129,7 +129,7 @@ def _shares(connection: Connection) -> Iterator[Measurement]:
     """Of datasets that the ledger has nothing to say of, nothing is wrong."""
     for rule, query in (("quarantine-share", QUARANTINED), ("conservation", LOST_SIGHT_OF)):
         found = {row.dataset: row.value for row in connection.execute(query, {"fewest": FEWEST})}
-        yield from (Measurement(rule, dataset, found.get(dataset) or 0.0) for dataset in contract.names())
+        yield from (Measurement(rule, dataset, found.get(dataset) or 0.0) for dataset in registry.names())
 
 
 def _expected() -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from math import ceil
 from typing import Literal
 
 from shared.config.topology import EXTRACT, QUEUES, Queue
-from shared.datasets import contract
+from shared.datasets import registry
 
 State = Literal["ok", "unknown", "warning", "critical"]
 Unit = Literal["messages", "seconds", "share", "records", "slots"]
@@ -77,7 +77,7 @@ class Verdict:
 def rules() -> tuple[Rule, ...]:
     """All rules, in the order of the pipeline."""
     nothing = dict.fromkeys([queue.name for queue in QUEUES], 0.0)
-    datasets = contract.names()
+    datasets = registry.names()
     stalled = {queue.name: _longest_pause(queue) for queue in QUEUES}
     return (
         Rule(
@@ -150,7 +150,7 @@ def _verdict(rule: Rule, reading: Measurement) -> Verdict:
 
 
 def _freshness(datasets: Iterable[str]) -> dict[str, float]:
-    found = ((name, contract.freshness(name)) for name in datasets)
+    found = ((name, registry.dataset(name).freshness) for name in datasets)
     return {name: seconds for name, seconds in found if seconds is not None}
 
 

@@ -12,12 +12,12 @@ from services.ops.lineage import cli_output
 from services.ops.lineage.objects import object_status
 from services.ops.lineage.rows import row_lineage
 from shared.config.topology import NOTIFICATIONS
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 
 SCHEME = "s3://"
 Key = Annotated[str, typer.Argument(metavar="KEY", help="a row's natural key, or an object's key")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="only rows of this one", autocompletion=contract.names)]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="only rows of this one", autocompletion=registry.names)]
 
 
 def lineage(
@@ -39,12 +39,12 @@ def lineage(
     Example: smelt lineage KEY
     """
     if dataset:
-        contract.check_name(dataset)
+        registry.check_name(dataset)
     connections = connect()
     if key.startswith((SCHEME, *NOTIFICATIONS)):
         _show_object(connections, _path(key, connections.settings.bucket), as_json=as_json)
     else:
-        _show_rows(connections, key, [dataset] if dataset else contract.names(), as_json=as_json)
+        _show_rows(connections, key, [dataset] if dataset else registry.names(), as_json=as_json)
 
 
 def _show_rows(connections: Connections, key: str, datasets: list[str] | tuple[str, ...], *, as_json: bool) -> None:

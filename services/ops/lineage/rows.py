@@ -10,7 +10,7 @@ from services.ops.connections import Connections
 from services.ops.lineage.source_object import ObjectHead, SourceObject, inspect_source, object_head, release
 from shared import natural_key
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.datasets.silver_tables import METADATA, PROVENANCE
 from shared.storage.object_id import ObjectId
 
@@ -50,7 +50,7 @@ def row_lineage(connections: Connections, key: str, datasets: Sequence[str]) -> 
         found = (
             _traced(connections, connection, dataset, key)
             for dataset in datasets
-            if contract.tables(dataset).ROOT.name in known
+            if registry.dataset(dataset).tables.root.name in known
         )
         return [one for one in found if one]
 
@@ -62,13 +62,13 @@ def typed(key: str, columns: Sequence[Column[Any]]) -> tuple[Any, ...] | None:
 
 
 def _traced(connections: Connections, connection: Connection, dataset: str, key: str) -> RowLineage | None:
-    tables = contract.tables(dataset)
-    columns = [*tables.ROOT.primary_key.columns]
+    tables = registry.dataset(dataset).tables
+    columns = [*tables.root.primary_key.columns]
     values = typed(key, columns)
     if values is None:
         return None
     name = natural_key.text(values, columns)
-    row, seen = (_row(connection, table, values) for table in (tables.ROOT, tables.LAST_SEEN))
+    row, seen = (_row(connection, table, values) for table in (tables.root, tables.last_seen))
     rejected = _rejected(connection, dataset, {name, key})
     if not (row or seen or rejected):
         return None
@@ -78,7 +78,7 @@ def _traced(connections: Connections, connection: Connection, dataset: str, key:
     return RowLineage(
         dataset=dataset,
         natural_key=name,
-        table=tables.ROOT.fullname,
+        table=tables.root.fullname,
         entry=entry,
         silver=object_head(s3, silver) if silver else None,
         made_by=release(s3, silver) if silver else None,

@@ -8,7 +8,7 @@ from services.ops.lineage.rows import row_lineage
 from services.ops.web import query_params, templating
 from services.ops.web.context import ConsoleContext
 from shared.config.topology import NOTIFICATIONS
-from shared.datasets import contract
+from shared.datasets import registry
 
 
 def show_lineage(context: ConsoleContext, request: Request) -> Response:
@@ -21,7 +21,7 @@ def show_lineage(context: ConsoleContext, request: Request) -> Response:
         if key.startswith((*NOTIFICATIONS,)):
             status = object_status(context.reading, key)
         else:
-            rows = row_lineage(context.reading, key, [dataset] if dataset else contract.names())
+            rows = row_lineage(context.reading, key, [dataset] if dataset else registry.names())
     fields = query_params.fields(given, ("key", "dataset"))
     bucket = context.reading.settings.bucket
     return templating.page(

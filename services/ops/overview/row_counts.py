@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, func, inspect, select
 
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.datasets.silver_tables import METADATA
 
 
@@ -12,8 +12,8 @@ def rows(connection: Connection) -> dict[str, dict[str, int]]:
     return {
         dataset: {
             f"{table.schema}.{table.name}": connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in (contract.tables(dataset).ROOT, *contract.tables(dataset).CHILDREN)
+            for table in (registry.dataset(dataset).tables.root, *registry.dataset(dataset).tables.children)
             if table.name in known
         }
-        for dataset in contract.names()
+        for dataset in registry.names()
     }

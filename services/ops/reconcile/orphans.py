@@ -2,13 +2,13 @@
 
 from sqlalchemy import Connection, Table, and_, exists, func, select
 
-from shared.datasets import contract
+from shared.datasets import registry
 
 
 def orphaned_rows(connection: Connection, dataset: str) -> dict[str, int]:
     """{child table: rows whose record is not in the root table}; tables without any are left out."""
-    tables = contract.tables(dataset)
-    counted = {child.name: _count(connection, child, tables.ROOT) for child in tables.CHILDREN}
+    tables = registry.dataset(dataset).tables
+    counted = {child.name: _count(connection, child, tables.root) for child in tables.children}
     return {name: rows for name, rows in counted.items() if rows}
 
 

@@ -21,7 +21,7 @@ from services.ops.runs import stored_pages
 from services.ops.runs.stored_pages import MissingPage
 from shared.config.topology import PLANS_PREFIX, RAW_PREFIXES, queue_for_key
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN, fully_loaded_objects
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats.commands import PageCommand
 from shared.formats.s3_events import created_event
 from shared.storage import litter, object_keys, versions
@@ -90,7 +90,7 @@ def find_missing(connections: Connections, since: timedelta | None = None) -> Mi
             *_not_planned(connection, s3, bucket, begin),
             *_quarantine_not_loaded(connection, begin),
         ]
-        orphans = dict(chain.from_iterable(orphaned_rows(connection, name).items() for name in contract.names()))
+        orphans = dict(chain.from_iterable(orphaned_rows(connection, name).items() for name in registry.names()))
     unreadable = {page.stored for _, pages in found for page in pages if page.stored and page.unreadable}
     identities = {(stored.key, stored.version) for stored in unreadable}
     ignored = connections.settings.ignored_files

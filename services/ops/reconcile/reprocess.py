@@ -16,7 +16,7 @@ from services.ops.reconcile import sequencers
 from services.ops.throttle import throttled
 from shared.config.topology import RAW_PREFIXES, SILVER_PREFIX, queue_for_key
 from shared.database.ops_tables import LOADED_OBJECT, fully_loaded_objects
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats.s3_events import IN_FULL, created_event
 from shared.storage import versions
 from shared.storage.versions import ObjectVersion
@@ -113,7 +113,7 @@ def send(
 
 
 def _bronze(connection: Connection, dataset: str, together: list[ObjectVersion]) -> Iterator[Found]:
-    same_code = LOADED_OBJECT.c.transform_version == contract.normalise(dataset).VERSION
+    same_code = LOADED_OBJECT.c.transform_version == registry.dataset(dataset).version
     mine = LOADED_OBJECT.c.key.in_({stored.object.key for stored in together})
     whole = {(row.key, row.version) for row in connection.execute(fully_loaded_objects().where(mine, same_code))}
     for stored in sequencers.ordered(connection, together):

@@ -16,10 +16,10 @@ from services.ops.operator_log import ActionResult
 from services.ops.reconcile import reprocess as reprocessing
 from services.ops.reconcile.reprocess import BRONZE, LAYERS, Filter, Found
 from shared.config.topology import queue_for_key
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 
-Dataset = Annotated[str, typer.Option("--dataset", help="whose objects", autocompletion=contract.names)]
+Dataset = Annotated[str, typer.Option("--dataset", help="whose objects", autocompletion=registry.names)]
 Since = Annotated[str | None, typer.Option("--since", help="stored in the last 30s, 15m, 2h or 1d")]
 Until = Annotated[str | None, typer.Option("--until", help="stored before the last 30s, 15m, 2h or 1d")]
 Key = Annotated[str, typer.Option("--key", help="what the key begins with, below the dataset's folder, or whole")]
@@ -54,7 +54,7 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt reprocess --dataset DATASET --since 2d --rate 20/s --dry-run
     """
-    contract.check_name(dataset)
+    registry.check_name(dataset)
     wanted = Filter(dataset, _layer(layer), _seconds(since), _seconds(until), key)
     speed = durations.per_second(rate) if rate else None
     prompts.stop_in_order()
@@ -105,7 +105,7 @@ def _say_found(wanted: Filter, found: Sequence[Found]) -> None:
         return
     first, last = found[0].stored.stored_at, found[-1].stored.stored_at
     say(f"stored from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")
-    by = f"by transform version {contract.normalise(wanted.dataset).VERSION}"
+    by = f"by transform version {registry.dataset(wanted.dataset).version}"
     loaded = sum(one.loaded for one in found)
     say(f"loaded already{f' {by}' if wanted.layer == BRONZE else ''}, nothing changes: {loaded:,}")
     say(f"to be loaded: {len(found) - loaded:,}")

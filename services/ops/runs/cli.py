@@ -12,7 +12,7 @@ from services.ops.connections import connect
 from services.ops.runs import cli_output, details, runs
 from services.ops.runs.cli_list import list_runs
 from services.ops.runs.cli_watch import say_outcome, watch_run
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 
 runs_commands = typer.Typer(help="Runs: start one, list the latest, show everything about one.", no_args_is_help=True)
@@ -21,7 +21,7 @@ runs_commands.command("list")(list_runs)
 
 @runs_commands.command()
 def start(
-    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
+    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=registry.names)],
     param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="until every page is loaded; exit 0 only then")] = False,  # noqa: FBT002
     timeout: Annotated[float, typer.Option(help="seconds to wait at most")] = 900,

@@ -16,7 +16,7 @@ from services.ops.identifiers import new_id
 from services.ops.queues import stats
 from services.ops.runs.queries import LATEST, ONE, RECENT
 from shared.config.topology import BRONZE, EXTRACT, SILVER, Queue
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.engine.pending_retries import PendingRetry
 from shared.formats.commands import RunCommand
 
@@ -127,7 +127,7 @@ class Progress:
 
 def start(connections: Connections, dataset: str, params: dict[str, str]) -> str:
     """Put one command on the extract queue; returns the new run's id. Raises PermanentError for wrong params."""
-    checked = contract.source(dataset).checked(params)
+    checked = registry.dataset(dataset).source.checked(params)
     return send(connections, RunCommand(dataset=dataset, params=checked, trigger="cli"))
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row
 
 from services.ops.connections import Connections
 from services.ops.runs.queries import loaded_pages
-from shared.datasets import contract
-from shared.datasets.contract import SequentialSource, UnexpectedAnswerError
+from shared.datasets import registry
+from shared.datasets.source import SequentialSource, UnexpectedAnswerError
 from shared.errors import PermanentError
 from shared.formats import envelope
 from shared.formats.commands import PageCommand
@@ -46,7 +46,7 @@ def fetchable(run: Row[Any], missing: Iterable[MissingPage]) -> Iterator[PageCom
 
 def is_sequential(run: Row[Any]) -> bool:
     """Whether each of its pages says how to ask for the next."""
-    return isinstance(contract.source(run.dataset), SequentialSource)
+    return isinstance(registry.dataset(run.dataset).source, SequentialSource)
 
 
 def inspected(connections: Connections, pages: Iterable[PageCommand], *, read: bool = True) -> Iterator[MissingPage]:
@@ -61,7 +61,7 @@ def unreadable(connections: Connections, stored: ObjectId) -> str | None:
     """Why a page in bronze cannot be loaded: damaged, no envelope, or not a page by its source's own check."""
     largest = connections.settings.max_document_mib << 20
     try:
-        source = contract.source(object_keys.dataset_of(stored.key))
+        source = registry.dataset(object_keys.dataset_of(stored.key)).source
         envelope.read(objects.get(connections.s3, stored, largest).body, largest).counts(source)
     except (PermanentError, UnexpectedAnswerError) as error:
         return str(error)

@@ -16,7 +16,7 @@ from services.ops.runs.cli import parsed
 from services.ops.schedules import schedules
 from services.ops.schedules import status as scheduled_runs
 from services.ops.schedules.status import LastRun, Status
-from shared.datasets import contract
+from shared.datasets import registry
 
 schedules_commands = typer.Typer(
     help="Schedules: runs that EventBridge Scheduler, or the emulator, starts.", no_args_is_help=True
@@ -48,7 +48,7 @@ def list_(as_json: Json = False) -> None:  # noqa: FBT002
 @schedules_commands.command()
 def add(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Name,
-    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=contract.names)],
+    dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=registry.names)],
     expression: Annotated[str, typer.Argument(help="cron(0 7 * * ? *), rate(1 hour) or at(2026-12-31T07:00:00)")],
     timezone: Annotated[str, typer.Option(help="whose clock; the emulator goes by UTC whatever is said")] = "UTC",
     param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,

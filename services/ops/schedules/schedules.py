@@ -18,7 +18,7 @@ from services.ops.operator_log import ActionResult
 from services.ops.runs import runs
 from services.ops.schedules import cron
 from shared.config.topology import EXTRACT
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
 
@@ -67,7 +67,7 @@ def add(  # noqa: PLR0913, PLR0917 - what a schedule is
 ) -> None:
     """Make a new one. Raises PermanentError for what cannot be meant, or a name that is taken."""
     cron.check(expression, timezone)
-    checked = contract.source(dataset).checked(params)
+    checked = registry.dataset(dataset).source.checked(params)
     run = RunCommand(dataset=dataset, params=checked, trigger=TRIGGER + name, scheduled_for=SCHEDULED_TIME)
     _ensure_group(connections.scheduler)
     try:

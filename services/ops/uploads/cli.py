@@ -8,7 +8,7 @@ import typer
 from services.ops.cli.options import Json
 from services.ops.cli.output import plain, say, say_json
 from services.ops.connections import connect
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.storage.object_keys import upload_key
 
 KINDS = "JSON, JSON lines, CSV or Parquet; plain, gzip or zstd"
@@ -16,7 +16,7 @@ KINDS = "JSON, JSON lines, CSV or Parquet; plain, gzip or zstd"
 
 def upload(
     file: Annotated[Path, typer.Argument(help=KINDS, exists=True, dir_okay=False)],
-    dataset: Annotated[str, typer.Argument(help="the dataset it belongs to", autocompletion=contract.names)],
+    dataset: Annotated[str, typer.Argument(help="the dataset it belongs to", autocompletion=registry.names)],
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Upload a file; its event does the rest. Any S3 client can do the same.
@@ -25,7 +25,7 @@ def upload(
 
     Example: smelt upload page.json.gz DATASET
     """
-    contract.check_name(dataset)
+    registry.check_name(dataset)
     connections = connect()
     bucket, key = connections.settings.bucket, upload_key(dataset, file.name)
     connections.s3.upload_file(str(file), bucket, key)

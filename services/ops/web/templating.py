@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from services.ops.formatting import readable
 from services.ops.web import formatting
 from services.ops.web.user import User
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.version import VERSION
 
 HERE: Final = Path(__file__).parent
@@ -43,7 +43,7 @@ def environment(subjects: Mapping[str, Path], navigation: Navigation) -> Environ
         value=formatting.value,
         with_=_with,
     )
-    environment.globals.update(NAVIGATION=navigation, VERSION=VERSION, datasets=contract.names)
+    environment.globals.update(NAVIGATION=navigation, VERSION=VERSION, datasets=registry.names)
     return environment
 
 

@@ -7,7 +7,7 @@ from alembic import op
 revision = "gold_001"
 down_revision = None
 branch_labels = ("gold",)
-depends_on = ("ops_001", "usajobs_search_001", "usajobs_historic_001")
+depends_on = "ops_001"  # and the tables of datasets, which an upgrade makes after those of ops
 
 
 def upgrade() -> None:

@@ -13,7 +13,7 @@ from services.transformer.formats.foreign import refuse_foreign
 from services.transformer.formats.prefixed import prefixed
 from services.transformer.formats.text_encoding import as_utf8
 from services.transformer.input_limits import InputLimits
-from shared.datasets.contract import Raw
+from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 from shared.storage import object_keys
 
@@ -22,17 +22,17 @@ LOOK = 1 << 16  # bytes read at a time
 BRACKETS = (b"{", b"[")
 
 
-def read(key: str, stored: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits) -> Content:
+def read(key: str, stored: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits) -> Content:
     """The content of an object with this key. Raises PermanentError for what is not what it must be."""
     if object_keys.is_upload(key):
-        return read_upload(verified(stored, bounds.expanded), raw, bounds)
+        return read_upload(verified(stored, bounds.expanded), dataset, bounds)
     stream = decompressed(stored, bounds.expanded)
-    return read_replay(stream, bounds) if object_keys.is_replay(key) else read_page(stream, raw, bounds)
+    return read_replay(stream, bounds) if object_keys.is_replay(key) else read_page(stream, dataset, bounds)
 
 
-def read_page(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits) -> Content:
+def read_page(stream: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits) -> Content:
     """A page of a run, in the extractor's envelope."""
-    return document.read_page(_whole(stream, bounds.document + ENVELOPE), raw)
+    return document.read_page(_whole(stream, bounds.document + ENVELOPE), dataset)
 
 
 def read_replay(stream: "io.BufferedReader[Any]", bounds: InputLimits) -> Content:
@@ -40,12 +40,12 @@ def read_replay(stream: "io.BufferedReader[Any]", bounds: InputLimits) -> Conten
     return document.read_replay(_whole(stream, bounds.document + ENVELOPE))
 
 
-def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits) -> Content:
+def read_upload(stream: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits) -> Content:
     """A file of any format that smelt reads, plain (see `expand`)."""
     head = stream.peek(LOOK)
     refuse_foreign(head)
     if head.startswith(parquet.MAGIC):
-        return parquet.read(stream, raw)
+        return parquet.read(stream, dataset)
     text = as_utf8(stream)
     blank, indent = _skip_space(text)
     first = text.readline(bounds.record + 1)
@@ -53,36 +53,36 @@ def read_upload(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits)
         message = "the object is empty"
         raise PermanentError(message)
     if first.startswith(BRACKETS):
-        return _json(first, text, raw, bounds, blank)
+        return _json(first, text, dataset, bounds, blank)
     second = _next_line(text, bounds)
     rest = prefixed(indent + first + second, text)
     if json_lines.is_object(second.strip()):
         return json_lines.read(rest, bounds, blank)
-    return csv_rows.read(rest, raw, bounds, blank)
+    return csv_rows.read(rest, dataset, bounds, blank)
 
 
-def _json(first: bytes, text: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits, blank: int) -> Content:
+def _json(first: bytes, text: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits, blank: int) -> Content:
     """Lines if the first of several is a record; else a document, unless most lines are records after all."""
     second = _next_line(text, bounds)
     if not second.strip():
-        return _document(first, raw, bounds, whole=True)
-    documents = first.endswith(b"\n") and document.has_list(first, raw)
+        return _document(first, dataset, bounds, whole=True)
+    documents = first.endswith(b"\n") and document.has_list(first, dataset)
     if not documents and json_lines.is_object(first):
         return json_lines.read(prefixed(first + second, text), bounds, blank)
     begin, ended = _beginning(prefixed(first + second, text), bounds.document)
     try:
-        return _document(begin, raw, bounds, whole=ended)
+        return _document(begin, dataset, bounds, whole=ended)
     except PermanentError:
         if json_lines.mostly(begin) and not documents:
             return json_lines.read(prefixed(begin, text), bounds, blank)
         raise
 
 
-def _document(content: bytes, raw: Raw, bounds: InputLimits, *, whole: bool) -> Content:
+def _document(content: bytes, dataset: Dataset, bounds: InputLimits, *, whole: bool) -> Content:
     if not whole:
         message = f"a JSON document of more than {bounds.document} bytes; JSON lines may be longer"
         raise PermanentError(message)
-    return document.read_upload(content, raw)
+    return document.read_upload(content, dataset)
 
 
 def _next_line(text: "io.BufferedReader[Any]", bounds: InputLimits) -> bytes:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.transformer.formats.csv_lines import Line, Lines
-from shared.datasets.contract import Raw
-from shared.datasets.raw_model import aliases
+from shared.datasets.contract.raw_model import aliases
+from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -25,14 +25,14 @@ class Header:
     fields: Sequence[str]
 
 
-def read_header(source: Lines, raw: Raw) -> Header:
+def read_header(source: Lines, dataset: Dataset) -> Header:
     """Take the header and what stands above it. Raises PermanentError where no line is one, or it is not clear."""
     first = [line for _, line in zip(range(LOOKED_AT), source, strict=False)]
     delimiters: Sequence[str] = DELIMITERS
     if told := _told(first):
         delimiters, first = (told,), first[1:]
     for n, line in enumerate(first):
-        candidates = {header.fields: (header, used) for header, used in _candidates(first[n:], delimiters, raw)}
+        candidates = {header.fields: (header, used) for header, used in _candidates(first[n:], delimiters, dataset)}
         if len(candidates) > 1:
             message = f"CSV with a header that can be read in several ways: {_shown(line)}"
             raise PermanentError(message)
@@ -40,7 +40,7 @@ def read_header(source: Lines, raw: Raw) -> Header:
             _refuse_repeated(header, line)
             source.put_back(first[n + used :])
             return header
-    names = ", ".join(raw.KEY)
+    names = ", ".join(dataset.key_fields)
     shown = next((_shown(line) for line in first if line.raw.strip()), "nothing")
     message = f"neither JSON nor Parquet, and as CSV it lacks the columns {names}; its first line is {shown}"
     raise PermanentError(message)
@@ -51,10 +51,12 @@ def _told(lines: Sequence[Line]) -> str:
     return text[-1] if text.lower().startswith(SEPARATOR) and len(text) == len(SEPARATOR) + 1 else ""
 
 
-def _candidates(lines: Sequence[Line], delimiters: Sequence[str], raw: Raw) -> Iterator[tuple[Header, int]]:
+def _candidates(lines: Sequence[Line], delimiters: Sequence[str], dataset: Dataset) -> Iterator[tuple[Header, int]]:
     """Readings of the first line in which all columns of the natural key are, and how many lines they take."""
     fields = {
-        _folded(alias): alias for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)
+        _folded(alias): alias
+        for name, field in dataset.record_model.model_fields.items()
+        for alias in aliases(name, field)
     }
     for delimiter in delimiters:
         reader = csv.reader((line.text for line in lines if line.whole), delimiter=delimiter, strict=True)
@@ -64,7 +66,7 @@ def _candidates(lines: Sequence[Line], delimiters: Sequence[str], raw: Raw) -> I
             continue
         columns = [name if name in fields.values() else fields.get(_folded(name), name) for name in names]
         named = tuple(name or f"column {n}" for n, name in enumerate(columns, start=1))
-        if set(raw.KEY) <= set(named):
+        if set(dataset.key_fields) <= set(named):
             yield Header(delimiter, named), reader.line_num
 
 

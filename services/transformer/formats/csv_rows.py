@@ -11,18 +11,18 @@ from services.transformer.content import Content, Encoded, Unreadable
 from services.transformer.formats.csv_header import Header, read_header
 from services.transformer.formats.csv_lines import PATIENCE, Lines, Reader, Row
 from services.transformer.input_limits import InputLimits
-from shared.datasets.contract import Raw
+from shared.datasets.dataset import Dataset
 from shared.formats.quarantine import Problem
 
 
-def read(stream: "io.BufferedReader[Any]", raw: Raw, bounds: InputLimits, before: int = 0) -> Content:
+def read(stream: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits, before: int = 0) -> Content:
     """Records as they are read; `before` lines of the file have been read.
 
     Raises PermanentError where no header names what every record must have.
     """
     csv.field_size_limit(PATIENCE * bounds.record)
     source = Lines(stream, bounds.record, before)
-    header = read_header(source, raw)
+    header = read_header(source, dataset)
     return Content(_records(Reader(source, header.delimiter, len(header.fields), bounds.record), header))
 
 

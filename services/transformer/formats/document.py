@@ -14,16 +14,16 @@ from msgspec import UNSET, UnsetType
 
 from services.transformer.content import Content
 from services.transformer.formats.cutting import CutError, Records, Value, Wanted, cut
-from shared.datasets.contract import Raw
+from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 
 Path = tuple[str, ...]
 NO_CONTENT = 204  # HTTP's status of an answer that has no records, and says so
 
 
-def read_page(content: bytes, raw: Raw) -> Content:
+def read_page(content: bytes, dataset: Dataset) -> Content:
     """The records of a page as the extractor stores it. Raises PermanentError for what is none, or has no list."""
-    page = _parsed(content, _page_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
+    page = _parsed(content, _page_layout(dataset.records_path, dataset.count_path, dataset.total_path), _place(dataset))
     response = _field(page, "response")
     payload = _field(response, "payload")
     if isinstance(page, list) or response is UNSET or response is None:
@@ -31,7 +31,7 @@ def read_page(content: bytes, raw: Raw) -> Content:
         raise PermanentError(message)
     if payload is None and _field(response, "status") == NO_CONTENT:
         return Content(iter(()), date=_date(response), ingest=_object(page, "ingest"))
-    records, expected_records = _list(payload, raw)
+    records, expected_records = _list(payload, dataset)
     return Content(
         map(bytes, records), date=_date(response), ingest=_object(page, "ingest"), expected_records=expected_records
     )
@@ -47,34 +47,36 @@ def read_replay(content: bytes) -> Content:
     return Content(map(bytes, records), replay=_object(replay, "replay"))
 
 
-def read_upload(content: bytes, raw: Raw) -> Content:
+def read_upload(content: bytes, dataset: Dataset) -> Content:
     """The records of a document that anybody may have made: its list, or itself as one. Raises PermanentError."""
-    document = _parsed(content, _upload_layout(raw.RECORDS, raw.COUNT, raw.TOTAL), _place(raw))
+    document = _parsed(
+        content, _upload_layout(dataset.records_path, dataset.count_path, dataset.total_path), _place(dataset)
+    )
     try:
-        records, expected_records = _list(document, raw)
+        records, expected_records = _list(document, dataset)
     except PermanentError:
-        if not _is_record(content, raw):
+        if not _is_record(content, dataset):
             raise
         return Content(iter((content.strip(),)))
     return Content(map(bytes, records), expected_records=expected_records)
 
 
-def has_list(content: bytes, raw: Raw) -> bool:
+def has_list(content: bytes, dataset: Dataset) -> bool:
     """Whether this is a document with a list of records, rather than a record."""
     try:
-        read_upload(content, raw)
+        read_upload(content, dataset)
     except PermanentError:
         return False
-    return not _is_record(content, raw)
+    return not _is_record(content, dataset)
 
 
-def _is_record(content: bytes, raw: Raw) -> bool:
+def _is_record(content: bytes, dataset: Dataset) -> bool:
     """Whether the natural key of a record is at its top."""
     try:
-        fields = cut(content, dict.fromkeys(raw.KEY, Value))
+        fields = cut(content, dict.fromkeys(dataset.key_fields, Value))
     except ValueError:
         return False
-    return isinstance(fields, dict) and fields.keys() == set(raw.KEY)
+    return isinstance(fields, dict) and fields.keys() == set(dataset.key_fields)
 
 
 def _parsed(content: bytes, layout: "_Layout", place: str) -> Any:
@@ -90,22 +92,24 @@ def _parsed(content: bytes, layout: "_Layout", place: str) -> Any:
         raise PermanentError(message) from error
 
 
-def _list(document: Any, raw: Raw) -> tuple[list[bytes], int | None]:
+def _list(document: Any, dataset: Dataset) -> tuple[list[bytes], int | None]:
     """The records, and their number as the document announces it."""
     if isinstance(document, list):
         return document, None
-    records, count, total = (_dig(document, path) for path in (raw.RECORDS, raw.COUNT, raw.TOTAL))
+    records, count, total = (
+        _dig(document, path) for path in (dataset.records_path, dataset.count_path, dataset.total_path)
+    )
     expected_records = count if type(count) is int and 0 <= count < 2**31 else None
-    if isinstance(records, list) and raw.RECORDS:
+    if isinstance(records, list) and dataset.records_path:
         return records, expected_records
     if records in (None, UNSET) and 0 in (count, total):  # how some sources say that they have nothing
         return [], expected_records
-    message = f"a JSON document without a list of records at {_place(raw)}"
+    message = f"a JSON document without a list of records at {_place(dataset)}"
     raise PermanentError(message)
 
 
-def _place(raw: Raw) -> str:
-    return ".".join(raw.RECORDS) or "its top"
+def _place(dataset: Dataset) -> str:
+    return ".".join(dataset.records_path) or "its top"
 
 
 def _date(response: Any) -> str | None:

@@ -19,8 +19,8 @@ from services.transformer.content import Content, Encoded, Unreadable
 from services.transformer.formats import parquet_check, parquet_schema
 from services.transformer.formats.parquet_check import SLICE
 from services.transformer.formats.parquet_values import NOTHING, Convert, converter, plain
-from shared.datasets.contract import Raw
-from shared.datasets.raw_model import aliases
+from shared.datasets.contract.raw_model import aliases
+from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 from shared.formats.quarantine import Problem
 
@@ -36,20 +36,20 @@ class _Layout:
     unread: dict[str, Any]
 
 
-def read(stream: "io.BufferedReader[Any]", raw: Raw) -> Content:
+def read(stream: "io.BufferedReader[Any]", dataset: Dataset) -> Content:
     """Records as they are read. Raises PermanentError for what is damaged, and for columns that nobody can read."""
     copy = tempfile.NamedTemporaryFile(prefix="smelt-")  # noqa: SIM115 - closed, and so deleted, with the last record
     try:
         shutil.copyfileobj(stream, copy)
         copy.flush()
-        return _content(copy, raw)
+        return _content(copy, dataset)
     except BaseException:
         copy.close()
         raise
 
 
-def _content(copy: "IO[bytes]", raw: Raw) -> Content:
-    declared = {alias for name, field in raw.Record.model_fields.items() for alias in aliases(name, field)}
+def _content(copy: "IO[bytes]", dataset: Dataset) -> Content:
+    declared = {alias for name, field in dataset.record_model.model_fields.items() for alias in aliases(name, field)}
     _refuse_damaged(copy.name, declared)
     try:
         nodes = parquet_schema.columns(copy)
@@ -57,7 +57,7 @@ def _content(copy: "IO[bytes]", raw: Raw) -> Content:
         message = f"damaged Parquet: its footer, at the end: {error}"
         raise PermanentError(message) from error
     file = pl.scan_parquet(copy.name)
-    layout = _layout(file.collect_schema(), nodes, raw.KEY, declared)
+    layout = _layout(file.collect_schema(), nodes, dataset.key_fields, declared)
     return Content(_records(copy, file.select(pl.len()).collect().item(), layout))
 
 

@@ -1,10 +1,9 @@
 """Wrong types in every field of the model: made from the model's own names, so that a new field is tried as well."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from pydantic import BaseModel
-
-from shared.datasets.usajobs_search import raw
+from shared.datasets import registry
+from shared.datasets.contract.raw_model import fields
 from tests.contract.poison.case import Case, posting, records
 
 OBJECTS = {"UserArea", "Details", "WhoMayApply"}
@@ -15,15 +14,17 @@ FLAGS = {
 DATES = {"PositionStartDate", "PositionEndDate", "PublicationStartDate", "ApplicationCloseDate"}
 NUMBERS = {"CommuteDistance", "Longitude", "Latitude", "MinimumRange", "MaximumRange"}
 TEXT_LISTS = {"ApplyURI", "HiringPath", "MCOTags", "MajorDuties", "KeyRequirements", "AdjudicationType"}
-MODEL_LISTS: dict[str, type[BaseModel]] = {
-    "PositionLocation": raw.Location,
-    "JobCategory": raw.Coded,
-    "JobGrade": raw.Grade,
-    "PositionSchedule": raw.Coded,
-    "PositionOfferingType": raw.Coded,
-    "PositionRemuneration": raw.Remuneration,
-    "PositionFormattedDescription": raw.FormattedDescription,
-}
+DESCRIPTOR = "MatchedObjectDescriptor"
+DETAILS = f"{DESCRIPTOR}.UserArea.Details"
+LISTS = (
+    "PositionLocation",
+    "JobCategory",
+    "JobGrade",
+    "PositionSchedule",
+    "PositionOfferingType",
+    "PositionRemuneration",
+    "PositionFormattedDescription",
+)
 # {kind: (values of a wrong type, pattern of the rule that rejects them)}
 WRONG: dict[str, tuple[tuple[object, ...], str]] = {
     "object": (("x", 5, [], [{}], True), "model_type"),
@@ -39,18 +40,13 @@ WRONG: dict[str, tuple[tuple[object, ...], str]] = {
 def kind_of(name: str) -> str:
     """What the API's documentation says of a field; text unless it says otherwise."""
     kinds = {"object": OBJECTS, "flag": FLAGS, "date": DATES, "number": NUMBERS, "list of texts": TEXT_LISTS}
-    return (
-        "list of objects" if name in MODEL_LISTS else next((k for k, names in kinds.items() if name in names), "text")
-    )
+    return "list of objects" if name in LISTS else next((k for k, names in kinds.items() if name in names), "text")
 
 
-def names(model: type[BaseModel]) -> list[str]:
-    """A model's fields as the API spells them."""
-    return [next(iter(_spellings(field.validation_alias))) for field in model.model_fields.values()]
-
-
-def _spellings(alias: object) -> Iterable[str]:
-    return [alias] if isinstance(alias, str) else [str(choice) for choice in getattr(alias, "choices", ())]
+def names(place: str) -> list[str]:
+    """The fields of an object in a posting, as the API spells them."""
+    paths = (paths[0] for paths, _ in fields(registry.dataset("usajobs_search").record_model))
+    return [name for parent, _, name in (path.rpartition(".") for path in paths) if parent == place]
 
 
 def _in_descriptor(name: str, value: object) -> Callable[[int], object]:
@@ -82,8 +78,8 @@ def _in_applicants(name: str, value: object) -> Callable[[int], object]:
 
 
 CASES = (
-    *_cases("the descriptor", names(raw.Descriptor), _in_descriptor),
-    *_cases("the details", names(raw.Details), _in_details),
-    *_cases("who may apply", names(raw.Coded), _in_applicants),
-    *(case for of, model in MODEL_LISTS.items() for case in _cases(of, names(model), _in_list(of))),
+    *_cases("the descriptor", names(DESCRIPTOR), _in_descriptor),
+    *_cases("the details", names(DETAILS), _in_details),
+    *_cases("who may apply", names(f"{DETAILS}.WhoMayApply"), _in_applicants),
+    *(case for of in LISTS for case in _cases(of, names(f"{DESCRIPTOR}.{of}[]"), _in_list(of))),
 )

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from infra.embedded.aws import BUCKET
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.formats import silver
 from shared.formats.silver import Counts, Header, RuleWarning
 from shared.storage.object_id import ObjectId
@@ -216,7 +216,7 @@ def _parquet(**fields: Any) -> bytes:
 
 def _empty(**fields: Any) -> bytes:
     """With the right columns and no row."""
-    frame = pl.DataFrame(schema=silver.schema(contract.tables("usajobs_search")))
+    frame = pl.DataFrame(schema=silver.schema(registry.dataset("usajobs_search").tables))
     return silver.write(frame, _header(**fields))
 
 

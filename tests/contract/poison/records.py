@@ -176,7 +176,7 @@ VALUES = (
     records(
         "money with commas in the wrong places", "decimal_|value_error", *map(paid, ("$1,2,3", "1,50", "1_000", ",5"))
     ),
-    records("negative pay", "minimum_range_not_negative", *map(paid, (-5, "$-5", "-0.01"))),
+    records("negative pay", "minimum_range_range", *map(paid, (-5, "$-5", "-0.01"))),
     records("least pay above most pay", "minimum_range_not_above", paid(2, 1), paid("100,000", "99,999.99")),
     rows(
         "money as people write it", *map(paid, ("$1,234.50", "1,234,567", "0", " ", "$", "1e2", "-0", 999999999999.99))

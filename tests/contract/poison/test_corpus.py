@@ -16,7 +16,7 @@ from services.transformer.input_limits import InputLimits
 from services.transformer.provenance import provenance_of
 from services.transformer.transform import TransformResult, transform
 from shared.config.topology import RAW_PREFIXES
-from shared.datasets import contract
+from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
@@ -54,12 +54,12 @@ def transformed(case: Case) -> tuple[int, TransformResult]:
     body = case.body(case.first)
     assert isinstance(body, bytes)
     dataset = object_keys.dataset_of(case.object_key)
-    raw = contract.raw(dataset)
+    raw = registry.dataset(dataset)
     content = formats.read(case.object_key, io.BufferedReader(io.BytesIO(body)), raw, SMALL)
     provenance_of(dataset, ObjectId("bucket", case.object_key), content, datetime.now(UTC))
     (part,) = batched(content.records)
     batch = transform(dataset, part.records, part.first, SMALL)
-    refuse_failed(batch.problems, len(part.records), raw.LIMITS)
+    refuse_failed(batch.problems, len(part.records), raw.limits)
     return len(part.records), batch
 
 

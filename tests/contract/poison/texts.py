@@ -71,7 +71,7 @@ TEXTS = (
     records("a title of 10,000 characters", "position_title_length", titled("x" * 10_000), titled("é" * 501)),
     records(
         "addresses that are not of the web",
-        "position_uri_is_http",
+        "position_uri_pattern",
         *(with_field("PositionURI", uri) for uri in ("javascript:alert(1)", "file:///etc/passwd", "//x", "http:/x")),
     ),
     rows(

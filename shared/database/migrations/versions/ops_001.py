@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 
 revision = "ops_001"
 down_revision = None
-branch_labels = None
+branch_labels = ("ops",)
 depends_on = None
 
 # Long texts are compressed with lz4 where the server has it: two thirds more rows a second than with pglz.

@@ -1,0 +1,1 @@
+"""The datasets that are installed, and their tables."""

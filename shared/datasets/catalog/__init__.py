@@ -1,0 +1,1 @@
+"""The datasets that come with smelt: a contract each, and code where one needs it."""

@@ -1,0 +1,64 @@
+"""What the standard has no word for: the value of the custom property `smelt` of a contract, a schema or a property."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from open_data_contract_standard.model import CustomProperty
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+PROPERTY = "smelt"
+
+
+def _segments(value: Any) -> Any:
+    return tuple(value.split(".")) if isinstance(value, str) and value else value
+
+
+Path = Annotated[tuple[str, ...], BeforeValidator(_segments)]  # names of nested fields, written with points between
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class BatchLimits(_Options):
+    """When a batch or a run as a whole is suspicious, whatever its records look like one by one."""
+
+    failed_share: float = 0.5  # a batch with a larger share of failed records is refused ...
+    smallest: int = 20  # ... unless it has fewer records than this; a run of fewer is not compared with others
+    null_share_rise: float = 0.3  # warn where so much larger a share of records than before lacks a field
+    count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
+
+
+class ContractOptions(_Options):
+    """Of a contract."""
+
+    records: Path = ()  # where a JSON document has its list of records
+    count: Path = ()  # ... and the number of records that it has
+    total: Path = ()  # ... and that of all pages of its query
+    names: Literal["same", "camelCase", "PascalCase"] = "same"  # how the source spells the names of properties
+    ignored: frozenset[str] = frozenset()  # paths of fields that are known and not kept
+    volatile: frozenset[str] = frozenset()  # ... and of those whose change is no change of the record
+    batch_limits: BatchLimits = BatchLimits()
+
+
+class TableOptions(_Options):
+    """Of a schema, which is a table."""
+
+    path: str = ""  # where its fields lie in a record; a list of objects ends with `[]`
+    aliases: tuple[str, ...] = ()  # other names of the list; the first with a value counts
+    required: bool = False  # whether a record without this list is rejected
+
+
+class ColumnOptions(_Options):
+    """Of a property, which is a column."""
+
+    path: Path = ()  # where its field lies: in the record, or in an item of the schema's list
+    aliases: tuple[str, ...] = ()  # other names of the field; the first with a value counts
+    indexed: bool = False  # whether the column has an index
+    computed: bool = False  # whether the code beside the contract gives the value
+
+
+def read(properties: Iterable[CustomProperty] | None) -> Any:
+    """The value of the custom property `smelt`; an empty one where there is none."""
+    return next((item.value for item in properties or () if item.property == PROPERTY), {})

@@ -1,0 +1,60 @@
+"""From a validated record to the rows of all tables."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.datasets.contract.document import Contract, Table
+from shared.datasets.contract.record_model import attribute
+
+Row = dict[str, Any]
+Objects = tuple[tuple[str, ...], ...]  # attributes that lead to each object with fields of a table
+
+
+def builder(contract: Contract) -> Callable[[BaseModel], Row]:
+    """The function that makes rows. They also have items that are no columns; their reader picks columns by name."""
+    root = _objects(contract.root)
+    single = {table.name: _objects(table) for table in contract.tables[1:] if not table.is_list}
+    lists = [
+        (table.name, tuple(map(attribute, table.path[:-1])), _objects(table))
+        for table in contract.tables
+        if table.is_list
+    ]
+
+    def build(record: BaseModel) -> Row:
+        row = _merged(record, root)
+        for name, objects in single.items():
+            row[name] = [_merged(record, objects)]
+        for name, above, objects in lists:
+            row[name] = _numbered(_at(record, above).__dict__[name], objects)
+        return row
+
+    return build
+
+
+def _objects(table: Table) -> Objects:
+    """In the order of their columns, each once."""
+    paths = (tuple(map(attribute, column.path[:-1])) for column in table.columns if not column.computed)
+    return tuple(dict.fromkeys(paths))
+
+
+def _merged(record: BaseModel, objects: Objects) -> Row:
+    first, *others = objects or ((),)
+    row: Row = _at(record, first).__dict__.copy()
+    for path in others:
+        row.update(_at(record, path).__dict__)
+    return row
+
+
+def _at(record: BaseModel, path: tuple[str, ...]) -> Any:
+    for name in path:
+        record = record.__dict__[name]
+    return record
+
+
+def _numbered(items: Iterable[BaseModel], objects: Objects) -> list[Row]:
+    """In the order of the source. Repeats are kept: two vacancies in one town are two entries."""
+    if objects == ((),):
+        return [{"ordinal": n, **item.__dict__} for n, item in enumerate(items, start=1)]
+    return [{"ordinal": n, **_merged(item, objects)} for n, item in enumerate(items, start=1)]
