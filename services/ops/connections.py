@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 # Where a network has no way to EventBridge, a command must say so soon.
-IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+SHORT_TIMEOUTS = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Connections:
     s3: "S3Client"
     sqs: "SQSClient"
     database: Engine
-    trouble: PendingRetryStore
+    pending_retries: PendingRetryStore
     roster: WorkerRegistry
     scheduler: "EventBridgeSchedulerClient"
 
@@ -54,9 +54,9 @@ def connect() -> Connections:
         s3=boto3.client("s3"),
         sqs=boto3.client("sqs"),
         database=connect_database(settings.database_url, "ops"),
-        trouble=PendingRetryStore(redis_url),
+        pending_retries=PendingRetryStore(redis_url),
         roster=WorkerRegistry(redis_url),
-        scheduler=boto3.client("scheduler", config=IMPATIENT),
+        scheduler=boto3.client("scheduler", config=SHORT_TIMEOUTS),
     )
 
 

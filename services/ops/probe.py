@@ -17,7 +17,7 @@ Value = TypeVar("Value", covariant=True)  # noqa: PLC0105 - what is frozen may b
 REST = 1.0  # s at least between two attempts, however many pages are open
 RESTS = 10  # times as long as an attempt took is its rest: measuring may cost a part a tenth of a connection
 GLANCE = 0.3  # s to wait for a newer value while an older one may still be shown
-LONGEST_REASON = 300  # characters
+MAX_REASON_LENGTH = 300  # characters
 
 log = structlog.get_logger()
 
@@ -95,4 +95,4 @@ class CachedProbe(Generic[T]):
 def reason_of(error: Exception) -> str:
     """The error in one line; a database's own words without SQLAlchemy's, which quote the whole statement."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:LONGEST_REASON]
+    return (lines[0] if lines else type(error).__name__)[:MAX_REASON_LENGTH]

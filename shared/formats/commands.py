@@ -57,7 +57,7 @@ Command = RunCommand | PageCommand
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
-def command(body: str) -> Command:
+def parse_command(body: str) -> Command:
     """The command in a message of the extract queue. Raises NewerVersionError, PermanentError for anything else."""
     try:
         return _COMMAND.validate_json(body)

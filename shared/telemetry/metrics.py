@@ -35,7 +35,7 @@ BYTES = _meter.create_counter("smelt.object.bytes", "By", "Bytes of objects, as 
 
 # By server, answers also by status; requests that got none are the difference
 API_REQUESTS = _meter.create_counter("smelt.api.requests", "{request}", "Requests sent to a source")
-API_ANSWERS = _meter.create_counter("smelt.api.answers", "{answer}", "Answers of a source, by status")
+API_RESPONSES = _meter.create_counter("smelt.api.responses", "{answer}", "Answers of a source, by status")
 
 # By dataset
 API_WAIT = _meter.create_histogram(

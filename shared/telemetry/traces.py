@@ -15,7 +15,7 @@ from shared.telemetry.collector import exporting
 T = TypeVar("T")
 Value = str | int | float | bool | None  # of an attribute; one that is None is left out
 
-LONGEST_REASON = 1_000  # characters of an error
+MAX_REASON_LENGTH = 1_000  # characters of an error
 
 tracer = trace.get_tracer("smelt")
 
@@ -76,7 +76,7 @@ def record_failure(error: Exception) -> Iterator[None]:
     """Marks the message's span. What is said of the error inside belongs to the trace of the object that it befell."""
     message = trace.get_current_span()
     message.record_exception(error)
-    message.set_status(StatusCode.ERROR, str(error)[:LONGEST_REASON])
+    message.set_status(StatusCode.ERROR, str(error)[:MAX_REASON_LENGTH])
     with trace.use_span(_FAILED.get() or message, record_exception=False, set_status_on_exception=False):
         yield
 
@@ -119,5 +119,5 @@ def _past(name: str, began: int, error: Exception | None = None) -> None:
         past = tracer.start_span(name, start_time=began)
         if error:
             past.record_exception(error)
-            past.set_status(StatusCode.ERROR, str(error)[:LONGEST_REASON])
+            past.set_status(StatusCode.ERROR, str(error)[:MAX_REASON_LENGTH])
         past.end()

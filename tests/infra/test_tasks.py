@@ -23,7 +23,7 @@ from shared.config.settings import Settings
 from shared.config.topology import QUEUES, Queue
 from shared.datasets import contract
 from shared.datasets.usajobs_search.source import ApiSettings
-from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
+from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, parse_command
 from tests.infra.conftest import SOURCE, Deployment
 
 pytestmark = pytest.mark.integration
@@ -196,7 +196,7 @@ def test_a_schedule_s_command_is_one_that_the_extractor_takes(deployment: Deploy
     for schedule in schedules_of_runs(deployment):
         body = schedule["target"][0]["input"]
         assert body.count(SCHEDULED_TIME) == 1
-        run = command(body.replace(SCHEDULED_TIME, "2026-11-23T07:00:00Z"))
+        run = parse_command(body.replace(SCHEDULED_TIME, "2026-11-23T07:00:00Z"))
         assert isinstance(run, RunCommand)
         assert run.trigger == TRIGGER + schedule["name"]
         assert run.scheduled_for == "2026-11-23T07:00:00Z"

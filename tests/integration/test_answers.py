@@ -90,7 +90,7 @@ def test_what_is_no_page_is_kept_aside_and_asked_for_again(search: Extraction, f
     simulator(faults={fault: 1})
     (page,) = search.commands()
     with pytest.raises(
-        TransientError, match=r"200, but not a page: .*; what came is at rejected-responses/usajobs_search/"
+        TransientError, match=r"200, but not a page: .*; the response is at rejected-responses/usajobs_search/"
     ):
         search.fetch(page)
     assert search.stored(search.key(page)) is None
@@ -105,7 +105,7 @@ def test_what_is_no_page_is_kept_aside_and_asked_for_again(search: Extraction, f
 def test_of_a_long_answer_that_is_no_page_only_the_beginning_is_kept(
     search: Extraction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "LARGEST_REJECTED", 10)
+    monkeypatch.setattr(worker, "MAX_REJECTED_BYTES", 10)
     search.plan(Keyword="analyst")
     simulator(faults={"message200": 1})
     (page,) = search.commands()
@@ -166,8 +166,8 @@ def test_an_answer_over_the_limit_is_refused_before_it_is_stored(search: Extract
     search.plan(Keyword="analyst")
     (page,) = search.commands()
     body = page.model_dump_json()
-    with pytest.raises(PermanentError, match="larger than 10000 bytes, the limit that SMELT_MAX_DOCUMENT_MIB sets"):
-        replace(search.extractor, largest=10_000).handle(message(body))
+    with pytest.raises(PermanentError, match="larger than 10000 bytes, the limit set by SMELT_MAX_DOCUMENT_MIB"):
+        replace(search.extractor, max_bytes=10_000).handle(message(body))
     assert search.stored(search.key(page)) is None
 
 

@@ -67,11 +67,13 @@ def test_a_batch_of_a_newer_form_waits_on_its_queue_for_a_newer_loader(
     monkeypatch.setattr(retry, "MAX_SOURCE_WAIT_SECONDS", 1.0)  # s instead of five minutes
     connections = pipeline.connections
     handle = loading.bootstrap(connections.settings)
-    presence = WorkerReporter(connections.settings.redis_url.get_secret_value(), "loader")
+    reporter = WorkerReporter(connections.settings.redis_url.get_secret_value(), "loader")
     written(pipeline, schema_version=2, of_tomorrow="?")
     message = received(pipeline)
     process_message(
-        MessageContext(connections.sqs, SILVER, connections.trouble, presence, Availability({})), message, handle
+        MessageContext(connections.sqs, SILVER, connections.pending_retries, reporter, Availability({})),
+        message,
+        handle,
     )
     assert (letters.dead(connections, SILVER), titles(pipeline)) == (0, 0)
 

@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 
 from shared.datasets import contract, definition
 from shared.datasets.definition import ChangedDefinitionError
-from shared.engine.retry import PutBack, Tried, plan_retry
+from shared.engine.retry import MessageHistory, PutBack, plan_retry
 from shared.errors import PermanentError
 from shared.formats import silver
 from shared.formats.silver import Counts, Header
@@ -63,7 +63,7 @@ def test_a_migration_is_no_change(home: Path) -> None:
 
 
 def test_a_message_of_a_changed_definition_is_put_back_and_no_attempt_counts() -> None:
-    tried = Tried(attempts=5, most=5, age=60, oldest=86_400)
+    tried = MessageHistory(attempts=5, max_attempts=5, age=60, max_age=86_400)
     assert plan_retry(ChangedDefinitionError("mine"), tried, 0.5) == PutBack(definition.WAIT)
 
 

@@ -59,7 +59,10 @@ def test_a_message_replayed_too_often_stays_unless_forced() -> None:
 
 
 def test_a_replay_keeps_its_trace_and_drops_the_reason() -> None:
-    held = {name: text("x") for name in dead_letter.REASON} | {"own": text("1"), "traceparent": text("00-a-b-01")}
+    held = {name: text("x") for name in dead_letter.REQUIRED_REASON} | {
+        "own": text("1"),
+        "traceparent": text("00-a-b-01"),
+    }
     assert replay.attributes(held, 2) == {
         "replays": text("2"),
         "traceparent": text("00-a-b-01"),
@@ -92,4 +95,4 @@ def test_the_count_and_the_trace_survive_the_next_burial_whatever_else_the_messa
     dead_letter.move_to_dead_letter_queue(cast("Any", sqs), message, "transformer", PermanentError("again"))
     buried = sqs.sent[0]["MessageAttributes"]
     assert (buried["replays"]["StringValue"], buried["traceparent"]["StringValue"]) == ("2", sent["traceparent"])
-    assert set(buried) - set(sent) <= set(dead_letter.REASON)
+    assert set(buried) - set(sent) <= set(dead_letter.REQUIRED_REASON)

@@ -15,8 +15,8 @@ from services.ops.dlq.lease import BATCH, QueueLease
 from services.ops.operator_log import ActionResult, OnProgress
 from services.ops.throttle import throttled
 from shared.config.topology import QUEUES, Queue
-from shared.engine.dead_letter import MORE, REASON
-from shared.engine.message import CARRIED, MOST_ATTRIBUTES, dead_letter_url
+from shared.engine.dead_letter import OPTIONAL_REASON, REQUIRED_REASON
+from shared.engine.message import COPY_ATTRIBUTES, MAX_ATTRIBUTES, dead_letter_url
 from shared.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -99,9 +99,13 @@ def replay(
 
 def attributes(held: Attributes, replayed: int) -> Attributes:
     """What goes with a replayed message: its trace, the count, and as much of its own as the next burial can keep."""
-    own = {name: value for name, value in held.items() if name not in {*REASON, *MORE, *CARRIED, REPLAYS}}
+    own = {
+        name: value
+        for name, value in held.items()
+        if name not in {*REQUIRED_REASON, *OPTIONAL_REASON, *COPY_ATTRIBUTES, REPLAYS}
+    }
     first = [*(name for name in TRACE if name in own), *(name for name in own if name not in TRACE)]
-    kept = {name: own[name] for name in first[: MOST_ATTRIBUTES - len(REASON) - 1]}
+    kept = {name: own[name] for name in first[: MAX_ATTRIBUTES - len(REQUIRED_REASON) - 1]}
     return {REPLAYS: {"DataType": "String", "StringValue": str(replayed)}, **kept}
 
 

@@ -75,7 +75,7 @@ def take_snapshot(connections: Connections) -> QueueSnapshot:
         work = {name: pool.submit(_or_unknown, problems, count(url)) for name, url in urls.items()}
         dead = {name: pool.submit(_or_unknown, problems, count(dead_letter_url(url))) for name, url in urls.items()}
         workers = pool.submit(_or_unknown, problems, connections.roster.current)
-        troubles = pool.submit(_or_unknown, problems, lambda: tuple(connections.trouble.current()))
+        troubles = pool.submit(_or_unknown, problems, lambda: tuple(connections.pending_retries.current()))
     return QueueSnapshot(
         at=monotonic(),
         work={name: counted.result() for name, counted in work.items()},

@@ -17,17 +17,17 @@ from services.ops.queues.monitor import Sample, monitor_of
 FIRST_PAUSE_SECONDS = 1.0  # s between the two looks that a rate takes
 CLOUDWATCH_TIMEOUT_SECONDS = 15.0  # s for CloudWatch: all its attempts
 
-IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+SHORT_TIMEOUTS = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 def connected() -> Connections:
     """The deployment, through clients that give up soon."""
-    return replace(connect(), sqs=boto3.client("sqs", config=IMPATIENT))
+    return replace(connect(), sqs=boto3.client("sqs", config=SHORT_TIMEOUTS))
 
 
 def samples(connections: Connections, pause: float) -> Iterator[Sample]:
     """Look after look; the first one that is given knows rates."""
-    pulse = monitor_of(connections, boto3.client("cloudwatch", config=IMPATIENT), CLOUDWATCH_TIMEOUT_SECONDS)
+    pulse = monitor_of(connections, boto3.client("cloudwatch", config=SHORT_TIMEOUTS), CLOUDWATCH_TIMEOUT_SECONDS)
     pulse.beat()
     time.sleep(FIRST_PAUSE_SECONDS)
     while True:

@@ -179,7 +179,7 @@ def is_under_way(connections: Connections, way: Sequence[Queue] = RUN_QUEUES) ->
 def pending_retries_of(connections: Connections, run_id: str) -> tuple[PendingRetry, ...]:
     """What of the run waits for another attempt; nothing where Redis is away, which only watching needs."""
     try:
-        return tuple(trouble for trouble in connections.trouble.current() if run_id in trouble.body)
+        return tuple(trouble for trouble in connections.pending_retries.current() if run_id in trouble.body)
     except RedisError:
         return ()
 

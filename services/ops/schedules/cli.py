@@ -97,7 +97,7 @@ def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa
 
 @schedules_commands.command("run-now")
 def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
-    """Start the schedule's run now, for no slot. It is refused while the run before is still going.
+    """Start the schedule's run now, for no slot. It is refused while the run before is still running.
 
     Example: smelt schedules run-now daily
     """

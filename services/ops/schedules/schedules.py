@@ -20,7 +20,7 @@ from services.ops.schedules import cron
 from shared.config.topology import EXTRACT
 from shared.datasets import contract
 from shared.errors import PermanentError
-from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
+from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, parse_command
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -127,7 +127,7 @@ def _recorded(connections: Connections, name: str, action: str, verb: str) -> It
 
 
 def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:
-    told = command(found["Target"].get("Input", ""))
+    told = parse_command(found["Target"].get("Input", ""))
     if not isinstance(told, RunCommand):
         message = f"schedule {found['Name']} starts no run"
         raise PermanentError(message)
