@@ -41,5 +41,5 @@ def load_settings() -> ServingSettings:
         return ServingSettings()
     except ValidationError as error:
         problems = (f"SMELT_{str(e['loc'][0]).upper()} ({e['msg'].lower()})" for e in error.errors())
-        message = f"wrong environment: {', '.join(problems)}"
+        message = f"invalid environment: {', '.join(problems)}"
         raise PermanentError(message) from None

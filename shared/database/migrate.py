@@ -1,4 +1,4 @@
-"""Migrations: `ops` has its own, datasets and services have theirs in their folders; Alembic runs them all."""
+"""Alembic migrations of schema `ops`, of datasets and of services, each in their own folders."""
 
 import re
 from argparse import Namespace
@@ -15,13 +15,13 @@ from shared.datasets import contract
 from shared.errors import PermanentError
 
 HERE = Path(__file__).parent
-SERVICES = HERE.parents[1] / "services"  # found by path: the ground floor imports no wing
-BEFORE_RELEASE = re.compile(r".+_[0-9]{4}")  # revisions of development versions; those of releases have three digits
+SERVICES = HERE.parents[1] / "services"  # by path, as shared may not import services
+BEFORE_RELEASE = re.compile(r".+_[0-9]{4}")  # revisions of unreleased versions; released ones have three digits
 VERSION_TABLE = {"version_table": "migration", "version_table_schema": "ops"}
 
 
 def configuration(url: str = "") -> Config:
-    """Alembic's configuration, without a file: our versions, those of every dataset and those of services."""
+    """Alembic's configuration, with the version folders of ops, all datasets and services."""
     config = Config()
     own, of_services = HERE / "migrations" / "versions", sorted(SERVICES.glob("*/migrations"))
     folders = [own, *(_folder(name) for name in contract.names()), *of_services]
@@ -34,9 +34,9 @@ def configuration(url: str = "") -> Config:
 
 
 def generate(url: str, dataset: str) -> Path:
-    """Write the migration that brings the tables of a dataset from what the database has to what `tables.py` says.
+    """Write a migration that brings a dataset's tables from their state in the database to that of `tables.py`.
 
-    Read what was written before keeping it. Raises PermanentError where the database is not at the newest schema.
+    Review it before use. Raises PermanentError if the database is not up to date.
     """
     folder = _folder(dataset)
     folder.mkdir(exist_ok=True)
@@ -61,15 +61,21 @@ def generate(url: str, dataset: str) -> Path:
 
 
 def missing(engine: Engine) -> set[str]:
-    """Names of the migrations that the code needs and the database does not have.
+    """Migrations that the code needs and the database lacks.
 
-    One that this code does not know comes from a newer version, and after all those of its branch that it does know:
-    they are numbered. Whatever a newer version has changed still serves this one.
+    An unknown migration in the database is from a newer version and includes the earlier ones of its branch, which are
+    numbered. Newer schemas remain compatible with this version.
     """
     script, unknown = ScriptDirectory.from_config(configuration()), ahead(engine)
-    known = tuple(head for head in _heads(engine) if head not in unknown)
-    needed = set(script.get_heads()) - {found.revision for found in script.get_all_current(known)}
-    return {one for one in needed if not any(_branch(one) == _branch(later) and one < later for later in unknown)}
+    known_heads = tuple(head for head in _heads(engine) if head not in unknown)
+    needed = set(script.get_heads()) - {
+        script_revision.revision for script_revision in script.get_all_current(known_heads)
+    }
+    return {
+        revision
+        for revision in needed
+        if not any(_branch(revision) == _branch(later) and revision < later for later in unknown)
+    }
 
 
 def _heads(engine: Engine) -> tuple[str, ...]:
@@ -78,12 +84,14 @@ def _heads(engine: Engine) -> tuple[str, ...]:
 
 
 def ahead(engine: Engine) -> set[str]:
-    """Migrations that the database has and this code does not know.
+    """Migrations in the database that this code does not have.
 
-    Raises PermanentError for a database of a development version, which nothing can upgrade.
+    Raises PermanentError for a database of an unreleased version, which cannot be upgraded.
     """
-    known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
-    unknown = set(_heads(engine)) - known
+    known_revisions = {
+        script_revision.revision for script_revision in ScriptDirectory.from_config(configuration()).walk_revisions()
+    }
+    unknown = set(_heads(engine)) - known_revisions
     if old := sorted(filter(BEFORE_RELEASE.fullmatch, unknown)):
         message = (
             f"this database was made by a development version of smelt ({', '.join(old)}) and cannot be upgraded:"
@@ -98,7 +106,7 @@ def _branch(revision: str) -> str:
 
 
 def engine_of(url: str) -> Engine:
-    """An engine without the services' statement timeout: a migration takes what it takes, of a server that answers."""
+    """An engine without statement timeout, for migrations; it still detects a silent server."""
     return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), connect_args=dict(SILENCE))
 
 

@@ -65,7 +65,7 @@ def process_message(context: MessageContext, message: Message, handle: Handler) 
     service = context.queue.service
     started, cpu = time.monotonic(), time.process_time()
     with (
-        telemetry.of_message(service, message.attributes, message_id=message.id, receives=message.receives),
+        telemetry.message_span(service, message.attributes, message_id=message.id, receives=message.receives),
         structlog.contextvars.bound_contextvars(message_id=message.id, receives=message.receives),
     ):
         context.reporter.message_started(message)

@@ -110,7 +110,7 @@ def test_page_commands_that_sqs_did_not_take_are_sent_again(extractor: Extractor
 
     command = {"version": 1, "type": "run", "dataset": "usajobs_search", "run_id": RUN.format(4)}
     deaf = replace(extractor, sqs=HalfDeafSqs(), queue_url=queue)  # type: ignore[arg-type]
-    with pytest.raises(TransientError, match="only a part"):
+    with pytest.raises(TransientError, match="only some"):
         deaf.handle(message(command))
     assert replace(extractor, queue_url=queue).handle(message(command)) == "planned"
     assert page_commands(queue)

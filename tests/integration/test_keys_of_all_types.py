@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from services.loader import load as loading
 from services.ops.lineage.rows import RowLineage, row_lineage
 from services.transformer.stored_key import stored_key
-from services.transformer.transform import HashLookup, TransformResult, nothing_known, transform
+from services.transformer.transform import HashLookup, TransformResult, no_hashes, transform
 from shared import natural_key
 from shared.datasets import contract
 from shared.formats import quarantine, silver
@@ -101,7 +101,7 @@ def lake(database: Engine, tmp_path: Path) -> Iterator[Lake]:
         tables.ROOT.metadata.drop_all(database, made)
 
 
-def batch(*titles: str, look_up: HashLookup = nothing_known) -> TransformResult:
+def batch(*titles: str, look_up: HashLookup = no_hashes) -> TransformResult:
     return transform(DATASET, [json.dumps(RECORD | {"title": title}).encode() for title in titles], 0, BOUNDS, look_up)
 
 
@@ -134,7 +134,7 @@ def test_a_known_record_travels_as_a_sighting(lake: Lake) -> None:
 
 
 def test_a_sighting_of_what_the_database_lacks_is_needed_in_full(lake: Lake) -> None:
-    with pytest.raises(loading.NeededInFullError):
+    with pytest.raises(loading.FullObjectNeededError):
         lake.load(batch("a", look_up=lambda keys: [held()[key] for key in keys]))
 
 

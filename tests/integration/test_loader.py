@@ -70,7 +70,7 @@ def silver_object(
         "page": page,
         "counts": Counts(read=len(postings), valid=len(made.frame), quarantined=len(made.problems)),
         "warnings": made.warnings,
-        "shape": made.shape,
+        "field_profile": made.field_profile,
     }
     return Content(silver.write(made.frame, Header(**fields | header)), observed_at, {})
 

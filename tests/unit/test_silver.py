@@ -45,7 +45,7 @@ HEADER = Header(
     last=False,
     counts=Counts(read=3, valid=2, quarantined=1),
     warnings=(RuleWarning(rule="key_unique", field="job", message="möre", records=2),),
-    shape={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
+    field_profile={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
     made_by="smelt 9.9.9",
 )
 ROWS = [
@@ -101,7 +101,13 @@ def test_the_header_of_an_object_written_before_batches_says_that_it_is_the_only
     fields = {"schema_version", "dataset", "transform_version", "source", "observed_at", "run_id", "part", "page"}
     old = HEADER.model_dump_json(include={*fields, "counts"})
     header, _ = silver.read(_parquet({silver.HEADER: old}))
-    assert (header.batch, header.last, header.part_pages, header.shape, header.made_by) == (1, True, None, {}, None)
+    assert (header.batch, header.last, header.part_pages, header.field_profile, header.made_by) == (
+        1,
+        True,
+        None,
+        {},
+        None,
+    )
 
 
 def test_a_field_that_a_later_release_adds_to_the_header_is_no_hindrance() -> None:

@@ -18,6 +18,6 @@ def header(read: int, quarantined: int) -> Header:
 
 def test_unchanged_records_that_came_in_full_are_told_from_sightings() -> None:
     effect = LoadCounts(inserted=3, updated=2, unchanged=7, stale=4)
-    outcomes = _outcomes(header(read=17, quarantined=1), effect, held=3 + 2 + 1)
+    outcomes = _outcomes(header(read=17, quarantined=1), effect, in_full=3 + 2 + 1)
     assert outcomes == {"inserted": 3, "updated": 2, "unchanged": 1, "hash_only": 6, "stale": 4, "quarantined": 1}
     assert sum(outcomes.values()) == 17

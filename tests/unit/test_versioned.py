@@ -21,7 +21,7 @@ READERS: dict[str, Read] = {
 
 @pytest.mark.parametrize("what", READERS)
 def test_what_a_newer_version_wrote_is_left_to_its_workers(what: str) -> None:
-    with pytest.raises(NewerVersionError, match=f"^{what} of a newer version of smelt: it waits"):
+    with pytest.raises(NewerVersionError, match=f"^{what} of a newer version of smelt; waiting"):
         READERS[what](json.dumps({"version": 2, "type": "of tomorrow"}).encode())
 
 

@@ -57,7 +57,7 @@ def load() -> ConsoleSettings:
         return ConsoleSettings()
     except ValidationError as error:
         problems = (_told(".".join(map(str, found["loc"])), found["msg"]) for found in error.errors())
-        message = f"wrong environment: {', '.join(problems)}"
+        message = f"invalid environment: {', '.join(problems)}"
         raise PermanentError(message) from None
 
 

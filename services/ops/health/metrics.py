@@ -40,7 +40,7 @@ def route(connections: Connections, look: Look) -> Route:
     prometheus = PrometheusMetricReader(scope_info_enabled=False, registry=registry)
     readers = filter(None, [prometheus, collector.otlp_reader()])
     provider = MeterProvider(list(readers), resource=collector.resource(), shutdown_on_exit=False)
-    collector.Ending(provider.shutdown)
+    collector.ShutdownThread(provider.shutdown)
     observe(provider.get_meter("smelt"), connections, look)
 
     def metrics(_: Request) -> Response:
