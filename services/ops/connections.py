@@ -1,4 +1,4 @@
-"""What an operator's command works with: the settings and a client for each part of the system."""
+"""Settings and clients of one deployment, for commands and the console."""
 
 import os
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
 
-# Where a network has no way to EventBridge, a command must say so soon.
+# EventBridge may be unreachable from a private network; commands must report that soon.
 SHORT_TIMEOUTS = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
 class Connections:
-    """Clients of one deployment, in AWS or embedded alike."""
+    """Clients of one deployment, in AWS or embedded."""
 
     settings: Settings
     s3: "S3Client"
@@ -38,9 +38,9 @@ class Connections:
 
 
 def connect() -> Connections:
-    """Connect to the deployment that the environment names, else to the embedded stack of `SMELT_HOME`.
+    """Connect to the deployment in the environment, or to the embedded stack of `SMELT_HOME`.
 
-    Raises PermanentError where neither is there, and for an incomplete environment.
+    Raises PermanentError if there is neither, or if settings are missing.
     """
     if "SMELT_BUCKET" not in os.environ:
         local_stack.use("SMELT_BUCKET")
@@ -61,6 +61,6 @@ def connect() -> Connections:
 
 
 def remember_schedules() -> None:
-    """Let the stack on this machine, where one runs, keep its schedules through a crash of its emulator."""
+    """Save schedules of a running embedded stack, so that they survive a crash of its emulator."""
     if stack := local_stack.find():
         stack.remember_schedules(local_stack.home())

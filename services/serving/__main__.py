@@ -22,7 +22,9 @@ from shared.errors import PermanentError
 from shared.version import VERSION
 
 SHUTDOWN_TIMEOUT_SECONDS = 5  # for requests in flight, as long as a statement may take; longer exports are aborted
-KEEP_ALIVE = 75  # s; exceeds the load balancer's idle timeout (60), which would otherwise reuse a closed connection
+KEEP_ALIVE_SECONDS = (
+    75  # s; exceeds the load balancer's idle timeout (60), which would otherwise reuse a closed connection
+)
 MAX_CONCURRENT_EXPORTS = 2
 
 log = structlog.get_logger()
@@ -66,7 +68,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
 

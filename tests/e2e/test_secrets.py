@@ -180,8 +180,8 @@ def test_no_other_file_of_the_stack_holds_a_secret(provoked: Provoked, canaries:
             if file.is_file() and str(file.relative_to(home)) not in KEEPERS:
                 found[str(file.relative_to(home))] = file.read_bytes()
     assert leaks(found, canaries) == []
-    for updater in KEEPERS:
-        assert not (home / updater).stat().st_mode & 0o077
+    for keeper in KEEPERS:
+        assert not (home / keeper).stat().st_mode & 0o077
 
 
 def objects(deployment: Deployment, prefix: str) -> Found:

@@ -158,7 +158,7 @@ def test_a_worker_runs_the_module_that_consumes_its_queue(deployment: Deployment
     assert deployment.container(queue.service, queue.service)["command"] == ["python", "-m", queue.module]
 
 
-@pytest.mark.parametrize("keep_alive", [console_process.KEEP_ALIVE, serving_process.KEEP_ALIVE])
+@pytest.mark.parametrize("keep_alive", [console_process.KEEP_ALIVE_SECONDS, serving_process.KEEP_ALIVE_SECONDS])
 def test_the_load_balancer_gives_an_idle_connection_up_before_the_service_does(
     deployment: Deployment, keep_alive: int
 ) -> None:

@@ -97,7 +97,7 @@ def test_a_look_counts_what_waits_and_what_is_dead(connections: Connections) -> 
         "smelt-uploads": 0,
         "smelt-silver": 0,
     }
-    assert look.dead[SILVER.name] == stats.Counts(1, 0, 0)
+    assert look.dead[SILVER.name] == stats.MessageCounts(1, 0, 0)
     assert (look.workers, look.problems) == ([], ())
 
 
@@ -106,7 +106,7 @@ def test_a_queue_that_cannot_be_measured_is_unknown_and_the_others_are_not(conne
     settings = connections.settings.model_copy(update={"silver_queue_url": f"{connections.settings.silver_queue_url}x"})
     look = stats.take_snapshot(replace(connections, settings=settings, roster=WorkerRegistry(NOBODY)))
     assert (look.work[SILVER.name], look.dead[SILVER.name], look.workers) == (None, None, None)
-    assert look.work[BRONZE.name] == stats.Counts(1, 0, 0)
+    assert look.work[BRONZE.name] == stats.MessageCounts(1, 0, 0)
     assert len([problem for problem in look.problems if problem.startswith("SQS")]) >= 1
     assert len([problem for problem in look.problems if problem.startswith("Redis")]) == 1
     unknown = queue_statuses(look, look, {})[-1]
@@ -251,7 +251,7 @@ def test_the_commands_say_what_is_there_and_exit_accordingly(
     assert (queues["smelt-bronze"]["dead"], queues["smelt-bronze"]["trend"]) == (1, "empty")
     told = smelt("workers")
     assert told.returncode == 1  # three services have none
-    assert told.stdout.count("no worker lives") == len(QUEUES) - 1
+    assert told.stdout.count("no worker is running") == len(QUEUES) - 1
     (seen,) = json.loads(smelt("workers", "--json").stdout)["workers"]
     assert (seen["service"], seen["working"]) == ("transformer", [])
     picture = smelt("top", "--once")

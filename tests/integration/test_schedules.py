@@ -333,7 +333,7 @@ def test_the_list_tells_the_last_run_and_the_slots_missed(smelt: Smelt, database
     smelt("schedules", "add", "hourly", DATASET, "rate(1 hour)")
     load(database, plan(FIRST), plan(SECOND, EIGHT, refused="it rained"))
     last = listed(smelt)["hourly"]["last"]
-    assert (last["run_id"], last["state"], last["why"]) == (SECOND, "refused", "it rained")
+    assert (last["run_id"], last["state"], last["why"]) == (SECOND, "rejected", "it rained")
     assert listed(smelt)["hourly"]["missed"] == 0  # it is new: what was before was not its business
     said = smelt("check", "--rule", "missed-slot", "--json")
     assert (said.returncode, json.loads(said.stdout)["verdicts"][0]["subject"]) == (0, "hourly")

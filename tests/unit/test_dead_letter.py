@@ -45,7 +45,7 @@ class FakeSqs:
         return {"ResponseMetadata": {"HTTPHeaders": {"date": "Wed, 03 Sep 2025 12:00:05 GMT"}}}
 
     def send_message(self, **asked: Any) -> dict[str, str]:
-        """ApiError while away, and with attributes that SQS does not take."""
+        """Refused while away, and with attributes that SQS does not take."""
         if self.away:
             raise ConnectionError
         if size_of(asked) > LARGEST:

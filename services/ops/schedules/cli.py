@@ -127,7 +127,7 @@ def _state(last: LastRun | None) -> str:
     if last is None:
         return "never ran"
     told = f"{last.state}: {plain(last.why)}" if last.why else last.state
-    return f"[red]{told}[/red]" if last.state == "refused" else told
+    return f"[red]{told}[/red]" if last.state == "rejected" else told
 
 
 def _moment(moment: datetime | None) -> str:

@@ -121,7 +121,7 @@ def run_now(connections: Connections, name: str) -> tuple[str, ActionResult]:
 @contextmanager
 def _recorded(connections: Connections, name: str, action: str, verb: str) -> Iterator[ActionResult]:
     what = {"action": action, "schedule": name}
-    with operator_log.recorded(connections.database, "schedule", verb, what, 1) as tally:
+    with operator_log.record_action(connections.database, "schedule", verb, what, 1) as tally:
         yield tally
         tally.done = 1
 
