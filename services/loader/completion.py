@@ -13,7 +13,7 @@ from services.loader import deactivation, drift, ledger
 from services.loader.drift import Shares
 from shared.database.ops_tables import FIELD_BASELINE, LOADED_OBJECT, RUN, SCHEMA_DRIFT
 from shared.datasets import contract
-from shared.formats.silver import FieldProfile, Header, RuleWarning
+from shared.formats.silver import FieldProfile, RuleWarning, SilverHeader
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ def complete_run(connection: Connection, run_id: str) -> None:
     log.info("run.complete", run_id=run_id, dataset=run.dataset, warnings=len(warnings))
 
 
-def complete_upload(connection: Connection, header: Header) -> None:
+def complete_upload(connection: Connection, header: SilverHeader) -> None:
     """Compare an upload with the baseline once all its batches are loaded.
 
     The lock serialises two loaders with the last two batches, so that the second sees both.

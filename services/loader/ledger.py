@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.ops_tables import LOADED_OBJECT, NEEDED_PAGES, RUN, fully_loaded_objects, pages_of_parts
 from shared.formats.run_plan import RunPlan
-from shared.formats.silver import Header
+from shared.formats.silver import SilverHeader
 from shared.storage.object_id import ObjectId
 from shared.storage.object_keys import silver_key
 
@@ -46,7 +46,7 @@ class LoadCounts:
     stale: int
 
 
-def claim(connection: Connection, header: Header) -> int | None:
+def claim(connection: Connection, header: SilverHeader) -> int | None:
     """Insert the ledger row of a batch and return its id, or None if the batch was loaded before.
 
     A second loader with the same batch blocks here until the first commits or rolls back. Valid records count as stale

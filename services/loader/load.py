@@ -23,10 +23,10 @@ from shared.failpoint import failpoint
 from shared.formats import quarantine as rejects
 from shared.formats import run_plan, silver
 from shared.formats.observation import Observation, observation
-from shared.formats.silver import Header, OutdatedError
+from shared.formats.silver import OutdatedError, SilverHeader
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content, SupersededError
+from shared.storage.objects import ObjectContent, SupersededError
 from shared.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> LoadResult:
     raise PermanentError(message)
 
 
-def _committed(engine: Engine, content: Content, load_one: "LoadOne") -> LoadResult:
+def _committed(engine: Engine, content: ObjectContent, load_one: "LoadOne") -> LoadResult:
     with telemetry.span("loader.load"):
         with engine.begin() as connection:
             loaded = load_one(connection, content)
@@ -102,7 +102,7 @@ def _count(loaded: LoadResult) -> None:
         )  # the clocks of source and loader may differ
 
 
-def load_silver(connection: Connection, content: Content) -> LoadResult:
+def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
     """Load a batch: ledger row, fence, rows, counts; then complete its run or upload if it was the last."""
     try:
         header, frame = silver.read(content.body)
@@ -128,7 +128,7 @@ def load_silver(connection: Connection, content: Content) -> LoadResult:
     return LoadResult("loaded", header.dataset, hashes, _outcomes(header, counts, len(hashes)), observed_at)
 
 
-def load_quarantine(connection: Connection, content: Content) -> LoadResult:
+def load_quarantine(connection: Connection, content: ObjectContent) -> LoadResult:
     """Load rejected records. Idempotent."""
     entries = rejects.read(content.body)
     definition.refuse_changed(entries[0].dataset)
@@ -136,7 +136,7 @@ def load_quarantine(connection: Connection, content: Content) -> LoadResult:
     return LoadResult("quarantined")
 
 
-def load_plan(connection: Connection, content: Content) -> LoadResult:
+def load_plan(connection: Connection, content: ObjectContent) -> LoadResult:
     """Load the plan of a run. Some of its pages may be loaded already."""
     plan = run_plan.read(content.body)
     definition.refuse_changed(plan.dataset)
@@ -145,18 +145,18 @@ def load_plan(connection: Connection, content: Content) -> LoadResult:
     return LoadResult("planned" if is_new else "duplicate")
 
 
-LoadOne = Callable[[Connection, Content], LoadResult]
+LoadOne = Callable[[Connection, ObjectContent], LoadResult]
 LOADERS: dict[str, LoadOne] = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
 
 
-def _outcomes(header: Header, counts: LoadCounts, in_full: int) -> dict[str, int]:
+def _outcomes(header: SilverHeader, counts: LoadCounts, in_full: int) -> dict[str, int]:
     """{outcome: number}; the sum is the number of records read. `in_full` counts the non-stale records with content."""
     unchanged = in_full - counts.inserted - counts.updated
     hash_only = counts.unchanged - unchanged
     return asdict(counts) | {"unchanged": unchanged, "hash_only": hash_only, "quarantined": header.counts.quarantined}
 
 
-def _observation(header: Header) -> Observation:
+def _observation(header: SilverHeader) -> Observation:
     """The observation of a batch; for a replay, that of the object it came from.
 
     The batch number is appended to the sequencer, so that of two batches of one object the later one wins.
@@ -166,7 +166,7 @@ def _observation(header: Header) -> Observation:
     return replace(result, sequencer=f"{result.sequencer}{header.batch:08d}")
 
 
-def _require_checksum(stored: ObjectId, content: Content) -> None:
+def _require_checksum(stored: ObjectId, content: ObjectContent) -> None:
     """Require a checksum, which `objects.get` has verified: reading damaged Parquet could crash the process."""
     if "sha256" not in content.metadata:
         message = f"{stored.key}: not a {stored.key.partition('/')[0]} object written by smelt: it has no checksum"

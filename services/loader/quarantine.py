@@ -10,7 +10,7 @@ from shared import natural_key
 from shared.database.ops_tables import QUARANTINE
 from shared.datasets import contract
 from shared.formats.quarantine import Rejected
-from shared.formats.silver import Header
+from shared.formats.silver import SilverHeader
 
 
 def insert_entries(connection: Connection, entries: Sequence[Rejected]) -> None:
@@ -23,7 +23,7 @@ def insert_entries(connection: Connection, entries: Sequence[Rejected]) -> None:
     _close(connection, entries[0].dataset, superseded, own)
 
 
-def close_entries(connection: Connection, header: Header, keys: Sequence[str]) -> None:
+def close_entries(connection: Connection, header: SilverHeader, keys: Sequence[str]) -> None:
     """Close earlier entries of this batch's records, and the entries that it replays."""
     _close(connection, header.dataset, keys, _observed_before(header))
     if replay := header.replay:
@@ -37,7 +37,7 @@ def close_entries(connection: Connection, header: Header, keys: Sequence[str]) -
         _set_closed(connection, repeated, "replayed")
 
 
-def _observed_before(header: Header) -> ColumnElement[bool]:
+def _observed_before(header: SilverHeader) -> ColumnElement[bool]:
     """Entries from an earlier observation, or from the same one by an older transform version."""
     observed_at, transform_version = QUARANTINE.c.observed_at, QUARANTINE.c.transform_version
     return or_(

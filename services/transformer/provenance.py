@@ -13,7 +13,7 @@ from shared.datasets import contract, definition
 from shared.errors import PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId
 from shared.formats.observation import observed_at
-from shared.formats.silver import Counts, Header, Replayed, RuleWarning
+from shared.formats.silver import Counts, Replayed, RuleWarning, SilverHeader
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
 from shared.version import VERSION
@@ -41,11 +41,11 @@ class Provenance:
     replay: Replayed | None
     expected_records: int | None
 
-    def header(self, batch: RecordBatch, result: TransformResult) -> Header:
+    def header(self, batch: RecordBatch, result: TransformResult) -> SilverHeader:
         """The header of one batch's silver object."""
         valid, quarantined = len(result.frame), len(result.problems)
         page = self.ingest
-        return Header(
+        return SilverHeader(
             dataset=self.dataset,
             transform_version=self.transform_version,
             source=self.bronze,

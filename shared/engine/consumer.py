@@ -22,7 +22,7 @@ from shared.engine.last_resort import LastResort, OverdueError
 from shared.engine.message import Message, TooLargeError
 from shared.engine.pending_retries import PendingRetry, PendingRetryStore
 from shared.engine.records import RecordsFailedError, handle_each
-from shared.engine.retry import DeadLetter, MessageHistory, PutBack, Retry, plan_retry
+from shared.engine.retry import MessageHistory, MoveToDlq, PutBack, Retry, plan_retry
 from shared.engine.visibility import VisibilityExtender
 from shared.engine.worker_status import WorkerReporter
 from shared.errors import TransientError, UnavailableError
@@ -136,7 +136,7 @@ def _decide(context: MessageContext, message: Message, error: Exception, *, whol
     sqs, queue, now = context.sqs, context.queue, time.time()
     history = MessageHistory(message.attempts, queue.max_receives, now - message.first_sent / 1_000, queue.retention)
     plan = plan_retry(error, history, random.random())  # noqa: S311 - jitter
-    if isinstance(plan, DeadLetter):
+    if isinstance(plan, MoveToDlq):
         log.error("message.dead_letter", reason=plan.reason, **_error_fields(error), exc_info=_unexpected(error))
         dead_letter.copy_to_dead_letter_queue(sqs, message, queue.service, error)
         return "dead letter"

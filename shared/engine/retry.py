@@ -39,13 +39,13 @@ class PutBack:
 
 
 @dataclass(frozen=True)
-class DeadLetter:
+class MoveToDlq:
     """Move the message to its dead-letter queue."""
 
     reason: str
 
 
-def plan_retry(error: BaseException, history: MessageHistory, jitter: float) -> Retry | PutBack | DeadLetter:
+def plan_retry(error: BaseException, history: MessageHistory, jitter: float) -> Retry | PutBack | MoveToDlq:
     """Decide by the class of error and the message's history.
 
     `jitter` in [0, 1) spreads the retries of messages that failed together. Unexpected errors are retried up to the
@@ -53,16 +53,16 @@ def plan_retry(error: BaseException, history: MessageHistory, jitter: float) -> 
     pause) may be retried for as long as the queue keeps messages.
     """
     if isinstance(error, PermanentError):
-        return DeadLetter("permanent")
+        return MoveToDlq("permanent")
     if isinstance(error, UnavailableError):
         wait = min(max(history.age / 10, MIN_OUTAGE_WAIT_SECONDS), MAX_OUTAGE_WAIT_SECONDS)
         return _put_back(wait * (0.5 + jitter / 2), history)
     if isinstance(error, TransientError) and error.after:
         return _put_back(min(error.after, MAX_SOURCE_WAIT_SECONDS), history)
     if history.attempts >= history.max_attempts:
-        return DeadLetter("last attempt")
+        return MoveToDlq("last attempt")
     return Retry(min(2.0**history.attempts, MAX_BACKOFF_SECONDS) * (0.5 + jitter / 2))
 
 
-def _put_back(after: float, history: MessageHistory) -> PutBack | DeadLetter:
-    return DeadLetter("waited too long") if history.age > history.max_age else PutBack(after)
+def _put_back(after: float, history: MessageHistory) -> PutBack | MoveToDlq:
+    return MoveToDlq("waited too long") if history.age > history.max_age else PutBack(after)

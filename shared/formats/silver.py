@@ -113,7 +113,7 @@ class Replayed(BaseModel):
     indexes: tuple[NonNegativeInt32, ...]
 
 
-class Header(BaseModel):
+class SilverHeader(BaseModel):
     """Metadata of a batch. `run_id` to `part_rows` are absent for uploads.
 
     Batches of an object count from 1; `last` marks the last one.
@@ -256,14 +256,14 @@ def dtype(column: TypeEngine[Any]) -> pl.DataType:
     return DTYPES[type(column)]
 
 
-def write(frame: pl.DataFrame, header: Header) -> bytes:
+def write(frame: pl.DataFrame, header: SilverHeader) -> bytes:
     """Serialise a batch."""
     buffer = BytesIO()
     frame.write_parquet(buffer, compression="zstd", statistics=False, metadata={HEADER: header.model_dump_json()})
     return buffer.getvalue()
 
 
-def read(body: bytes) -> tuple[Header, pl.DataFrame]:
+def read(body: bytes) -> tuple[SilverHeader, pl.DataFrame]:
     """The header and the rows. Raises PermanentError for invalid objects.
 
     During an upgrade, raises NewerVersionError for a batch of a newer transformer and OutdatedError for one of an older
@@ -285,22 +285,22 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     return header, frame
 
 
-def _header(text: str) -> Header:
+def _header(text: str) -> SilverHeader:
     try:
-        return Header.model_validate_json(text)
+        return SilverHeader.model_validate_json(text)
     except ValidationError:
         require_supported(text, "schema_version", "a batch")
         raise
 
 
-def _other_definition(header: Header) -> str:
+def _other_definition(header: SilverHeader) -> str:
     loaded, version = definition.loaded(header.dataset), header.transform_version
     if header.definition in {None, loaded}:
         return ""
     return f"; definition {header.definition} made it, ours is {loaded}, both are version {version}: raise VERSION"
 
 
-def _refuse_other_version(header: Header) -> None:
+def _refuse_other_version(header: SilverHeader) -> None:
     """Raise if another transform version wrote the batch, which explains different columns."""
     version = contract.normalise(header.dataset).VERSION
     if header.transform_version > version:

@@ -33,7 +33,7 @@ class SupersededError(Exception):
 
 
 @dataclass(frozen=True)
-class Content:
+class ObjectContent:
     """An object's content, S3's time of storing it, its metadata and identity."""
 
     body: bytes
@@ -55,7 +55,7 @@ class Stream:
     etag: str | None = None
 
 
-def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
+def get(s3: "S3Client", object_id: ObjectId, limit: int) -> ObjectContent:
     """Read an object, pinned to the version or eTag of its event.
 
     Raises as `opened`, and TransientError if the content does not match the stored checksum.
@@ -66,10 +66,10 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     if expected and sha256(body).hexdigest() != expected:
         message = f"{object_id.key}: the bytes received are not those that were stored"
         raise TransientError(message)
-    return Content(body, stream.last_modified, stream.metadata, stream.version_id, stream.etag)
+    return ObjectContent(body, stream.last_modified, stream.metadata, stream.version_id, stream.etag)
 
 
-def identified(object_id: ObjectId, response: Content | Stream) -> ObjectId:
+def identified(object_id: ObjectId, response: ObjectContent | Stream) -> ObjectId:
     """The object's identity with version and eTag of the response if its event lacks them.
 
     Some S3-compatible stores omit the version in events.

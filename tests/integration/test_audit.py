@@ -25,7 +25,7 @@ from shared.formats.run_plan import RunPlan
 from shared.formats.s3_events import created_event, created_objects
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 
 pytestmark = pytest.mark.integration
 
@@ -162,7 +162,7 @@ def sequential(connections: Connections, pages: int, *stored: int, of: int = 3) 
         parts=(Part({}, 1, pages), Part({}, 1, 1)),
     )
     with connections.database.begin() as connection:
-        loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
+        loader.load_plan(connection, ObjectContent(plan.model_dump_json().encode(), datetime.now(UTC), {}))
     for number in stored:
         envelope = {
             "response": {"payload": {"data": []}},
@@ -195,7 +195,7 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
     stored = put(connections, object_keys.plan_key(DATASET, plan.run_id), plan.model_dump_json().encode())
     assert found(connections) == {(stored.key, stored.version)}
     with connections.database.begin() as connection:
-        loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
+        loader.load_plan(connection, ObjectContent(plan.model_dump_json().encode(), datetime.now(UTC), {}))
     envelope = {
         "request": {"params": {}},
         "response": {"status": 200, "payload": {"SearchResult": {"SearchResultCountAll": 0}}},

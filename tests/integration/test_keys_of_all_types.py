@@ -18,9 +18,9 @@ from shared import natural_key
 from shared.datasets import contract
 from shared.formats import quarantine, silver
 from shared.formats.quarantine import Problem, Rejected
-from shared.formats.silver import HASH_ONLY, Counts, Header
+from shared.formats.silver import HASH_ONLY, Counts, SilverHeader
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import BOUNDS, MONDAY, TUESDAY, WEDNESDAY
 from tests.support.own_dataset import files, own_dataset
 
@@ -53,7 +53,7 @@ class Lake:
 
     def load(self, batch: TransformResult, at: Any = TUESDAY) -> str:
         self.objects += 1
-        header = Header(
+        header = SilverHeader(
             dataset=DATASET,
             transform_version=1,
             source=ObjectId("b", f"uploads/{DATASET}/x.json", f"{self.objects}", sequencer=f"{self.objects:02d}"),
@@ -61,7 +61,7 @@ class Lake:
             counts=Counts(read=len(batch.frame), valid=len(batch.frame), quarantined=0),
         )
         with self.engine.begin() as connection:
-            return loading.load_silver(connection, Content(silver.write(batch.frame, header), at, {})).outcome
+            return loading.load_silver(connection, ObjectContent(silver.write(batch.frame, header), at, {})).outcome
 
     def reject(self, at: Any) -> None:
         entry = Rejected(
@@ -76,7 +76,7 @@ class Lake:
             raw="{}",
         )
         with self.engine.begin() as connection:
-            loading.load_quarantine(connection, Content(quarantine.write([entry]), at, {}))
+            loading.load_quarantine(connection, ObjectContent(quarantine.write([entry]), at, {}))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:

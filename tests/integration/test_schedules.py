@@ -34,7 +34,7 @@ from shared.formats.commands import SCHEDULED_TIME, PageCommand, RunCommand, par
 from shared.formats.run_plan import RunPlan
 from shared.storage import objects
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.conftest import Smelt, smelt_command
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def slots(backends: Mapping[str, str]) -> Iterator[RunGuard]:
 def load(database: Engine, *plans: RunPlan) -> list[str]:
     with database.begin() as connection:
         bodies = [one.model_dump_json().encode() for one in plans]
-        return [loading.load_plan(connection, Content(body, MONDAY, {})).outcome for body in bodies]
+        return [loading.load_plan(connection, ObjectContent(body, MONDAY, {})).outcome for body in bodies]
 
 
 def runs(database: Engine) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from shared.datasets.definition import ChangedDefinitionError
 from shared.engine.retry import MessageHistory, PutBack, plan_retry
 from shared.errors import PermanentError
 from shared.formats import silver
-from shared.formats.silver import Counts, Header
+from shared.formats.silver import Counts, SilverHeader
 from shared.storage.object_id import ObjectId
 from tests.support.own_dataset import NORMALISE, files, own_dataset
 
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def batch(made_by: str | None) -> bytes:
     """An empty one, of the tables as they are."""
-    header = Header(
+    header = SilverHeader(
         dataset="mine",
         transform_version=1,
         source=ObjectId("b", "uploads/mine/a.json", "v"),

@@ -25,14 +25,14 @@ from shared.formats.silver import (
     RECORD_INDEX,
     Counts,
     HashOnlyRow,
-    Header,
     Replayed,
     RuleWarning,
+    SilverHeader,
 )
 from shared.storage.object_id import ObjectId
 
 DATASETS = [name for name in contract.names() if contract.tables(name)]
-HEADER = Header(
+HEADER = SilverHeader(
     dataset="usajobs_search",
     transform_version=3,
     source=ObjectId("lake", "uploads/things/ünï.json", version_id="v", etag="e", sequencer="01"),
@@ -218,7 +218,7 @@ def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the
     tables = contract.tables("reference_table")
     row = {"list": "a", "code": "1", "label": None, "valid_from": None, "valid_to": None}
     frame = silver.frame([{"record_index": 0, "content_hash": b"x", **row}], tables)
-    header = Header(
+    header = SilverHeader(
         dataset="reference_table",
         transform_version=1,
         source=ObjectId("b", "uploads/reference_table/a.csv", "v"),

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from services.loader.ledger import LoadCounts
 from services.loader.load import _outcomes
-from shared.formats.silver import Counts, Header
+from shared.formats.silver import Counts, SilverHeader
 from shared.storage.object_id import ObjectId
 
 
-def header(read: int, quarantined: int) -> Header:
+def header(read: int, quarantined: int) -> SilverHeader:
     counts = Counts(read=read, valid=read - quarantined, quarantined=quarantined)
     source = ObjectId("bucket", "uploads/some/file")
-    return Header(
+    return SilverHeader(
         dataset="some", transform_version=1, source=source, observed_at=datetime(2026, 1, 1, tzinfo=UTC), counts=counts
     )
 

@@ -15,7 +15,7 @@ import polars as pl
 from infra.embedded.aws import BUCKET
 from shared.datasets import contract
 from shared.formats import silver
-from shared.formats.silver import Counts, Header, RuleWarning
+from shared.formats.silver import Counts, RuleWarning, SilverHeader
 from shared.storage.object_id import ObjectId
 from tests.contract.poison.case import BRONZE, EXTRACT, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
 from tests.support.compression import zstd
@@ -202,10 +202,10 @@ COMMANDS = {
 }
 
 
-def _header(**fields: Any) -> Header:
+def _header(**fields: Any) -> SilverHeader:
     source = ObjectId(BUCKET, f"{UPLOADS}forged.json", version_id="forged")
     given = {"dataset": "usajobs_search", "transform_version": 1, "source": source, **fields}
-    return Header.model_construct(
+    return SilverHeader.model_construct(
         observed_at=datetime(2026, 1, 1, tzinfo=UTC), counts=Counts(read=1, valid=1, quarantined=0), **given
     )
 
