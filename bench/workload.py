@@ -14,7 +14,7 @@ import orjson
 
 from infra.embedded.simulator.market import Market
 from services.extractor import page_envelope
-from services.extractor.answers import Page
+from services.extractor.responses import SourcePage
 from shared.datasets.source import PageCounts, Part, Request
 from shared.formats import envelope
 from shared.formats.commands import PageCommand
@@ -151,7 +151,7 @@ def _envelope(command: PageCommand, items: Sequence[bytes], total: int, at: date
     params = {"Page": str(command.page), "ResultsPerPage": str(PER_PAGE)}
     request = Request("https://data.usajobs.gov/api/search", params, {})
     text = answer(items, total, command.of)
-    page = Page(200, text, None, PageCounts(len(items), total, command.of))
+    page = SourcePage(200, text, None, PageCounts(len(items), total, command.of))
     return page_envelope.compressed(page_envelope.envelope(command, request, (), page, headers, at), LARGEST)
 
 

@@ -1,6 +1,6 @@
-"""What an error of S3 or SQS means: decided by AWS's code, never by the HTTP status.
+"""Classification of S3 and SQS errors, by AWS's error code rather than the HTTP status.
 
-A status says too little: S3 answers 400 to a malformed version, to expired credentials and to throttling by KMS.
+The status is ambiguous: S3 returns 400 for a malformed version, for expired credentials and for throttling by KMS.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from botocore.exceptions import (
 
 from shared.errors import Part, PermanentError, TransientError, UnavailableError
 
-# {(code, words of the message that tell this case from others of the code): what it means}. These do not heal.
+# {(code, substring of the message): meaning}. A retry cannot succeed.
 PERMANENT = {
     ("NoSuchKey", ""): "no such object",
     ("NoSuchVersion", ""): "no such object",
@@ -28,10 +28,10 @@ PERMANENT = {
     ("InvalidArgument", "version"): "no such object: the version is malformed",
     ("KeyTooLongError", ""): "no such object: the key is too long for S3",
     ("InvalidObjectState", ""): "archived: restore the object, then replay",
-    ("InvalidRequest", "encryption"): "encrypted with a key of the customer (SSE-C), which smelt does not have",
+    ("InvalidRequest", "encryption"): "encrypted with a customer-provided key (SSE-C), which smelt does not have",
 }
-# The service, our credentials or our clock are at fault, and no message is. Some are botocore's own list of throttling
-# codes. `KMS.…` is what S3 passes on of KMS. An answer to HEAD has no body, so that a status stands for its code.
+# The service, our credentials or our clock are at fault, not the message. Includes botocore's list of throttling codes;
+# S3 passes on KMS's codes as `KMS.…`. A response to HEAD has no body, so its code is the status.
 UNAVAILABLE = {
     "InternalError", "InternalFailure", "ServiceUnavailable", "RequestTimeout", "NoSuchBucket", "OperationAborted",
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "OverLimit",
@@ -46,10 +46,10 @@ UNREACHABLE = (ConnectionError, HTTPClientError, IncompleteReadError, NoCredenti
 
 
 def classified(error: ClientError | BotoCoreError, part: Part, what: str) -> Exception:
-    """The error as one that says whether to try again. `what` begins its message: an object's key, for example.
+    """The error as one of `shared.errors`. `what` begins its message, for example an object's key.
 
-    A code in neither table counts as an attempt and is tried again: AccessDenied heals with a change of the policy, and
-    S3 also answers it for a missing object where the role may not list the bucket.
+    A code in neither table is retried, and counts as an attempt: AccessDenied ends when the policy is corrected, and S3
+    also returns it for a missing object if the role may not list the bucket.
     """
     if isinstance(error, ParamValidationError):
         return PermanentError(f"{what}: {str(error).splitlines()[-1]}")
@@ -67,13 +67,13 @@ def classified(error: ClientError | BotoCoreError, part: Part, what: str) -> Exc
 
 
 def code_of(error: ClientError) -> str:
-    """AWS's code; the HTTP status where the answer had no body."""
+    """AWS's error code, or the HTTP status if the response had no body."""
     return error.response["Error"]["Code"]
 
 
 @contextmanager
 def classifying(part: Part, what: str) -> Iterator[None]:
-    """Raises what boto3 raises inside as one of `shared.errors`."""
+    """Context manager that converts boto3's errors into those of `shared.errors`."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

@@ -1,18 +1,18 @@
-"""The kinds of failure a handler may raise. What they lead to is decided in `shared.engine.retry`."""
+"""Errors that a handler may raise. `shared.engine.retry` decides what follows."""
 
 from typing import Literal
 
-Part = Literal["bucket", "queue", "database"]  # what a worker cannot work without
+Part = Literal["bucket", "queue", "database"]  # parts that a worker depends on
 
 
 class PermanentError(Exception):
-    """Trying again cannot help: bad input, a missing object, a refused batch. Goes to the dead-letter queue."""
+    """A retry cannot succeed: invalid input, missing object, rejected batch. Goes to the dead-letter queue."""
 
 
 class TransientError(Exception):
-    """Trying again may help. `after` is how long the other side asked us to wait, in seconds.
+    """A retry may succeed. `after` is the wait that the other side asked for, in seconds.
 
-    A wait that was asked for is no failure of the message and does not count as an attempt.
+    A requested wait does not count as an attempt.
     """
 
     def __init__(self, message: str, after: float | None = None) -> None:
@@ -21,14 +21,14 @@ class TransientError(Exception):
 
 
 class NewerVersionError(TransientError):
-    """Made by a newer version of smelt, and left to a worker of that version: an upgrade is under way."""
+    """Written by a newer version of smelt; left for a worker of that version during an upgrade."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} of a newer version of smelt: it waits for a worker of that version", after=300.0)
+        super().__init__(f"{what} of a newer version of smelt; waiting for a worker of that version", after=300.0)
 
 
 class UnavailableError(TransientError):
-    """A part that the worker needs is away. Says nothing of the message, and does not count as an attempt."""
+    """A part that the worker depends on is unavailable. Does not count as an attempt."""
 
     def __init__(self, message: str, part: Part) -> None:
         super().__init__(message)

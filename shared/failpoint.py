@@ -1,8 +1,8 @@
-"""Named points at which tests make a process fail: after every hand-off, and nowhere else.
+"""Named points, after every hand-off, at which tests inject failures.
 
-Without `SMELT_FAILPOINTS` a point is an empty function. With it, that file says what happens at which point, as JSON
-`{name: {"action": "kill" | "term" | "fail" | "sleep", "probability": 0..1, "seconds": …}}`, read anew each time, so
-that a test can begin and end its faults while the processes run.
+Without `SMELT_FAILPOINTS` a point is an empty function. Otherwise it names a JSON file `{name: {"action": "kill" |
+"term" | "fail" | "sleep", "probability": 0..1, "seconds": …}}`, read each time, so that a test can change the faults
+while processes run.
 """
 
 import json
@@ -34,7 +34,7 @@ _PLAN = os.environ.get("SMELT_FAILPOINTS")
 
 
 def _off(_name: str) -> None:
-    """What a point costs where nothing is tested."""
+    """The point outside tests."""
 
 
 def _on(name: str) -> None:
@@ -42,9 +42,9 @@ def _on(name: str) -> None:
         plan = json.loads(Path(_PLAN or "").read_bytes()).get(name)
     except (OSError, ValueError):
         return
-    if not plan or random.random() >= plan["probability"]:  # noqa: S311 - no secret
+    if not plan or random.random() >= plan["probability"]:  # noqa: S311 - not security-relevant
         return
-    log.warning("failpoint.struck", point=name, action=plan["action"])
+    log.warning("failpoint.hit", point=name, action=plan["action"])
     match plan["action"]:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Types of the fields that messages, plans and headers share: anybody may send them, and Postgres must take them."""
+"""Field types of messages, plans and headers: input that anybody may send, limited to what Postgres can store."""
 
 import re
 from datetime import datetime
@@ -27,7 +27,7 @@ def _run_id(value: str) -> str:
 
 
 ShortText = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]
-RunId = Annotated[str, AfterValidator(_run_id)]  # raises PermanentError itself
+RunId = Annotated[str, AfterValidator(_run_id)]  # validation raises PermanentError
 NonNegativeInt32 = Annotated[int, Field(ge=0, lt=2**31)]
 PositiveInt32 = Annotated[int, Field(ge=1, lt=2**31)]
 Params = dict[ShortText, ShortText]

@@ -1,4 +1,4 @@
-"""JSON as it comes: fast where it is strict, and lenient where one record's flaw must not cost its neighbours."""
+"""JSON parsing: strict and fast first, and lenient if needed, so that one bad record does not affect others."""
 
 import json
 import math
@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-LONGEST_WHOLE = 4_000  # digits
-ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})?')  # a lone backslash where none of JSON's follows
+MAX_DIGITS = 4_000  # digits
+ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})?')  # also matches a backslash without a valid escape
 
 
 def loads(content: bytes) -> Any:
-    """Parse JSON. Lone surrogates, NaN, Infinity and huge numbers come through; their records are judged.
+    """Parse JSON. Accepts lone surrogates, NaN, Infinity and huge numbers, which are validated per record.
 
-    Raises ValueError for what is not JSON at all, or nested deeper than Python goes.
+    Raises ValueError if it is not JSON, or nested too deeply for Python.
     """
     try:
         return orjson.loads(content)
@@ -24,7 +24,7 @@ def loads(content: bytes) -> Any:
 
 
 def flawed(content: bytes | str, parse_float: Callable[[str], object] = float) -> Any:
-    """Parse what is not strictly JSON. Raises as `loads`."""
+    """Parse JSON with such values. Raises as `loads`."""
     try:
         return json.loads(content, parse_int=_whole, parse_float=parse_float)
     except RecursionError as error:
@@ -33,14 +33,14 @@ def flawed(content: bytes | str, parse_float: Callable[[str], object] = float) -
 
 
 def outline(content: bytes) -> Any:
-    """Parse JSON for what is round its records, whatever flaws their texts have: control characters, bad escapes.
+    """Parse JSON tolerating control characters and bad escapes, for the structure around the records.
 
-    Raises as `loads`. The records themselves are not to be taken from it.
+    Raises as `loads`. The records must not be taken from the result.
     """
     try:
         return loads(content)
     except ValueError:
-        escaped = ESCAPE.sub(lambda found: found[0] if len(found[0]) > 1 else rb"\\", content)
+        escaped = ESCAPE.sub(lambda match: match[0] if len(match[0]) > 1 else rb"\\", content)
     try:
         return json.loads(escaped, parse_int=_whole, strict=False)
     except RecursionError as error:
@@ -49,5 +49,5 @@ def outline(content: bytes) -> Any:
 
 
 def _whole(digits: str) -> float:
-    """Python refuses to convert whole numbers of more than 4,300 digits; no field of ours takes one."""
-    return int(digits) if len(digits) < LONGEST_WHOLE else math.copysign(math.inf, -1 if digits.startswith("-") else 1)
+    """Python rejects integers of more than 4,300 digits; no field accepts one."""
+    return int(digits) if len(digits) < MAX_DIGITS else math.copysign(math.inf, -1 if digits.startswith("-") else 1)

@@ -1,4 +1,4 @@
-"""Objects that packages register as entry points, for code that must not import those packages."""
+"""Entry points of packages that may not be imported directly."""
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def load(group: str) -> Iterator[Any]:
-    """Every object of a group. Those of a package that is not installed, as in a production image, are left out."""
+    """The objects of a group. Entry points of packages that are not installed (in production images) are skipped."""
     for entry in entry_points(group=group):
         if find_spec(entry.module.partition(".")[0]):
             yield entry.load()

@@ -1,4 +1,4 @@
-"""The version of this code. pyproject.toml has it; what is installed carries a copy."""
+"""The version of the installed package, defined in pyproject.toml."""
 
 from importlib.metadata import version
 

@@ -146,7 +146,7 @@ def hold(engine: Engine, dataset: str, records: Iterable[dict[str, Any]], at: da
         )
         deletion.delete(connection, tables, pl.DataFrame({key: keys}))
         for row in rows:
-            own = {name: row[name] for name in tables.root.columns.keys() if name in row}
+            own = {name: row[name] for name in (column.name for column in tables.root.columns) if name in row}
             connection.execute(insert(tables.root).values(own | {"object_id": number}))
             for name, child in children.items():
                 if items := [item | {key: row[key]} for item in row[name]]:

@@ -1,4 +1,4 @@
-"""Answers that change once in a while (code lists), kept in Redis; without it they are fetched each time."""
+"""Redis cache of responses that rarely change (code lists). Without Redis they are fetched each time."""
 
 from hashlib import sha256
 
@@ -10,34 +10,34 @@ from shared.datasets.source import Request
 log = structlog.get_logger()
 
 
-class AnswerCache:
-    """JSON texts of answers, for as long as their request says."""
+class ResponseCache:
+    """Caches JSON texts of responses for as long as their request's `keep_for` says."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._redis = redis.Redis(connection_pool=pool)
 
     def get(self, request: Request) -> bytes | None:
-        """The kept text, if there is one."""
+        """The cached text, or None."""
         if not request.keep_for:
             return None
         try:
-            kept = self._redis.get(_key(request))
+            cached = self._redis.get(_key(request))
         except redis.RedisError as error:
-            log.warning("answer.not_looked_up", error=str(error))
+            log.warning("response_cache.get_failed", error=str(error))
             return None
-        return kept if isinstance(kept, bytes) else None
+        return cached if isinstance(cached, bytes) else None
 
     def put(self, request: Request, text: bytes) -> None:
-        """Keep the text, where the request says so."""
+        """Cache the text if the request allows it."""
         if not request.keep_for:
             return
         try:
             self._redis.set(_key(request), text, ex=request.keep_for)
         except redis.RedisError as error:
-            log.warning("answer.not_kept", error=str(error))
+            log.warning("response_cache.put_failed", error=str(error))
 
 
 def _key(request: Request) -> str:
-    """By address and params; who asks makes no difference to what is cached."""
-    asked = f"{request.url}?{sorted(request.params.items())}"
-    return f"smelt:answer:{sha256(asked.encode()).hexdigest()}"
+    """Identified by URL and params; request headers do not affect the response."""
+    identity = f"{request.url}?{sorted(request.params.items())}"
+    return f"smelt:response:{sha256(identity.encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""One bounded HTTP request, its failures sorted into those worth another try and those that are not."""
+"""One HTTP request with limits on size and time, and its failures classified as transient or permanent."""
 
 import re
 import time
@@ -26,8 +26,8 @@ TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A complete response: its body after content decoding, otherwise byte for byte, and the headers to store."""
+class Response:
+    """A complete response. `body` is content-decoded and otherwise unchanged; `headers` are those to store."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,23 +35,23 @@ class Answer:
 
 
 class RateLimitedError(TransientError):
-    """The source answered 429."""
+    """The source responded with 429."""
 
 
 def client() -> httpx.Client:
-    """A client to be shared by all requests of a process."""
+    """An HTTP client, shared by all requests of a process."""
     return httpx.Client(
         timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
-        headers={"User-Agent": f"smelt/{VERSION}"},  # where a source wants none of its own
+        headers={"User-Agent": f"smelt/{VERSION}"},  # unless the source sets its own
         follow_redirects=False,
     )
 
 
-def fetch(http: httpx.Client, request: Request, largest: int) -> Answer:
-    """Send a request, follow redirects within its host, and read the whole answer, of at most `largest` bytes.
+def fetch(http: httpx.Client, request: Request, max_bytes: int) -> Response:
+    """Send a request, follow redirects within its origin, and read the whole response, of at most `max_bytes` bytes.
 
-    `services.extractor.statuses` has what a status leads to. Raises RateLimitedError or TransientError where another
-    try may help: also for no connection, and for an answer cut short or too slow. Otherwise raises PermanentError.
+    `services.extractor.statuses` says what each status leads to. Raises RateLimitedError or TransientError if a retry
+    may help (also for connection errors and for truncated or slow responses), otherwise PermanentError.
     """
     url, params = request.url, request.params or None
     for _ in range(MAX_REDIRECTS + 1):
@@ -59,45 +59,48 @@ def fetch(http: httpx.Client, request: Request, largest: int) -> Answer:
             with http.stream("GET", url, params=params, headers=request.headers) as response:
                 outcome = statuses.outcome(response.status_code)
                 if outcome is Outcome.READ:
-                    body = _read(response, largest)
+                    body = _read(response, max_bytes)
                     headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
-                    return Answer(response.status_code, headers, body)
+                    return Response(response.status_code, headers, body)
         except httpx.HTTPError as error:
             message = f"{request.url}: {type(error).__name__}: {error}"
             raise TransientError(message) from error
         if outcome is not Outcome.FOLLOW:
             raise _failure(request.url, response, outcome)
-        url, params = _redirected(request.url, response), None
-    message = f"{request.url}: more than {MAX_REDIRECTS} redirects, the last one {_described(response)}"
+        url, params = _redirect_target(request.url, response), None
+    message = f"{request.url}: more than {MAX_REDIRECTS} redirects, the last one {_status_line(response)}"
     raise PermanentError(message)
 
 
-def _read(response: httpx.Response, largest: int) -> bytes:
+def _read(response: httpx.Response, max_bytes: int) -> bytes:
     deadline = time.monotonic() + DEADLINE
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > largest:
+        if len(body) > max_bytes:
             message = (
-                f"{response.url.path}: answer larger than {largest} bytes, the limit that SMELT_MAX_DOCUMENT_MIB sets"
+                f"{response.url.path}: response larger than {max_bytes} bytes, the limit set by SMELT_MAX_DOCUMENT_MIB"
             )
             raise PermanentError(message)
         if time.monotonic() > deadline:
-            message = f"{response.url.path}: answer not complete after {DEADLINE:.0f} s"
+            message = f"{response.url.path}: response not complete after {DEADLINE:.0f} s"
             raise TransientError(message)
     return bytes(body)
 
 
-def _redirected(url: str, response: httpx.Response) -> str:
-    """Where the answer leads. Raises PermanentError for any other origin, which must not see the key in the headers."""
-    following, origin = response.next_request, response.url
-    if following is None:
-        message = f"{url}: {_described(response)} without a Location"
+def _redirect_target(url: str, response: httpx.Response) -> str:
+    """The redirect's target.
+
+    Raises PermanentError for another origin, which must not receive the key in the headers.
+    """
+    redirect, origin = response.next_request, response.url
+    if redirect is None:
+        message = f"{url}: {_status_line(response)} without a Location"
         raise PermanentError(message)
-    target = following.url
+    target = redirect.url
     if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
         message = (
-            f"{url}: {_described(response)} leads to {target.scheme}://{target.netloc.decode()}, and is not followed"
+            f"{url}: {_status_line(response)} redirects to {target.scheme}://{target.netloc.decode()}; not followed"
         )
         raise PermanentError(message)
     return str(target)
@@ -105,24 +108,24 @@ def _redirected(url: str, response: httpx.Response) -> str:
 
 def _failure(url: str, response: httpx.Response, outcome: Outcome) -> PermanentError | TransientError:
     hint = statuses.HINTS.get(response.status_code)
-    message = f"{url}: {_described(response)}" + (f": {hint}" if hint else "")
-    if outcome is Outcome.REFUSE:
+    message = f"{url}: {_status_line(response)}" + (f": {hint}" if hint else "")
+    if outcome is Outcome.DEAD_LETTER:
         return PermanentError(message)
     kind = RateLimitedError if response.status_code == TOO_MANY_REQUESTS else TransientError
     return kind(message, after=_retry_after(response.headers.get("retry-after")))
 
 
-def _described(response: httpx.Response) -> str:
+def _status_line(response: httpx.Response) -> str:
     return f"{response.status_code} {response.reason_phrase}".rstrip()
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds from a `Retry-After` header, which gives seconds or a date; None where it asks for no wait."""
+    """Seconds from a `Retry-After` header (seconds or a date), or None."""
     if not header:
         return None
     try:
-        given = SECONDS.fullmatch(header)
-        wait = float(header) if given else (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
+        is_seconds = SECONDS.fullmatch(header)
+        wait = float(header) if is_seconds else (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
     return min(wait, MAX_SOURCE_WAIT_SECONDS) if wait > 0 else None

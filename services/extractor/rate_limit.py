@@ -1,4 +1,4 @@
-"""The request rate to a source, shared by all extractors through Redis; without Redis each keeps to it by itself."""
+"""Rate limit of requests to a source, shared by all extractors through Redis; without Redis it applies per process."""
 
 import time
 
@@ -12,17 +12,19 @@ from shared.errors import TransientError
 
 log = structlog.get_logger()
 
-TIMEOUT = 2.0  # s for an answer of Redis, which a request must not wait for longer
-MAX_PAUSE_IN_WORKER_SECONDS = 60  # for a source that asked for a pause; for longer ones the message is put back
+TIMEOUT_SECONDS = 2.0  # for Redis to respond
+MAX_PAUSE_IN_WORKER_SECONDS = 60  # longer pauses put the message back
 
 
 def connection_pool(redis_url: str) -> redis.ConnectionPool:
-    """Connections to Redis that give up soon."""
-    return redis.ConnectionPool.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+    """A Redis connection pool with short timeouts."""
+    return redis.ConnectionPool.from_url(
+        redis_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    )
 
 
 class RateLimit:
-    """Waits its turn before each request, and holds all extractors back while a source has asked for a pause."""
+    """Delays each request to keep the rate limit, and pauses all extractors when a source asks for it."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._redis = redis.Redis(connection_pool=pool)
@@ -30,11 +32,14 @@ class RateLimit:
         self._alone = MovingWindowRateLimiter(MemoryStorage())
 
     def wait(self, source: str, per_second: int) -> None:
-        """Return when a request may be sent. Raises TransientError for a pause longer than we wait."""
+        """Block until a request may be sent.
+
+        Raises TransientError if the source is paused for longer than a worker waits.
+        """
         limiter = self._shared
         item = self.item(per_second)
         try:
-            self._wait_out_hold(source)
+            self._wait_out_pause(source)
         except redis.RedisError as error:
             limiter = self._fallback(error)
         while True:
@@ -48,20 +53,20 @@ class RateLimit:
 
     @staticmethod
     def item(per_second: int) -> RateLimitItemPerSecond:
-        """The limit as `limits` knows it."""
+        """The limit as an item of the `limits` library."""
         return RateLimitItemPerSecond(per_second)
 
-    def hold(self, source: str, seconds: float) -> None:
-        """The source asked for a pause: no extractor sends it anything for so long."""
+    def pause(self, source: str, seconds: float) -> None:
+        """Stop all extractors from sending requests to the source for this time."""
         try:
-            self._redis.set(_hold_key(source), 1, px=max(1, round(seconds * 1000)))
+            self._redis.set(_pause_key(source), 1, px=max(1, round(seconds * 1000)))
         except redis.RedisError as error:
             self._fallback(error)
 
-    def _wait_out_hold(self, source: str) -> None:
-        left = int(self._redis.pttl(_hold_key(source))) / 1000
+    def _wait_out_pause(self, source: str) -> None:
+        left = int(self._redis.pttl(_pause_key(source))) / 1000
         if left > MAX_PAUSE_IN_WORKER_SECONDS:
-            message = f"{source} asked for a pause of {left:.0f} s more"
+            message = f"{source} asked for a pause; {left:.0f} s left"
             raise TransientError(message, after=left)
         if left > 0:
             time.sleep(left)
@@ -71,5 +76,5 @@ class RateLimit:
         return self._alone
 
 
-def _hold_key(source: str) -> str:
-    return f"smelt:hold:{source}"
+def _pause_key(source: str) -> str:
+    return f"smelt:pause:{source}"

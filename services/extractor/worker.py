@@ -1,4 +1,4 @@
-"""The extractor: run command in, plan and page commands out; page command in, bronze page out."""
+"""The extractor: turns run commands into a plan and page commands, and page commands into bronze pages."""
 
 import time
 from collections.abc import Iterable
@@ -10,10 +10,9 @@ import boto3
 import httpx
 import structlog
 
-from services.extractor import answers, page_envelope, pagination
-from services.extractor import run_id as plan
-from services.extractor.cache import AnswerCache
-from services.extractor.fetch import Answer, RateLimitedError, client, fetch
+from services.extractor import page_envelope, pagination, responses, run_ids
+from services.extractor.cache import ResponseCache
+from services.extractor.fetch import RateLimitedError, Response, client, fetch
 from services.extractor.http_metrics import instrument
 from services.extractor.rate_limit import RateLimit, connection_pool
 from services.extractor.run_guard import RunGuard, without_placeholder
@@ -28,7 +27,7 @@ from shared.engine.consumer import Handler
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
 from shared.formats import envelope, run_plan
-from shared.formats.commands import PageCommand, RunCommand, command
+from shared.formats.commands import PageCommand, RunCommand, parse_command
 from shared.formats.envelope import Envelope
 from shared.formats.run_plan import RunPlan
 from shared.storage import object_keys, objects
@@ -41,193 +40,197 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LARGEST_BATCH = 10  # messages, SQS's limit
-LARGEST_PLAN = 16 << 20  # bytes
-LARGEST_REJECTED = 1 << 20  # bytes kept of an answer that is not a page: enough to see what it is
+MAX_BATCH = 10  # messages, SQS's limit
+MAX_PLAN_BYTES = 16 << 20  # bytes
+MAX_REJECTED_BYTES = 1 << 20  # stored of a response that is not a page, for inspection
 PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 1.0  # after a 429 that does not say how long to wait
-# Messages that may wait before extraction pauses: at a page a second one transformer needs 500 s for them, and after
-# 600 s somebody is told (services/ops/health/rules.py). A loader is faster.
+# Extraction pauses above this many waiting messages: at a page a second one transformer needs 500 s for them, and after
+# 600 s an alert fires (services/ops/health/rules.py). A loader is faster.
 LIMITS = {BRONZE: 500, SILVER: 500}
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """What the handler works with."""
+    """The handler and its dependencies."""
 
     s3: "S3Client"
     sqs: "SQSClient"
     http: httpx.Client
     limit: RateLimit
-    cache: AnswerCache
+    cache: ResponseCache
     slots: RunGuard
     pressure: Backpressure
     bucket: str
     queue_url: str
-    largest: int  # bytes of an answer, and of a page in its envelope: what the transformer reads
+    max_bytes: int  # of a response, and of a page in its envelope; the transformer's limit
 
     def handle(self, message: Message) -> str:
         """Plan a run, or fetch a page."""
-        told = command(message.body)
-        definition.refuse_changed(told.dataset)
-        match told:
+        command = parse_command(message.body)
+        definition.refuse_changed(command.dataset)
+        match command:
             case RunCommand():
-                run = without_placeholder(told)
-                return self.plan(run, plan.run_id(run, message.id, message.sent))
+                run = without_placeholder(command)
+                return self.plan(run, run_ids.run_id(run, message.id, message.sent))
             case PageCommand() as page:
                 return self.page(page)
 
     def plan(self, run: RunCommand, run_id: str) -> str:
-        """Store the plan, then send its pages. A command delivered twice sends the pages of the plan that is stored."""
+        """Store the plan, then send its pages. A redelivered command sends the pages of the stored plan."""
         telemetry.set_span_attributes(dataset=run.dataset, run_id=run_id)
-        planned = self._stored_plan(run.dataset, run_id)
-        if planned is None:
-            planned = self._made_plan(run, run_id)
+        stored = self._stored_plan(run.dataset, run_id)
+        if stored is None:
+            stored = self._new_plan(run, run_id)
             key = object_keys.plan_key(run.dataset, run_id)
-            objects.put(self.s3, self.bucket, key, planned.model_dump_json().encode(), "application/json")
-        if planned.rejected_reason:
+            objects.put(self.s3, self.bucket, key, stored.model_dump_json().encode(), "application/json")
+        if stored.rejected_reason:
             log.warning(
-                "run.refused", run_id=run_id, dataset=run.dataset, trigger=run.trigger, why=planned.rejected_reason
+                "run.rejected", run_id=run_id, dataset=run.dataset, trigger=run.trigger, why=stored.rejected_reason
             )
-            return "refused"
-        pages = list(planned.commands())
-        self.slots.begins(planned, pages)
+            return "rejected"
+        pages = list(stored.commands())
+        self.slots.mark_started(stored, pages)
         self._send(pages)
         log.info(
             "run.planned",
             run_id=run_id,
             dataset=run.dataset,
-            pages=planned.pages,
-            expected_records=planned.expected_records,
+            pages=stored.pages,
+            expected_records=stored.expected_records,
         )
         return "planned"
 
     def page(self, page: PageCommand) -> str:
-        """Fetch a page into bronze, unless it is there: a page of a run is fetched once. Then send what it brings."""
+        """Fetch a page into bronze unless it is there already, then send the pages that follow it."""
         telemetry.set_span_attributes(dataset=page.dataset, run_id=page.run_id, part=page.part, page=page.page)
         source = registry.dataset(page.dataset).source
         stored = self._stored_page(source, page)
-        known = stored is not None
+        is_stored = stored is not None
         if stored is None:
             self.pressure.wait()
-            stored = self._captured(source, page)
-        of = self._pages_known(source, page, stored.payload, stored.counts(source))
+            stored = self._fetch_to_bronze(source, page)
+        of = self._page_count(source, page, stored.payload, stored.counts(source))
         following = list(pagination.next_pages(source, page, stored, of))
         self._send(following)
-        self.slots.fetched(page, following)
-        return "duplicate" if known else "fetched"
+        self.slots.mark_fetched(page, following)
+        return "duplicate" if is_stored else "fetched"
 
-    def _captured(self, source: Source, page: PageCommand) -> Envelope:
-        """The page from the source, once it is in bronze."""
+    def _fetch_to_bronze(self, source: Source, page: PageCommand) -> Envelope:
+        """Fetch a page from its source and store it in bronze."""
         params, before = self._params(source, page)
         fingerprints = (*before, pagination.fingerprint(params)) if isinstance(source, SequentialSource) else ()
         request = source.request(params, page.page)
-        answer = self._fetch(page.dataset, request)
-        came = self._checked(source, page, request, answer)
-        of = self._pages_known(source, page, came.payload, came.counts)
+        response = self._fetch(page.dataset, request)
+        source_page = self._source_page(source, page, request, response)
+        of = self._page_count(source, page, source_page.payload, source_page.counts)
         numbered = page.model_copy(update={"of": of})
-        content = page_envelope.envelope(numbered, request, fingerprints, came, answer.headers, datetime.now(UTC))
-        body, key = page_envelope.compressed(content, self.largest), _key(page)
+        content = page_envelope.envelope(
+            numbered, request, fingerprints, source_page, response.headers, datetime.now(UTC)
+        )
+        body, key = page_envelope.compressed(content, self.max_bytes), _key(page)
         objects.put(self.s3, self.bucket, key, body, "application/gzip")
         log.info("bronze.written", dataset=page.dataset, key=key, run_id=page.run_id, bytes=len(body))
-        return Envelope(fingerprints, came.status, came.payload)
+        return Envelope(fingerprints, source_page.status, source_page.payload)
 
-    def _checked(self, source: Source, page: PageCommand, request: Request, answer: Answer) -> answers.Page:
-        """The answer as a page. What is none is kept for inspection; asking again may help."""
+    def _source_page(
+        self, source: Source, page: PageCommand, request: Request, response: Response
+    ) -> responses.SourcePage:
+        """The response as a page. If it is not one, its body is stored for inspection; a retry may help."""
         try:
-            return answers.page(source, answer)
+            return responses.page(source, response)
         except UnexpectedAnswerError as error:
             key = object_keys.rejected_response_key(page.dataset, page.run_id, page.part, page.page)
-            objects.put(self.s3, self.bucket, key, answer.body[:LARGEST_REJECTED], "application/octet-stream")
-            message = f"{request.url}: {answer.status}, but not a page: {error}; what came is at {key}"
+            objects.put(self.s3, self.bucket, key, response.body[:MAX_REJECTED_BYTES], "application/octet-stream")
+            message = f"{request.url}: {response.status}, but not a page: {error}; the response is at {key}"
             raise UnexpectedAnswerError(message) from error
 
-    def _pages_known(self, source: Source, page: PageCommand, payload: object, counts: PageCounts) -> int:
-        """The plan is read only where the page says that it is no longer right."""
+    def _page_count(self, source: Source, page: PageCommand, payload: object, counts: PageCounts) -> int:
+        """The number of pages of the part. Reads the plan only if the page announces more pages than planned."""
         planned = page.of
-        grown = counts.pages is not None and counts.pages > page.of
-        if grown and (stored := self._stored_plan(page.dataset, page.run_id)) and page.part <= len(stored.parts):
+        has_grown = counts.pages is not None and counts.pages > page.of
+        if has_grown and (stored := self._stored_plan(page.dataset, page.run_id)) and page.part <= len(stored.parts):
             planned = stored.parts[page.part - 1].pages
-        return pagination.pages_known(source, page, payload, counts, planned)
+        return pagination.page_count(source, page, payload, counts, planned)
 
     def _params(self, source: Source, page: PageCommand) -> tuple[Params, tuple[str, ...]]:
-        """What to ask for a page with, and the fingerprints of the requests before it."""
+        """The params of a page's request, and the fingerprints of the requests before it."""
         if page.page == 1 or not isinstance(source, SequentialSource):
             return page.params, ()
         before = page.model_copy(update={"page": page.page - 1, "replaces": None})
         stored = self._stored_page(source, before)
         if stored is None:
-            message = f"{_key(before)} is not there yet: it says how to ask for page {page.page}"
+            message = f"{_key(before)} does not exist yet; it has the parameters for page {page.page}"
             raise TransientError(message)
         return pagination.params_after(source, before, stored), stored.fingerprints
 
     def _stored_page(self, source: Source, page: PageCommand) -> Envelope | None:
-        """What bronze has of the page, unless it is to be replaced. Raises PermanentError for what cannot be read."""
+        """The page in bronze, or None if it is absent or to be replaced. Raises PermanentError if it is unreadable."""
         stored = objects.newest(self.s3, self.bucket, _key(page))
         if stored is None or page.replaces in {stored.version_id, stored.etag} - {None}:
             return None
         try:
-            found = envelope.read(objects.get(self.s3, stored, self.largest).body, self.largest)
-            found.counts(source)
+            content = envelope.read(objects.get(self.s3, stored, self.max_bytes).body, self.max_bytes)
+            content.counts(source)
         except (PermanentError, UnexpectedAnswerError) as error:
-            message = f"{stored.key}: {error}; `smelt reconcile --repair` fetches it anew"
+            message = f"{stored.key}: {error}; `smelt reconcile --repair` fetches it again"
             raise PermanentError(message) from error
-        return found
+        return content
 
     def _stored_plan(self, dataset: str, run_id: str) -> RunPlan | None:
         key = object_keys.plan_key(dataset, run_id)
         if not objects.exists(self.s3, self.bucket, key):
             return None
-        return run_plan.read(objects.get(self.s3, ObjectId(self.bucket, key), LARGEST_PLAN).body)
+        return run_plan.read(objects.get(self.s3, ObjectId(self.bucket, key), MAX_PLAN_BYTES).body)
 
-    def _made_plan(self, run: RunCommand, run_id: str) -> RunPlan:
-        """What to fetch, or nothing and why: by the plan of a refused run the ledger learns of it."""
-        refused = self.slots.refusal(run, run_id)
-        made = Plan(parts=(), expected_records=0) if refused else self._divided(run)
+    def _new_plan(self, run: RunCommand, run_id: str) -> RunPlan:
+        """The plan of a run. A rejected run gets an empty plan with the reason, which records it in the ledger."""
+        reason = self.slots.rejection_reason(run, run_id)
+        source_plan = Plan(parts=(), expected_records=0) if reason else self._planned_parts(run)
         return RunPlan(
             run_id=run_id,
             dataset=run.dataset,
             params=run.params,
             trigger=run.trigger,
-            expected_records=made.expected_records,
-            parts=made.parts,
-            scheduled_for=plan.slot_time(run.scheduled_for) if run.scheduled_for else None,
-            rejected_reason=refused,
+            expected_records=source_plan.expected_records,
+            parts=source_plan.parts,
+            scheduled_for=run_ids.slot_time(run.scheduled_for) if run.scheduled_for else None,
+            rejected_reason=reason,
         )
 
-    def _divided(self, run: RunCommand) -> Plan:
+    def _planned_parts(self, run: RunCommand) -> Plan:
         source = registry.dataset(run.dataset).source
         fresh: list[tuple[Request, bytes]] = []
 
-        def look(request: Request) -> object:
+        def lookup(request: Request) -> object:
             text = self.cache.get(request)
             if text is None:
-                text = answers.json_text(self._fetch(run.dataset, request))
+                text = responses.json_text(self._fetch(run.dataset, request))
                 if request.keep_for:
                     fresh.append((request, text))
-            return answers.parsed(text)
+            return responses.parsed(text)
 
-        made = source.plan(run.params, look)
-        for request, text in fresh:  # only what the source could plan with
+        source_plan = source.plan(run.params, lookup)
+        for request, text in fresh:  # only after planning succeeded
             self.cache.put(request, text)
-        return made
+        return source_plan
 
-    def _fetch(self, dataset: str, request: Request) -> Answer:
+    def _fetch(self, dataset: str, request: Request) -> Response:
         began = time.monotonic()
         self.limit.wait(dataset, registry.dataset(dataset).source.requests_per_second)
         metrics.API_WAIT.record(time.monotonic() - began, {"dataset": dataset})
         try:
             with telemetry.span("extractor.fetch", dataset=dataset):
-                return fetch(self.http, request, self.largest)
+                return fetch(self.http, request, self.max_bytes)
         except TransientError as error:
             if error.after or isinstance(error, RateLimitedError):
-                self.limit.hold(dataset, error.after or PAUSE_WITHOUT_RETRY_AFTER_SECONDS)
+                self.limit.pause(dataset, error.after or PAUSE_WITHOUT_RETRY_AFTER_SECONDS)
             raise
 
     def _send(self, pages: Iterable[PageCommand]) -> None:
         carrier = telemetry.carrier()
         commands = list(pages)
-        for start in range(0, len(commands), LARGEST_BATCH):
-            answer = self.sqs.send_message_batch(
+        for start in range(0, len(commands), MAX_BATCH):
+            response = self.sqs.send_message_batch(
                 QueueUrl=self.queue_url,
                 Entries=[
                     {
@@ -237,11 +240,11 @@ class Extractor:
                             name: {"DataType": "String", "StringValue": value} for name, value in carrier.items()
                         },
                     }
-                    for number, page in enumerate(commands[start : start + LARGEST_BATCH])
+                    for number, page in enumerate(commands[start : start + MAX_BATCH])
                 ],
             )
-            if refused := answer.get("Failed"):
-                message = f"SQS took only a part of the page commands: {refused[0].get('Message', '')}"
+            if failed := response.get("Failed"):
+                message = f"SQS accepted only some of the page commands: {failed[0].get('Message', '')}"
                 raise TransientError(message)
 
 
@@ -250,7 +253,7 @@ def _key(page: PageCommand) -> str:
 
 
 def bootstrap(settings: Settings) -> Handler:
-    """Compose the extractor: S3, SQS, Redis, HTTP; no database."""
+    """Compose the extractor from S3, SQS, Redis and HTTP; it uses no database."""
     redis, sqs = (
         connection_pool(settings.redis_url.get_secret_value()),
         worker.sqs_client(settings.receive_wait_seconds),
@@ -260,12 +263,12 @@ def bootstrap(settings: Settings) -> Handler:
         sqs=sqs,
         http=instrument(client()),
         limit=RateLimit(redis),
-        cache=AnswerCache(redis),
+        cache=ResponseCache(redis),
         slots=RunGuard(redis),
         pressure=Backpressure(sqs, {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}),
         bucket=settings.bucket,
         queue_url=settings.extract_queue_url,
-        largest=settings.max_document_mib << 20,
+        max_bytes=settings.max_document_mib << 20,
     ).handle
 
 

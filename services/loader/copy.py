@@ -1,4 +1,4 @@
-"""COPY of frames into tables, in the CSV form of COPY."""
+"""Appending frames to tables with COPY in CSV format."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,13 +12,13 @@ from shared import telemetry
 from shared.formats import silver
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class, in small letters
+    from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - the driver's class has a lower-case name
 
 CHUNK = 1 << 18  # bytes that psycopg2 reads and sends at a time; by default 8 KiB
 
 
 def copy(connection: Connection, rows: Mapping[Table, pl.LazyFrame]) -> None:
-    """Append to each table, in this order, rows that have all of its columns."""
+    """Append the rows to each table, in this order; the frames have all its columns."""
     driver = cast("DriverConnection", connection.connection.driver_connection)
     for table, text in _texts(rows).items():
         if not text.getbuffer():
@@ -32,7 +32,7 @@ def copy(connection: Connection, rows: Mapping[Table, pl.LazyFrame]) -> None:
 
 
 def _texts(rows: Mapping[Table, pl.LazyFrame]) -> dict[Table, BytesIO]:
-    """The rows as CSV. All tables in one go: for few rows, polars' start costs more than what it then does."""
+    """The rows as CSV. All tables in one query: for few rows, starting a polars query dominates the cost."""
     texts = {table: BytesIO() for table in rows}
     sinks = [
         frame.select(_columns(table)).sink_csv(texts[table], include_header=False, lazy=True)
@@ -50,7 +50,7 @@ def _columns(table: Table) -> list[pl.Expr]:
 
 
 def _as_text(column: Column[Any]) -> pl.Expr:
-    """The column as Postgres reads it: NULL is nothing at all, an empty string is quoted."""
+    """The column as COPY reads it: NULL is empty, an empty string is quoted."""
     own, dtype = pl.col(column.name), silver.dtype(column.type)
     if isinstance(dtype, pl.List):
         return _array_literal(own).alias(column.name)

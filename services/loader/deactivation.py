@@ -1,4 +1,4 @@
-"""Records that a complete run of their scope did not bring any more. Seen again, they are active again."""
+"""Deactivates records that a complete run of their scope no longer contains. They become active when observed again."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ log = structlog.get_logger()
 
 
 def deactivate_missing(connection: Connection, run: Row[Any]) -> None:
-    """Mark what was last seen before the run began: everything for a run of all, else what runs of the same params saw.
+    """Set `inactive_since` on records last observed before the run began.
 
-    The times compared are those of the source's own clock. A run that did not cover what the source announced marks
-    nothing.
+    A run without params covers all records; one with params covers those observed by runs with the same params. Times
+    are by the source's clock. A run with fewer records than the source announced deactivates nothing.
     """
     begin, rejected = connection.execute(
         select(func.min(LOADED_OBJECT.c.observed_at), func.sum(LOADED_OBJECT.c.quarantined)).where(
@@ -26,20 +26,22 @@ def deactivate_missing(connection: Connection, run: Row[Any]) -> None:
     ).one()
     if begin is None or not _lists_all(run.dataset) or run.distinct_records + rejected < run.expected_records:
         return
-    seen = registry.dataset(run.dataset).tables.last_seen.c
-    gone = [seen.inactive_since.is_(None), seen.observed_at < begin]
+    last_seen = registry.dataset(run.dataset).tables.last_seen.c
+    conditions = [last_seen.inactive_since.is_(None), last_seen.observed_at < begin]
     if run.params:
-        alike = select(LOADED_OBJECT.c.id).join(RUN, RUN.c.run_id == LOADED_OBJECT.c.run_id)
-        gone.append(seen[PROVENANCE].in_(alike.where(RUN.c.dataset == run.dataset, RUN.c.params == run.params)))
-    marked = connection.execute(
-        update(registry.dataset(run.dataset).tables.last_seen).where(*gone).values(inactive_since=begin)
+        objects_of_runs = select(LOADED_OBJECT.c.id).join(RUN, RUN.c.run_id == LOADED_OBJECT.c.run_id)
+        conditions.append(
+            last_seen[PROVENANCE].in_(objects_of_runs.where(RUN.c.dataset == run.dataset, RUN.c.params == run.params))
+        )
+    count = connection.execute(
+        update(registry.dataset(run.dataset).tables.last_seen).where(*conditions).values(inactive_since=begin)
     ).rowcount
-    if marked:
-        log.info("records.inactive", dataset=run.dataset, run_id=run.run_id, records=marked)
+    if count:
+        log.info("records.inactive", dataset=run.dataset, run_id=run.run_id, records=count)
 
 
 def _lists_all(dataset: str) -> bool:
     try:
         return registry.dataset(dataset).source.lists_all
-    except PermanentError:  # it is loaded from files
+    except PermanentError:  # a dataset without a source, loaded from files
         return False

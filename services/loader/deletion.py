@@ -1,4 +1,4 @@
-"""Records out of all tables of a dataset: a changed one is replaced whole. No foreign key deletes children (ADR 36)."""
+"""Deletion of records and their child rows. Foreign keys do not cascade (ADR 36)."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -22,10 +22,10 @@ def delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
 
 @cache
 def _statement(root: Table, children: tuple[Table, ...]) -> TextClause:
-    """One statement for all tables.
+    """One statement that deletes from all tables.
 
-    Child rows are found by the keys that the deletion of root rows returns, and so are deleted after them: a trigger on
-    a root row still sees its child rows, and keeps them in the history.
+    Child rows are matched with the keys returned by the deletion of root rows, so they are deleted after them. A
+    trigger on the root table can still read the child rows, and copies them to the history.
     """
     keys = [*root.primary_key.columns]
     arrays = ", ".join(f"cast(:{key.name} as {key.type.compile(DIALECT)}[])" for key in keys)

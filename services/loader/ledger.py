@@ -1,4 +1,4 @@
-"""The ledger: which objects are loaded, what came of them, and when a run is complete."""
+"""The ledger: loaded objects with their record counts, and completion of runs."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -8,12 +8,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.ops_tables import LOADED_OBJECT, NEEDED_PAGES, RUN, fully_loaded_objects, pages_of_parts
 from shared.formats.run_plan import RunPlan
-from shared.formats.silver import Header
+from shared.formats.silver import SilverHeader
 from shared.storage.object_id import ObjectId
 from shared.storage.object_keys import silver_key
 
 DISTINCT_RECORDS = text("""
-    select count(distinct seen.name) from ops.loaded_object, unnest(natural_keys) as seen (name) where run_id = :run_id
+    select count(distinct record.key) from ops.loaded_object, unnest(natural_keys) as record (key)
+    where run_id = :run_id
 """)
 OF_RUN = fully_loaded_objects().where(LOADED_OBJECT.c.run_id == bindparam("run_id"))
 ALL_PAGES = text(f"""
@@ -23,21 +24,21 @@ ALL_PAGES = text(f"""
          left join part on part.part = plan.number
     where run.run_id = :run_id
 """)  # noqa: S608 - a statement of our own
-# Rows that pages announced beyond those of the plan. What parts have in common counts more than once: rather too many.
+# Rows that pages announce beyond the plan. Records in several parts count several times, so it may be too high.
 GROWN = text("""
-    select coalesce(sum(greatest(0, told.rows - (plan.part ->> 'rows')::bigint)), 0)
+    select coalesce(sum(greatest(0, announced.rows - (plan.part ->> 'rows')::bigint)), 0)
     from ops.run cross join jsonb_array_elements(run.parts) with ordinality as plan (part, number)
          join (
              select part, max(part_rows) as rows from ops.loaded_object where run_id = :run_id group by part
-         ) as told on told.part = plan.number
+         ) as announced on announced.part = plan.number
     where run.run_id = :run_id
 """)
-MOST_ROWS = 2**31 - 1  # that the column holds
+MAX_ROWS = 2**31 - 1  # limit of the column
 
 
 @dataclass(frozen=True)
 class LoadCounts:
-    """What loading an object did to its valid records."""
+    """The valid records of an object by outcome."""
 
     inserted: int
     updated: int
@@ -45,11 +46,11 @@ class LoadCounts:
     stale: int
 
 
-def claim(connection: Connection, header: Header) -> int | None:
-    """Claim one batch of an object in the ledger and return its id; None if it was loaded before.
+def claim(connection: Connection, header: SilverHeader) -> int | None:
+    """Insert the ledger row of a batch and return its id, or None if the batch was loaded before.
 
-    A second loader with the same batch waits here until the first has committed or rolled back. Until `settle` says
-    what became of them, the valid records count as stale: the conservation check holds at any time.
+    A second loader with the same batch blocks here until the first commits or rolls back. Valid records count as stale
+    until `record_outcome`, so that the conservation check always holds.
     """
     source = header.source
     statement = insert(LOADED_OBJECT).values(
@@ -72,24 +73,24 @@ def claim(connection: Connection, header: Header) -> int | None:
         read=header.counts.read,
         stale=header.counts.valid,
         quarantined=header.counts.quarantined,
-        field_profile=header.shape,
+        field_profile=header.field_profile,
         warnings=[warning.model_dump() for warning in header.warnings],
     )
     object_id: int | None = connection.scalar(statement.on_conflict_do_nothing().returning(LOADED_OBJECT.c.id))
     return object_id
 
 
-def record_outcome(connection: Connection, object_id: int, effect: LoadCounts, keys: list[str] | None) -> None:
-    """Record the outcome. `keys` are the natural keys on the page, wanted until the run's coverage is counted."""
+def record_outcome(connection: Connection, object_id: int, counts: LoadCounts, keys: list[str] | None) -> None:
+    """Set the counts. `keys` are the page's natural keys, stored until the run is complete."""
     connection.execute(
-        update(LOADED_OBJECT).where(LOADED_OBJECT.c.id == object_id).values(**asdict(effect), natural_keys=keys)
+        update(LOADED_OBJECT).where(LOADED_OBJECT.c.id == object_id).values(**asdict(counts), natural_keys=keys)
     )
 
 
-def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
-    """Record what a run set out to fetch; False if it is known already.
+def record_plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
+    """Insert a run with its plan; returns False if it exists.
 
-    One run a slot: where another run has it, this one is recorded as rejected, and nothing of it is waited for.
+    A slot has one run: if another run has it, this one is recorded as rejected, without pages.
     """
     run = {
         "run_id": plan.run_id,
@@ -112,25 +113,29 @@ def plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> bool:
 
 
 def _holder_of_slot(connection: Connection, plan: RunPlan) -> str | None:
-    """The other run that has the plan's slot, if there is one."""
-    own = (RUN.c.dataset == plan.dataset, RUN.c.trigger == plan.trigger, RUN.c.scheduled_for == plan.scheduled_for)
-    held = select(RUN.c.run_id).where(*own, RUN.c.rejected_reason.is_(None), RUN.c.run_id != plan.run_id)
-    run_id: str | None = connection.scalar(held)
+    """Another run with the plan's slot, or None."""
+    same_slot = (
+        RUN.c.dataset == plan.dataset,
+        RUN.c.trigger == plan.trigger,
+        RUN.c.scheduled_for == plan.scheduled_for,
+    )
+    holder = select(RUN.c.run_id).where(*same_slot, RUN.c.rejected_reason.is_(None), RUN.c.run_id != plan.run_id)
+    run_id: str | None = connection.scalar(holder)
     return run_id
 
 
-def complete(connection: Connection, run_id: str) -> bool:
-    """Mark the run complete if every page of it is in the ledger; whether this call did so. A rejected one never is.
+def mark_complete(connection: Connection, run_id: str) -> bool:
+    """Mark the run complete if all its pages are loaded; returns whether this call did. Rejected runs never are.
 
-    What pages announced beyond the plan is added to what the run is measured by: data that grew makes it short.
-    The lock on the run makes two loaders with its last two pages come one after the other: the second sees both.
+    Rows announced beyond the plan are added to the expected records. Locking the run serialises two loaders with its
+    last two pages, so that the second sees both.
     """
     open_run = (RUN.c.run_id == run_id, RUN.c.completed_at.is_(None), RUN.c.rejected_reason.is_(None))
     pending = select(RUN.c.run_id).where(*open_run).with_for_update()
     if connection.scalar(pending) is None or not _all_pages_loaded(connection, run_id):
         return False
     distinct_records = connection.scalar(DISTINCT_RECORDS, {"run_id": run_id})
-    expected_records = func.least(RUN.c.expected_records + connection.scalar(GROWN, {"run_id": run_id}), MOST_ROWS)
+    expected_records = func.least(RUN.c.expected_records + connection.scalar(GROWN, {"run_id": run_id}), MAX_ROWS)
     completed = {
         "completed_at": func.clock_timestamp(),
         "distinct_records": distinct_records,
@@ -142,13 +147,13 @@ def complete(connection: Connection, run_id: str) -> bool:
 
 
 def clear_working_data(connection: Connection, run_id: str) -> None:
-    """Clear what only a run under way needs of its pages, if it is complete: a page may be loaded once more later."""
+    """Delete natural keys and field profiles of a complete run's pages, for pages loaded again later."""
     over = select(RUN.c.run_id).where(RUN.c.run_id == run_id, RUN.c.completed_at.is_not(None))
-    kept = (
+    obsolete = (
         LOADED_OBJECT.c.natural_keys.is_not(None) | LOADED_OBJECT.c.field_profile.is_not(None),
         LOADED_OBJECT.c.run_id.in_(over),
     )
-    connection.execute(update(LOADED_OBJECT).where(*kept).values(natural_keys=None, field_profile=null()))
+    connection.execute(update(LOADED_OBJECT).where(*obsolete).values(natural_keys=None, field_profile=null()))
 
 
 def _all_pages_loaded(connection: Connection, run_id: str) -> bool:
@@ -156,12 +161,14 @@ def _all_pages_loaded(connection: Connection, run_id: str) -> bool:
 
 
 def is_complete(connection: Connection, source: ObjectId, transform_version: int) -> bool:
-    """Whether all batches of a bronze object are in the ledger."""
-    own = {
+    """Whether all batches of a bronze object are loaded."""
+    identity = {
         "bucket": source.bucket,
         "key": source.key,
         "version": source.version,
         "transform_version": transform_version,
     }
-    found = fully_loaded_objects().where(*(LOADED_OBJECT.c[name] == value for name, value in own.items()))
-    return connection.execute(found).first() is not None
+    complete_object = fully_loaded_objects().where(
+        *(LOADED_OBJECT.c[name] == value for name, value in identity.items())
+    )
+    return connection.execute(complete_object).first() is not None

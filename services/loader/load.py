@@ -1,4 +1,4 @@
-"""Loading one object: silver batch, quarantine or run plan into rows of Postgres, in one transaction."""
+"""Loads one object (silver batch, quarantine entries or run plan) in one transaction."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.loader import completion, ledger, quarantine
 from services.loader.ledger import LoadCounts
-from services.loader.upsert import UnknownSightingError, key_texts, upsert
+from services.loader.upsert import UnknownHashError, key_texts, upsert
 from shared import telemetry
 from shared.config.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
 from shared.database.engine import classify_error
@@ -23,10 +23,10 @@ from shared.failpoint import failpoint
 from shared.formats import quarantine as rejects
 from shared.formats import run_plan, silver
 from shared.formats.observation import Observation, observation
-from shared.formats.silver import Header, OutdatedError
+from shared.formats.silver import OutdatedError, SilverHeader
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content, SupersededError
+from shared.storage.objects import ObjectContent, SupersededError
 from shared.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -34,52 +34,53 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-OBJECT_LIMIT = 1 << 30  # bytes
+MAX_OBJECT_BYTES = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What loading an object came to, in one word, and {natural key: content hash} of what the database holds now.
+class LoadResult:
+    """The result of loading an object.
 
-    `records` is what became of its records, {outcome: number}; `observed_at` when they were seen, unless once more.
+    `hashes` is {natural key: content hash} of rows now in the database, `records` is {outcome: number of records}.
+    `observed_at` is None for replays.
     """
 
     outcome: str
     dataset: str = ""
-    held: Mapping[str, bytes] = field(default_factory=dict)
+    hashes: Mapping[str, bytes] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
     observed_at: datetime | None = None
 
 
-class NeededInFullError(Exception):
-    """A silver object lacks what the database needs; `source` is the bronze object to make it from once more."""
+class FullObjectNeededError(Exception):
+    """A silver object has too little content to load; `source` is the bronze object to transform again in full."""
 
     def __init__(self, source: ObjectId) -> None:
         super().__init__(source.key)
         self.source = source
 
 
-def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> Loaded:
-    """One object, by its prefix, in one transaction. Raises NeededInFullError."""
+def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> LoadResult:
+    """Load one object, chosen by its key prefix, in one transaction. Raises FullObjectNeededError."""
     for prefix, load_one in LOADERS.items():
         if stored.key.startswith(prefix):
             began = time.time_ns()
             try:
-                content = objects.get(s3, stored, OBJECT_LIMIT)
+                content = objects.get(s3, stored, MAX_OBJECT_BYTES)
                 if object_keys.is_folder(stored, len(content.body)):
-                    return Loaded("ignored")
-                with telemetry.of_object("loader", content.metadata, began, key=stored.key, bytes=len(content.body)):
-                    _refuse_unsigned(stored, content)
+                    return LoadResult("ignored")
+                with telemetry.object_span("loader", content.metadata, began, key=stored.key, bytes=len(content.body)):
+                    _require_checksum(stored, content)
                     return _committed(engine, content, load_one)
             except SupersededError:
-                return Loaded("superseded")
+                return LoadResult("superseded")
             except (DBAPIError, psycopg2.Error) as error:
                 raise classify_error(error, engine) from error
-    message = f"{stored.key}: the loader knows no such prefix"
+    message = f"{stored.key}: not a prefix that the loader handles"
     raise PermanentError(message)
 
 
-def _committed(engine: Engine, content: Content, load_one: "LoadOne") -> Loaded:
+def _committed(engine: Engine, content: ObjectContent, load_one: "LoadOne") -> LoadResult:
     with telemetry.span("loader.load"):
         with engine.begin() as connection:
             loaded = load_one(connection, content)
@@ -89,82 +90,84 @@ def _committed(engine: Engine, content: Content, load_one: "LoadOne") -> Loaded:
     return loaded
 
 
-def _count(loaded: Loaded) -> None:
-    """After the commit: a batch that was rolled back has not happened, and one that comes again is a duplicate."""
+def _count(loaded: LoadResult) -> None:
+    """Update metrics. Called after the commit, so that rolled-back batches are not counted."""
     telemetry.set_span_attributes(outcome=loaded.outcome, **loaded.records)
     for outcome, number in loaded.records.items():
         metrics.RECORDS.add(number, {"dataset": loaded.dataset, "outcome": outcome})
     if loaded.observed_at:
         waited = (datetime.now(UTC) - loaded.observed_at).total_seconds()
-        metrics.LATENCY.record(max(0.0, waited), {"dataset": loaded.dataset})  # the two clocks may differ
+        metrics.LATENCY.record(
+            max(0.0, waited), {"dataset": loaded.dataset}
+        )  # the clocks of source and loader may differ
 
 
-def load_silver(connection: Connection, content: Content) -> Loaded:
-    """A batch of rows: ledger, fence, rows, ledger; then whatever it makes complete."""
+def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
+    """Load a batch: ledger row, fence, rows, counts; then complete its run or upload if it was the last."""
     try:
         header, frame = silver.read(content.body)
     except OutdatedError as outdated:
-        raise NeededInFullError(outdated.source) from None
+        raise FullObjectNeededError(outdated.source) from None
     telemetry.set_span_attributes(dataset=header.dataset, run_id=header.run_id)
     object_id = ledger.claim(connection, header)
     if object_id is None:
-        return Loaded("duplicate")
+        return LoadResult("duplicate")
     try:
-        effect, held = upsert(connection, header.dataset, frame, _observation(header), object_id)
-    except UnknownSightingError:
-        raise NeededInFullError(header.source) from None
+        counts, hashes = upsert(connection, header.dataset, frame, _observation(header), object_id)
+    except UnknownHashError:
+        raise FullObjectNeededError(header.source) from None
     keys = key_texts(frame, registry.dataset(header.dataset).tables)
-    ledger.record_outcome(connection, object_id, effect, keys if header.run_id else None)
-    quarantine.close(connection, header, keys)
-    log.info("silver.loaded", dataset=header.dataset, key=header.source.key, run_id=header.run_id, **effect.__dict__)
+    ledger.record_outcome(connection, object_id, counts, keys if header.run_id else None)
+    quarantine.close_entries(connection, header, keys)
+    log.info("silver.loaded", dataset=header.dataset, key=header.source.key, run_id=header.run_id, **counts.__dict__)
     if header.run_id:
         completion.complete_run(connection, header.run_id)
     elif not header.replay:
         completion.complete_upload(connection, header)
     observed_at = None if header.replay else header.observed_at
-    return Loaded("loaded", header.dataset, held, _outcomes(header, effect, len(held)), observed_at)
+    return LoadResult("loaded", header.dataset, hashes, _outcomes(header, counts, len(hashes)), observed_at)
 
 
-def load_quarantine(connection: Connection, content: Content) -> Loaded:
-    """Rejected records, for people to look at; loading them again changes nothing."""
+def load_quarantine(connection: Connection, content: ObjectContent) -> LoadResult:
+    """Load rejected records. Idempotent."""
     entries = rejects.read(content.body)
     definition.refuse_changed(entries[0].dataset)
-    quarantine.admit(connection, entries)
-    return Loaded("quarantined")
+    quarantine.insert_entries(connection, entries)
+    return LoadResult("quarantined")
 
 
-def load_plan(connection: Connection, content: Content) -> Loaded:
-    """What a run set out to fetch. Its pages may be here already."""
+def load_plan(connection: Connection, content: ObjectContent) -> LoadResult:
+    """Load the plan of a run. Some of its pages may be loaded already."""
     plan = run_plan.read(content.body)
     definition.refuse_changed(plan.dataset)
-    known = not ledger.plan(connection, plan, content.last_modified)
+    is_new = ledger.record_plan(connection, plan, content.last_modified)
     completion.complete_run(connection, plan.run_id)
-    return Loaded("duplicate" if known else "planned")
+    return LoadResult("planned" if is_new else "duplicate")
 
 
-LoadOne = Callable[[Connection, Content], Loaded]
+LoadOne = Callable[[Connection, ObjectContent], LoadResult]
 LOADERS: dict[str, LoadOne] = {SILVER_PREFIX: load_silver, QUARANTINE_PREFIX: load_quarantine, PLANS_PREFIX: load_plan}
 
 
-def _outcomes(header: Header, effect: LoadCounts, held: int) -> dict[str, int]:
-    """They add up to the records read. Of what passed the fence, `held` came in full; the rest were hash-only."""
-    unchanged = held - effect.inserted - effect.updated
-    hash_only = effect.unchanged - unchanged
-    return asdict(effect) | {"unchanged": unchanged, "hash_only": hash_only, "quarantined": header.counts.quarantined}
+def _outcomes(header: SilverHeader, counts: LoadCounts, in_full: int) -> dict[str, int]:
+    """{outcome: number}; the sum is the number of records read. `in_full` counts the non-stale records with content."""
+    unchanged = in_full - counts.inserted - counts.updated
+    hash_only = counts.unchanged - unchanged
+    return asdict(counts) | {"unchanged": unchanged, "hash_only": hash_only, "quarantined": header.counts.quarantined}
 
 
-def _observation(header: Header) -> Observation:
-    """What is replayed out of quarantine was seen in the object it came from.
+def _observation(header: SilverHeader) -> Observation:
+    """The observation of a batch; for a replay, that of the object it came from.
 
-    A record that is in two batches of an object is as the later one has it, whichever is loaded first.
+    The batch number is appended to the sequencer, so that of two batches of one object the later one wins.
     """
-    seen = header.replay.source if header.replay else header.source
-    one = observation(header.observed_at, seen.key, seen.sequencer, header.transform_version)
-    return replace(one, sequencer=f"{one.sequencer}{header.batch:08d}")
+    source = header.replay.source if header.replay else header.source
+    result = observation(header.observed_at, source.key, source.sequencer, header.transform_version)
+    return replace(result, sequencer=f"{result.sequencer}{header.batch:08d}")
 
 
-def _refuse_unsigned(stored: ObjectId, content: Content) -> None:
-    """What we write carries its checksum, which `objects.get` has compared. Damaged Parquet may end the process."""
+def _require_checksum(stored: ObjectId, content: ObjectContent) -> None:
+    """Require a checksum, which `objects.get` has verified: reading damaged Parquet could crash the process."""
     if "sha256" not in content.metadata:
-        message = f"{stored.key}: not a {stored.key.partition('/')[0]} object of ours: it carries no checksum"
+        message = f"{stored.key}: not a {stored.key.partition('/')[0]} object written by smelt: it has no checksum"
         raise PermanentError(message)

@@ -1,4 +1,4 @@
-"""The quarantine table: entries come in, and are closed when their record was replayed or has passed since."""
+"""The quarantine table: entries are inserted, and closed when their record is replayed or superseded."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,22 +10,22 @@ from shared import natural_key
 from shared.database.ops_tables import QUARANTINE
 from shared.datasets import registry
 from shared.formats.quarantine import Rejected
-from shared.formats.silver import Header
+from shared.formats.silver import SilverHeader
 
 
-def admit(connection: Connection, entries: Sequence[Rejected]) -> None:
-    """Write entries of one object; those of a record that has been seen since, in good order, are closed at once."""
+def insert_entries(connection: Connection, entries: Sequence[Rejected]) -> None:
+    """Insert the entries of one object. Entries of records observed since as valid are closed at once."""
     rows = [_row(entry) for entry in entries]
     connection.execute(insert(QUARANTINE).on_conflict_do_nothing(), rows)
     keys = [entry.natural_key for entry in entries if entry.natural_key]
-    passed = _seen_after(connection, entries[0], keys)
+    superseded = _observed_after(connection, entries[0], keys)
     own = and_(QUARANTINE.c.key == entries[0].source.key, QUARANTINE.c.observed_at <= entries[0].observed_at)
-    _close(connection, entries[0].dataset, passed, own)
+    _close(connection, entries[0].dataset, superseded, own)
 
 
-def close(connection: Connection, header: Header, keys: Sequence[str]) -> None:
-    """Close what this batch makes pointless: earlier rejections of its records, and those that it repeats."""
-    _close(connection, header.dataset, keys, _seen_before(header))
+def close_entries(connection: Connection, header: SilverHeader, keys: Sequence[str]) -> None:
+    """Close earlier entries of this batch's records, and the entries that it replays."""
+    _close(connection, header.dataset, keys, _observed_before(header))
     if replay := header.replay:
         source = {"key": replay.source.key, "version": replay.source.version}
         own = [QUARANTINE.c[name] == value for name, value in source.items()]
@@ -37,16 +37,19 @@ def close(connection: Connection, header: Header, keys: Sequence[str]) -> None:
         _set_closed(connection, repeated, "replayed")
 
 
-def _seen_before(header: Header) -> ColumnElement[bool]:
-    """In an older observation; or in the same one, by an older transform."""
-    seen, version = QUARANTINE.c.observed_at, QUARANTINE.c.transform_version
-    return or_(seen < header.observed_at, and_(seen == header.observed_at, version < header.transform_version))
+def _observed_before(header: SilverHeader) -> ColumnElement[bool]:
+    """Entries from an earlier observation, or from the same one by an older transform version."""
+    observed_at, transform_version = QUARANTINE.c.observed_at, QUARANTINE.c.transform_version
+    return or_(
+        observed_at < header.observed_at,
+        and_(observed_at == header.observed_at, transform_version < header.transform_version),
+    )
 
 
 def _close(connection: Connection, dataset: str, keys: Sequence[str], also: Any) -> None:
-    mine = and_(QUARANTINE.c.dataset == dataset, QUARANTINE.c.natural_key == func.any(list(keys)), also)
+    matching = and_(QUARANTINE.c.dataset == dataset, QUARANTINE.c.natural_key == func.any(list(keys)), also)
     if keys:
-        _set_closed(connection, mine, "superseded")
+        _set_closed(connection, matching, "superseded")
 
 
 def _set_closed(connection: Connection, which: Any, how: str) -> None:
@@ -54,16 +57,17 @@ def _set_closed(connection: Connection, which: Any, how: str) -> None:
     connection.execute(statement.values(closed_at=func.now(), closed_as=how))
 
 
-def _seen_after(connection: Connection, entry: Rejected, keys: Sequence[str]) -> list[str]:
-    """Those of the natural keys that have a newer observation in the database."""
-    held = registry.dataset(entry.dataset).tables.last_seen
-    columns = list(held.primary_key.columns)
+def _observed_after(connection: Connection, entry: Rejected, keys: Sequence[str]) -> list[str]:
+    """The natural keys with a newer observation in the database."""
+    last_seen = registry.dataset(entry.dataset).tables.last_seen
+    columns = list(last_seen.primary_key.columns)
     values = {key: typed for key in keys if (typed := natural_key.values(key, columns))}
     if not values:
         return []
-    wanted = or_(*(and_(*(c == v for c, v in zip(columns, typed, strict=True))) for typed in values.values()))
+    same_key = or_(*(and_(*(c == v for c, v in zip(columns, typed, strict=True))) for typed in values.values()))
     newer = {
-        tuple(row) for row in connection.execute(select(*columns).where(wanted, held.c.observed_at > entry.observed_at))
+        tuple(row)
+        for row in connection.execute(select(*columns).where(same_key, last_seen.c.observed_at > entry.observed_at))
     }
     return [key for key, typed in values.items() if typed in newer]
 

@@ -1,4 +1,4 @@
-"""The loader: silver batch, quarantine or run plan in, rows in Postgres out, each object in one transaction."""
+"""The loader: loads silver batches, quarantine entries and run plans into Postgres, one transaction per object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from services.loader.load import NeededInFullError, load
+from services.loader.load import FullObjectNeededError, load
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import Settings
 from shared.config.topology import BRONZE, UPLOADS, queue_for_key
-from shared.database.engine import LONGEST_TRANSACTION, classify_error, connect, probe
+from shared.database.engine import MAX_TRANSACTION_SECONDS, classify_error, connect, probe
 from shared.database.migrate import missing
 from shared.datasets import consistency
 from shared.engine import worker
@@ -32,71 +32,74 @@ if TYPE_CHECKING:
 
 
 def check(settings: Settings) -> None:
-    """Raises PermanentError unless datasets are consistent and the database is there, with the schema of this code."""
+    """Raises PermanentError unless datasets are consistent and the database is reachable with the current schema."""
     consistency.check_all()
     engine = _connect(settings)
     try:
-        needed = missing(engine)
+        absent = missing(engine)
     except DBAPIError as error:
         raise PermanentError(str(classify_error(error, engine))) from error
     engine.dispose()
-    if needed:
-        message = f"the database lacks migrations {', '.join(sorted(needed))}: run `smelt db upgrade`"
+    if absent:
+        message = f"the database lacks migrations {', '.join(sorted(absent))}: run `smelt db upgrade`"
         raise PermanentError(message)
 
 
 @dataclass(frozen=True)
 class Loader:
-    """What the handler works with."""
+    """The handler and its dependencies."""
 
     s3: "S3Client"
     sqs: "SQSClient"
     engine: Engine
-    known: ContentHashCache
+    hash_cache: ContentHashCache
     bucket: str
-    raw_queue_urls: Mapping[str, str]  # {queue name: URL}, for objects that are needed in full
+    raw_queue_urls: Mapping[str, str]  # to request transforming an object in full
 
     def handle(self, message: Message) -> str:
         """Load every object that the event names."""
-        stored = created_objects(message.body)
-        for one in stored:
-            objects.require_bucket(one, self.bucket)
-        return ", ".join(sorted({self._load(one) for one in stored})) or "ignored"
+        created = created_objects(message.body)
+        for object_id in created:
+            objects.require_bucket(object_id, self.bucket)
+        return ", ".join(sorted({self._load(object_id) for object_id in created})) or "ignored"
 
     def _load(self, stored: ObjectId) -> str:
-        """What the cache promised in vain is asked for in full before the message is done: nothing of it was loaded."""
+        """Load one object.
+
+        If hash-only records are not in the database, request the object in full; nothing was loaded.
+        """
         try:
-            loaded = load(self.s3, self.engine, stored)
-        except NeededInFullError as needed:
+            result = load(self.s3, self.engine, stored)
+        except FullObjectNeededError as needed:
             self.sqs.send_message(
                 QueueUrl=self.raw_queue_urls[queue_for_key(needed.source.key).name],
                 MessageBody=created_event(needed.source),
                 MessageAttributes={IN_FULL: {"DataType": "String", "StringValue": "1"}},
             )
             return "needed in full"
-        self.known.publish(loaded.dataset, loaded.held)
-        return loaded.outcome
+        self.hash_cache.publish(result.dataset, result.hashes)
+        return result.outcome
 
 
 def bootstrap(settings: Settings) -> Handler:
-    """Compose the handler: S3, SQS, the database, and Redis to tell what is known."""
+    """Compose the loader from S3, SQS, the database and the Redis cache of content hashes."""
     return Loader(
         s3=boto3.client("s3"),
         sqs=worker.sqs_client(settings.receive_wait_seconds),
         engine=_connect(settings),
-        known=ContentHashCache(settings.redis_url.get_secret_value()),
+        hash_cache=ContentHashCache(settings.redis_url.get_secret_value()),
         bucket=settings.bucket,
         raw_queue_urls={queue.name: settings.queue_url(queue) for queue in (BRONZE, UPLOADS)},
     ).handle
 
 
 def probes(settings: Settings) -> Mapping[Part, Probe]:
-    """How to ask whether the database is there again."""
+    """Probes of the parts that only the loader needs."""
     return {"database": partial(probe, _database_url(settings))}
 
 
 def _connect(settings: Settings) -> Engine:
-    return connect(_database_url(settings), "loader", LONGEST_TRANSACTION)
+    return connect(_database_url(settings), "loader", MAX_TRANSACTION_SECONDS)
 
 
 def _database_url(settings: Settings) -> SecretStr:

@@ -1,4 +1,4 @@
-"""What an operator's command works with: the settings and a client for each part of the system."""
+"""Settings and clients of one deployment, for commands and the console."""
 
 import os
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
 
-# Where a network has no way to EventBridge, a command must say so soon.
-IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+# EventBridge may be unreachable from a private network; commands must report that soon.
+SHORT_TIMEOUTS = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 def database_url(settings: Settings) -> str:
@@ -35,21 +35,21 @@ def database_url(settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Connections:
-    """Clients of one deployment, in AWS or embedded alike."""
+    """Clients of one deployment, in AWS or embedded."""
 
     settings: Settings
     s3: "S3Client"
     sqs: "SQSClient"
     database: Engine
-    trouble: PendingRetryStore
+    pending_retries: PendingRetryStore
     roster: WorkerRegistry
     scheduler: "EventBridgeSchedulerClient"
 
 
 def connect() -> Connections:
-    """Connect to the deployment that the environment names, else to the embedded stack of `SMELT_HOME`.
+    """Connect to the deployment in the environment, or to the embedded stack of `SMELT_HOME`.
 
-    Raises PermanentError where neither is there, and for an incomplete environment.
+    Raises PermanentError if there is neither, or if settings are missing.
     """
     if "SMELT_BUCKET" not in os.environ:
         local_stack.use("SMELT_BUCKET")
@@ -60,13 +60,13 @@ def connect() -> Connections:
         s3=boto3.client("s3"),
         sqs=boto3.client("sqs"),
         database=connect_database(SecretStr(database_url(settings)), "ops"),
-        trouble=PendingRetryStore(redis_url),
+        pending_retries=PendingRetryStore(redis_url),
         roster=WorkerRegistry(redis_url),
-        scheduler=boto3.client("scheduler", config=IMPATIENT),
+        scheduler=boto3.client("scheduler", config=SHORT_TIMEOUTS),
     )
 
 
 def remember_schedules() -> None:
-    """Let the stack on this machine, where one runs, keep its schedules through a crash of its emulator."""
+    """Save schedules of a running embedded stack, so that they survive a crash of its emulator."""
     if stack := local_stack.find():
         stack.remember_schedules(local_stack.home())

@@ -1,4 +1,4 @@
-"""Durations and rates as people write them: `15m`, `5/s`. Pure."""
+"""Parsing of durations and rates: `15m`, `5/s`. No I/O."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def per_second(rate: str) -> float:
     """`5`, or `5/s`. Raises PermanentError unless it is more than 0."""
     number = _parsed(rate, r"([0-9]+(?:\.[0-9]+)?)(/s)?", "5/s", lambda _: 1)
     if not number:
-        message = "a rate of 0 would never end"
+        message = "the rate must be above 0"
         raise PermanentError(message)
     return number
 

@@ -1,10 +1,10 @@
-"""Text for people, the same on the command line and in the console. Pure."""
+"""Text formatting shared by command line and console. No I/O."""
 
 import json
 
 
 def readable(body: str) -> str:
-    """JSON indented, anything else as it is."""
+    """JSON indented; other text unchanged."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

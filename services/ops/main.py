@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the option's value, as typer hands it over
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the value positionally
     if wanted:
         sys.stdout.write(f"smelt {VERSION}\n")
         raise typer.Exit
@@ -48,13 +48,13 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the option's value, a
 def smelt(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Options before any command."""
+    """Global options."""
 
 
-for register in plugins.load("smelt.commands"):  # those of the stack on this machine, where it is installed
+for register in plugins.load("smelt.commands"):  # of the embedded stack, if installed
     register(app)
 app.add_typer(datasets_commands, name="datasets")
 app.add_typer(runs_commands, name="runs")
@@ -82,11 +82,11 @@ def worker(service: Annotated[str, typer.Argument(help=", ".join(SERVICES), auto
     if service not in SERVICES:
         message = f"no service {service!r}; known: {', '.join(SERVICES)}"
         raise PermanentError(message)
-    os.execv(sys.executable, [sys.executable, "-m", queue_of(service).module])  # noqa: S606 - this very Python
+    os.execv(sys.executable, [sys.executable, "-m", queue_of(service).module])  # noqa: S606 - the running interpreter
 
 
 def main() -> NoReturn:
-    """Run the command line; every foreseen failure is one line on standard error and exit code 1."""
+    """Run the command line. Expected errors are printed as one line, with exit code 1."""
     telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
     try:
         app(prog_name="smelt")

@@ -1,4 +1,4 @@
-"""The record of what operators did to messages: a row in `ops.operator_action`, written before anything is done."""
+"""The audit log of operators' actions: rows in `ops.operator_action`, written before anything is done."""
 
 import getpass
 import os
@@ -17,7 +17,10 @@ _ACTING: ContextVar[str | None] = ContextVar("acting", default=None)
 
 @dataclass
 class ActionResult:
-    """What has been done so far. `failed` is {message id: why}, `copies` are keys; `identity` is that of the row."""
+    """The result of an action so far.
+
+    `failed` is {message id: reason}, `copies` are keys; `identity` is the row's id.
+    """
 
     identity: int
     done: int = 0
@@ -25,23 +28,24 @@ class ActionResult:
     copies: list[str] = field(default_factory=list)
 
 
-OnProgress = Callable[[int], None]  # told how many more are done
+OnProgress = Callable[[int], None]  # called with the number of newly processed items
 Work = Callable[[OnProgress], ActionResult]
 
 
 @contextmanager
-def recorded(database: Engine, kind: str, verb: str, asked: Mapping[str, object], found: int) -> Iterator[ActionResult]:
-    """Note who does what, and on leaving what came of it: `verb`, `interrupted` or `failed`, with what was refused.
+def record_action(
+    database: Engine, kind: str, verb: str, filter_: Mapping[str, object], matched: int
+) -> Iterator[ActionResult]:
+    """Record an action, and on exit its outcome: `verb`, `interrupted` or `failed`, with the number of rejected items.
 
-    A row that stays `under way` is of a process that was killed. Raises what the database raises, before anything is
-    done if it is away.
+    A row that stays `under way` belongs to a killed process. Raises database errors before anything is done.
     """
     with database.begin() as connection:
-        row = insert(OPERATOR_ACTION).values(kind=kind, operator=operator(), filter=dict(asked), matched=found)
-        tally = ActionResult(connection.execute(row.returning(OPERATOR_ACTION.c.id)).scalar_one())
+        row = insert(OPERATOR_ACTION).values(kind=kind, operator=operator(), filter=dict(filter_), matched=matched)
+        result = ActionResult(connection.execute(row.returning(OPERATOR_ACTION.c.id)).scalar_one())
     outcome = verb
     try:
-        yield tally
+        yield result
     except KeyboardInterrupt:
         outcome = "interrupted"
         raise
@@ -49,12 +53,12 @@ def recorded(database: Engine, kind: str, verb: str, asked: Mapping[str, object]
         outcome = f"failed: {type(error).__name__}"
         raise
     finally:
-        _close(database, tally, outcome)
+        _close(database, result, outcome)
 
 
 @contextmanager
 def as_operator(who: str) -> Iterator[None]:
-    """What this thread does in between, it does for somebody else: for whom a console knows by their login."""
+    """Context manager that attributes this thread's actions to a console user."""
     token = _ACTING.set(who)
     try:
         yield
@@ -63,20 +67,20 @@ def as_operator(who: str) -> Iterator[None]:
 
 
 def operator() -> str:
-    """Who is at work: whom `acting_as` names, else `SMELT_OPERATOR`, else user@host."""
+    """The operator: set by `as_operator`, else `SMELT_OPERATOR`, else user@host."""
     if acting := _ACTING.get():
         return acting
     if named := os.environ.get("SMELT_OPERATOR"):
         return named
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # the user has no name, as in a container
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
 
 
-def _close(database: Engine, tally: ActionResult, outcome: str) -> None:
-    told = outcome + (f", {len(tally.failed)} refused" if tally.failed else "")
-    done = update(OPERATOR_ACTION).where(OPERATOR_ACTION.c.id == tally.identity)
+def _close(database: Engine, result: ActionResult, outcome: str) -> None:
+    text_ = outcome + (f", {len(result.failed)} rejected" if result.failed else "")
+    done = update(OPERATOR_ACTION).where(OPERATOR_ACTION.c.id == result.identity)
     with database.begin() as connection:
-        connection.execute(done.values(finished_at=func.now(), processed=tally.done, outcome=told))
+        connection.execute(done.values(finished_at=func.now(), processed=result.done, outcome=text_))

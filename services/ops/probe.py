@@ -1,4 +1,4 @@
-"""Measuring a part that may hang: in the background, one attempt at a time, and unknown where no answer comes."""
+"""Measures parts that may hang: in a background thread, one attempt at a time, unknown if there is no response."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,19 +12,19 @@ from typing import Generic, TypeVar
 import structlog
 
 T = TypeVar("T")
-Value = TypeVar("Value", covariant=True)  # noqa: PLC0105 - what is frozen may be covariant
+Value = TypeVar("Value", covariant=True)  # noqa: PLC0105 - frozen, hence covariant
 
-REST = 1.0  # s at least between two attempts, however many pages are open
-RESTS = 10  # times as long as an attempt took is its rest: measuring may cost a part a tenth of a connection
-GLANCE = 0.3  # s to wait for a newer value while an older one may still be shown
-LONGEST_REASON = 300  # characters
+MIN_INTERVAL_SECONDS = 1.0  # between two attempts, however many pages are open
+INTERVAL_FACTOR = 10  # an attempt is followed by a pause of this many times its duration
+SHORT_WAIT_SECONDS = 0.3  # to wait for a newer value while an older one may be shown
+MAX_REASON_LENGTH = 300  # characters
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Measured(Generic[Value]):
-    """A value, and when it was measured."""
+    """A value and the time of its measurement."""
 
     value: Value
     at: datetime
@@ -32,55 +32,57 @@ class Measured(Generic[Value]):
 
 @dataclass(frozen=True)
 class Unavailable:
-    """Nothing could be measured, and why: one line."""
+    """The measurement failed; the reason is one line."""
 
     reason: str
 
 
 class CachedProbe(Generic[T]):
-    """One part's measurement, shared by all pages.
+    """The measurement of one part, shared by all pages.
 
-    A value may be shown for `lasting` seconds while a newer one is on its way; with 0 it is no older than its rest.
+    A value may be shown for `lasting` seconds while a newer one is measured; with 0 it is no older than `rest`.
     """
 
-    def __init__(self, name: str, measure: Callable[[], T], rest: float = REST, lasting: float = 0) -> None:
+    def __init__(
+        self, name: str, measure: Callable[[], T], rest: float = MIN_INTERVAL_SECONDS, lasting: float = 0
+    ) -> None:
         self._name, self._measure, self._rest, self._lasting = name, measure, rest, lasting
         self._lock = Lock()
         self._attempt: Future[Measured[T] | Unavailable] | None = None
-        self._next = 0.0  # monotonic: no attempt before
+        self._next = 0.0  # monotonic time of the earliest next attempt
         self._last: Measured[T] | None = None
-        self._reason = ""  # the one logged last
+        self._reason = ""  # logged last
 
     def start(self) -> "Future[Measured[T] | Unavailable]":
-        """Begin an attempt, unless one is under way or has just ended."""
+        """Start an attempt unless one is running or has just ended."""
         with self._lock:
             if self._attempt is None or (self._attempt.done() and monotonic() >= self._next):
                 self._attempt = Future()
-                # A daemon: a part that hangs must not keep the console from stopping.
+                # A daemon thread, so that a hanging part does not keep the console from stopping.
                 work = (self._try, self._attempt)
                 Thread(target=copy_context().run, args=work, name=self._name, daemon=True).start()
             return self._attempt
 
     def read(self, deadline: float) -> Measured[T] | Unavailable:
-        """The newest value to be had before `deadline` (monotonic)."""
+        """The newest value available before `deadline` (monotonic)."""
         attempt, last = self.start(), self._last
         lasts = last is not None and (datetime.now(UTC) - last.at).total_seconds() < self._lasting
         patience = max(0.0, deadline - monotonic())
         try:
-            return attempt.result(min(GLANCE, patience) if lasts else patience)
+            return attempt.result(min(SHORT_WAIT_SECONDS, patience) if lasts else patience)
         except TimeoutError:
-            return last if last is not None and lasts else Unavailable("no answer in time")
+            return last if last is not None and lasts else Unavailable("no response in time")
 
     def _try(self, attempt: "Future[Measured[T] | Unavailable]") -> None:
         began, at = monotonic(), datetime.now(UTC)
         try:
             self._last = result = Measured(self._measure(), at)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, the page says so and stays up
+        except Exception as error:  # noqa: BLE001 - the page shows the error of any part
             self._next = monotonic() + self._rest
             attempt.set_result(self._failed(error))
         else:
             took = monotonic() - began
-            self._next = monotonic() + max(self._rest, RESTS * took)
+            self._next = monotonic() + max(self._rest, INTERVAL_FACTOR * took)
             self._reason = ""
             attempt.set_result(result)
 
@@ -93,6 +95,6 @@ class CachedProbe(Generic[T]):
 
 
 def reason_of(error: Exception) -> str:
-    """The error in one line; a database's own words without SQLAlchemy's, which quote the whole statement."""
+    """The error in one line; without the SQL statement that SQLAlchemy appends."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:LONGEST_REASON]
+    return (lines[0] if lines else type(error).__name__)[:MAX_REASON_LENGTH]

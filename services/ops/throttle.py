@@ -1,4 +1,4 @@
-"""Limits how fast items are taken."""
+"""Limits the rate of iteration."""
 
 import time
 from collections.abc import Iterable, Iterator

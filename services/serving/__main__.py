@@ -11,26 +11,28 @@ from typing import NoReturn
 import structlog
 import uvicorn
 
-from services.serving.api.rate_limit import Limit
+from services.serving.api.rate_limit import RequestLimit
 from services.serving.app import application
 from services.serving.gold import db_role
-from services.serving.gold.refresher import keeper, refresh_forever
+from services.serving.gold.refresher import refresh_forever, updater
 from services.serving.settings import ServingSettings, load_settings
 from shared import telemetry
 from shared.database.migrate import engine_of
 from shared.errors import PermanentError
 from shared.version import VERSION
 
-SHUTDOWN_TIMEOUT_SECONDS = 5  # for requests in flight: the time limit of a statement; a longer export is cut off
-KEEP_ALIVE = 75  # s; more than a load balancer's idle timeout (60), which else reuses a connection just closed
+SHUTDOWN_TIMEOUT_SECONDS = 5  # for requests in flight, as long as a statement may take; longer exports are aborted
+KEEP_ALIVE_SECONDS = (
+    75  # s; exceeds the load balancer's idle timeout (60), which would otherwise reuse a closed connection
+)
 MAX_CONCURRENT_EXPORTS = 2
 
 log = structlog.get_logger()
 
 
 def main() -> NoReturn:
-    """Serve until stopped. An error at the start is one line on standard error, and exit code 1."""
-    # In effect until uvicorn installs its handlers, and again once it has removed them: it re-raises what it caught.
+    """Serve until stopped. Start-up errors are printed as one line, with exit code 1."""
+    # Effective before uvicorn installs its handlers and after it removes them: it re-raises the signal it received.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     try:
@@ -42,13 +44,13 @@ def main() -> NoReturn:
         sys.exit(f"smelt: {error}")
     if settings.serving_refresh_seconds:
         Thread(
-            target=refresh_forever, args=(keeper(settings), settings.serving_refresh_seconds, Event()), daemon=True
+            target=refresh_forever, args=(updater(settings), settings.serving_refresh_seconds, Event()), daemon=True
         ).start()
     log.info("serving.started", version=VERSION, url="http://{}:{}".format(*listener.getsockname()))
     with suppress(SystemExit):
         uvicorn.Server(_configuration(settings)).run(sockets=[listener])
-    # The refresh thread may be in native code, which aborts while the interpreter shuts down. Its transactions and
-    # uploads are atomic, so that it may be cut off.
+    # The refresh thread may be in native code, which would abort during interpreter shutdown. Its transactions and
+    # uploads are atomic, so it can be killed.
     os._exit(0)
 
 
@@ -58,7 +60,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
         application(
             db_role.connect(settings.database_url),
             db_role.connect(settings.database_url, MAX_CONCURRENT_EXPORTS),
-            Limit(settings.serving_requests_per_minute, redis_url),
+            RequestLimit(settings.serving_requests_per_minute, redis_url),
         ),
         access_log=False,
         log_config=None,
@@ -66,7 +68,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
 
@@ -79,7 +81,7 @@ def _listen(settings: ServingSettings) -> socket.socket:
         reason = os.strerror(error.errno or 0).lower()
         message = f"serving cannot listen on {host}:{port} ({reason}); SMELT_SERVING_PORT chooses another port"
         raise PermanentError(message) from error
-    # asyncio does so only for sockets whose protocol is IPPROTO_TCP, and create_server leaves 0. Without it Nagle's
+    # asyncio sets this only for sockets with protocol IPPROTO_TCP, and create_server leaves it 0. Without it, Nagle's
     # algorithm and delayed acknowledgements add 40 ms to a response.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -1,4 +1,4 @@
-"""API and page as one web application, with what every answer has in common: headers, ETags, a limit of requests."""
+"""The web application: API and page, with security headers, ETags and rate limit."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +12,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.serving.api import export, routes
-from services.serving.api.rate_limit import Limit
-from services.serving.database import Refused
+from services.serving.api.rate_limit import RequestLimit
+from services.serving.database import ApiError
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
@@ -24,27 +24,31 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-FRESH = 30  # s for which an answer may be used again unasked; gold changes when a run completes
-MOST_SAID = 1_000  # characters about a request that made no sense
+MAX_AGE_SECONDS = 30  # s of client-side caching; gold changes when a run completes
+MAX_DETAIL_LENGTH = 1_000  # characters
 ABOUT = (
     "US federal job postings, from the gold tables: search, one posting with its history and lineage, statistics, and "
-    "export. Everything is read only. Dates are UTC."
+    "export. Read-only. Dates are UTC."
 )
 
 
-def application(asking: Engine, exporting: Engine, limit: Limit) -> FastAPI:
-    """The whole of it. Both engines connect as readers."""
+def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit) -> FastAPI:
+    """The application. Both engines connect with the read role."""
     app = FastAPI(title="smelt", version=VERSION, description=ABOUT, docs_url=None, redoc_url=None)
 
-    @app.exception_handler(Refused)
-    def refused(_: Request, refusal: Refused) -> JSONResponse:
+    @app.exception_handler(ApiError)
+    def api_error(_: Request, refusal: ApiError) -> JSONResponse:
         after = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
         return JSONResponse({"detail": refusal.detail}, refusal.status, headers=after)
 
     @app.exception_handler(RequestValidationError)
-    def nonsense(_: Request, error: RequestValidationError) -> JSONResponse:
-        said = (f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.errors())
-        return JSONResponse({"detail": "; ".join(one.removeprefix(": ") for one in said)[:MOST_SAID]}, 422)
+    def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        messages = (
+            f"{'.'.join(str(part) for part in problem['loc'][1:])}: {problem['msg']}" for problem in error.errors()
+        )
+        return JSONResponse(
+            {"detail": "; ".join(problem.removeprefix(": ") for problem in messages)[:MAX_DETAIL_LENGTH]}, 422
+        )
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
@@ -54,17 +58,17 @@ def application(asking: Engine, exporting: Engine, limit: Limit) -> FastAPI:
     async def healthy() -> Response:
         return Response("ok", media_type="text/plain")
 
-    app.include_router(routes.routes(asking))
-    app.include_router(export.routes(asking, exporting))
+    app.include_router(routes.routes(query_engine))
+    app.include_router(export.routes(query_engine, export_engine))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
-    app.add_middleware(_Tagged)
-    app.add_middleware(_Limited, limit=limit)
-    app.add_middleware(_Guarded)
+    app.add_middleware(_ETags)
+    app.add_middleware(_RateLimiting, limit=limit)
+    app.add_middleware(_ResponseHeaders)
     return app
 
 
-class _Guarded:
-    """Security headers on every answer."""
+class _ResponseHeaders:
+    """Adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -79,10 +83,10 @@ class _Guarded:
         await self._app(scope, receive, guarded)
 
 
-class _Limited:
-    """So many requests a minute from one address."""
+class _RateLimiting:
+    """Limits requests per client address."""
 
-    def __init__(self, app: ASGIApp, limit: Limit) -> None:
+    def __init__(self, app: ASGIApp, limit: RequestLimit) -> None:
         self._app, self._limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,8 +98,8 @@ class _Limited:
             await self._app(scope, receive, send)
 
 
-class _Tagged:
-    """An ETag of the content on every answer but files, and 304 for a client that has that content."""
+class _ETags:
+    """Adds an ETag to responses other than files, and returns 304 if it matches."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -124,9 +128,11 @@ class _Tagged:
 async def _send_tagged(scope: Scope, start: Message, body: bytes, send: Send) -> None:
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = MutableHeaders(scope=start)
-    headers.update({"ETag": tag, "Cache-Control": f"public, max-age={FRESH}"})
-    known = {one.strip().removeprefix("W/") for one in Headers(scope=scope).get("if-none-match", "").split(",")}
-    if known & {tag, "*"}:
+    headers.update({"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_SECONDS}"})
+    tags = {
+        candidate.strip().removeprefix("W/") for candidate in Headers(scope=scope).get("if-none-match", "").split(",")
+    }
+    if tags & {tag, "*"}:
         start["status"], body = 304, b""
         del headers["Content-Length"]
         del headers["Content-Type"]

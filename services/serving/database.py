@@ -1,4 +1,4 @@
-"""Answers of the database, as plain values, and how its refusals are explained to clients."""
+"""Query results as plain values, and database errors as API errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 log = structlog.get_logger()
 
-TIMED_OUT = "57014"
+QUERY_CANCELED = "57014"
 STATE = "select gold.today() as today, max(refreshed_at) as refreshed_at from gold.freshness"
-MOST_KEPT = 200  # answers, of at most some thousand rows
-OUT_OF_RANGE = "22"  # class of states: data exception
+MAX_RESULTS = 200  # results, of at most some thousand rows
+OUT_OF_RANGE = "22"  # SQLSTATE class: data exception
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Statement:
     values: dict[str, Any]
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """What a client is told instead of an answer."""
+class ApiError(Exception):
+    """An error response."""
 
     def __init__(self, status: int, detail: str, retry_after: int | None = None) -> None:
         super().__init__(detail)
@@ -35,51 +35,51 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
 
 
 def rows(engine: Engine, statement: Statement) -> list[dict[str, Any]]:
-    """All rows of a statement that has few. Raises Refused."""
-    with explained(), engine.connect() as connection:
+    """All rows of a small result. Raises ApiError."""
+    with translate_errors(), engine.connect() as connection:
         return [dict(row) for row in connection.execute(text(statement.sql), statement.values).mappings()]
 
 
 def query(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The same, of SQL as it stands."""
+    """The same for plain SQL."""
     return rows(engine, Statement(sql, dict(values or {})))
 
 
-class Kept:
-    """Answers that are asked for again and again, kept until gold or the day changes."""
+class ResultCache:
+    """Caches results until gold or the date changes."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._state: dict[str, Any] = {}
-        self._answers: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._results: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def rows(self, statement: Statement) -> list[dict[str, Any]]:
-        """All rows of a statement. Raises Refused."""
-        question = statement.sql, repr(sorted(statement.values.items()))
+        """All rows of a statement, from the cache if possible. Raises ApiError."""
+        key = statement.sql, repr(sorted(statement.values.items()))
         (state,) = query(self._engine, STATE)
-        if state != self._state or len(self._answers) >= MOST_KEPT:
-            self._state, self._answers = state, {}
-        if question not in (answers := self._answers):
-            answers[question] = rows(self._engine, statement)
-        return answers[question]
+        if state != self._state or len(self._results) >= MAX_RESULTS:
+            self._state, self._results = state, {}
+        if key not in (results := self._results):
+            results[key] = rows(self._engine, statement)
+        return results[key]
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Errors of the database as what a client may know about them."""
+def translate_errors() -> Iterator[None]:
+    """Context manager that converts database errors into API errors."""
     try:
         yield
     except PoolTimeoutError as error:
-        raise Refused(503, "too many requests at the same time", retry_after=1) from error
+        raise ApiError(503, "too many concurrent requests", retry_after=1) from error
     except DBAPIError as error:
-        raise _refusal(error) from error
+        raise _api_error(error) from error
 
 
-def _refusal(error: DBAPIError) -> Refused:
+def _api_error(error: DBAPIError) -> ApiError:
     state = str(getattr(error.orig, "pgcode", None) or "")
-    if state == TIMED_OUT:
-        return Refused(503, "this takes too long; narrow it down", retry_after=5)
+    if state == QUERY_CANCELED:
+        return ApiError(503, "the query takes too long; narrow the search", retry_after=5)
     if state.startswith(OUT_OF_RANGE):
-        return Refused(422, "a value is out of range")
-    log.error("database.refused", state=state, error=str(error.orig).partition("\n")[0])
-    return Refused(503, "the database does not answer", retry_after=5)
+        return ApiError(422, "a value is out of range")
+    log.error("database.failed", state=state, error=str(error.orig).partition("\n")[0])
+    return ApiError(503, "the database is unavailable", retry_after=5)

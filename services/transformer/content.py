@@ -1,4 +1,4 @@
-"""What a bronze object turns out to hold: raw records, one at a time, and what it says about them."""
+"""The content of a bronze object: a stream of raw records, and metadata."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from typing import Any
 
 from shared.formats.quarantine import Problem
 
-LOOKED_AT = 1_000  # bytes of what is no record
+LOOKED_AT = 1_000  # bytes kept of an unreadable record
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """In place of a record that cannot even be parsed: why, and its text, or how that begins."""
+    """Stands for a record that cannot be parsed: the reason, and the beginning of its text."""
 
     problem: Problem
     text: bytes
@@ -22,10 +22,10 @@ Encoded = bytes | Unreadable  # a record as JSON text
 
 @dataclass(frozen=True)
 class Content:
-    """Records as they come, and where the object says they are from.
+    """The records of an object and what its envelope says.
 
-    `date` is the `Date` header of a page's answer, `ingest` says which page of a run it is, `replay` what a replay
-    repeats (all empty for an upload), `expected_records` is the number of records that it claims to have.
+    `date` is the `Date` header of a page's response, `ingest` identifies a page of a run, `replay` says which records a
+    replay repeats (all empty for uploads). `expected_records` is the number of records that the object announces.
     """
 
     records: Iterator[Encoded]
@@ -36,5 +36,5 @@ class Content:
 
 
 def unreadable(rule: str, message: str, text: bytes) -> Unreadable:
-    """A record that is none, with no more of it than one wants to look at."""
+    """An unreadable record, with its text truncated for display."""
     return Unreadable(Problem(rule=rule, field="", message=message), text[:LOOKED_AT])

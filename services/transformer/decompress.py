@@ -1,4 +1,4 @@
-"""The content of an object as a stream: decompressed, and never more of it than the bounds allow."""
+"""Decompression of an object as a stream, limited in size."""
 
 import gzip
 import io
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18  # bytes read at a time
 IN_MEMORY = 1 << 24  # bytes of a compressed file
-# Told by their first bytes, never by the object's name.
+# {first bytes: decompressor}; names are not considered.
 COMPRESSIONS: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": lambda stream: igzip.IGzipFile(fileobj=stream, mode="rb"),  # type: ignore[no-untyped-call]
     b"\x28\xb5\x2f\xfd": zstd.ZstdFile,
@@ -30,7 +30,7 @@ COMPRESSIONS: dict[bytes, Callable[[Any], Any]] = {
 
 
 class _Expanded(io.RawIOBase):
-    """Passes on a stream, counting; what it raises is about the data, not about whoever reads it."""
+    """Counts the bytes read and raises PermanentError for damage and beyond the limit."""
 
     def __init__(self, stream: IO[bytes], limit: int) -> None:
         self._stream, self._limit, self._read = stream, limit, 0
@@ -54,9 +54,9 @@ class _Expanded(io.RawIOBase):
 
 
 def verified(stream: "io.BufferedReader[Any]", limit: int) -> "io.BufferedReader[Any]":
-    """As `expanded`, but what is compressed is read to its end once before.
+    """Like `decompressed`, but reads compressed content to its end first.
 
-    Raises PermanentError at once for damage anywhere, so that nothing of a damaged file is loaded, whatever its format.
+    Raises PermanentError at once for damage anywhere, so that nothing of a damaged file is loaded.
     """
     if not stream.peek(4).startswith(tuple(COMPRESSIONS)):
         return decompressed(stream, limit)
@@ -69,7 +69,7 @@ def verified(stream: "io.BufferedReader[Any]", limit: int) -> "io.BufferedReader
 
 
 def _spooled(stream: "io.BufferedReader[Any]") -> Any:
-    """A copy that can be read again: in memory, or if it is large on disk, and gone when it is closed."""
+    """A rewindable copy, in memory or, if large, in a temporary file that is deleted when closed."""
     copy = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, prefix="smelt-")  # noqa: SIM115 - its reader closes it
     shutil.copyfileobj(stream, copy, CHUNK)
     copy.seek(0)

@@ -1,4 +1,4 @@
-"""Whether a record is known: its natural key and the hash of its content, from its text, without parsing all of it."""
+"""A record's natural key and content hash, computed from its JSON text without parsing all of it."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,19 +9,19 @@ import xxhash
 
 from shared.datasets.dataset import Dataset
 
-HASH_LENGTH = 16  # bytes of xxh3-128. Whoever finds two records of one hash can only hide their own change
-LONGEST_KEY = 1_000  # characters
+HASH_LENGTH = 16  # bytes of xxh3-128; who constructs a collision can only hide a change of their own record
+MAX_KEY_LENGTH = 1_000  # characters
 
-Tree = Mapping[str, "Tree | None"]  # {name of a field: what below it does not count; None if nothing of it does}
+Tree = Mapping[str, "Tree | None"]  # {field: volatile fields below it, or None if all of it is volatile}
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def fingerprint(text: bytes, dataset: Dataset, version: int) -> tuple[str, bytes]:
-    """A record's natural key (empty where it cannot be told) and the hash of its content under a transform's version.
+    """A record's natural key (empty if unknown) and the hash of its content under this transform version.
 
-    Equal for the same text, whatever the order of the fields round a volatile one. The same content written otherwise
-    (other white space, other order further down) has another hash: that costs the work of a change, and no data.
+    The order of top-level fields does not matter. The same content in another JSON form (white space, order of nested
+    fields) gets another hash, which costs processing but no data.
     """
     digest = xxhash.xxh3_128(version.to_bytes(4, "big"))
     fields = _fields(text)
@@ -34,16 +34,16 @@ def fingerprint(text: bytes, dataset: Dataset, version: int) -> tuple[str, bytes
 
 
 def natural_key(record: object, fields: Sequence[str]) -> str | None:
-    """A dataset record's natural key, which is the stored one wherever that is spelled as the source spells it."""
+    """A dataset record's natural key as text. Equals the stored one if the source writes values in canonical form."""
     values = [record.get(name) for name in fields] if isinstance(record, dict) else []
     texts = [str(value).strip() for value in values if isinstance(value, (str, int))]
     if not texts or len(texts) < len(fields) or not all(text and text.isprintable() for text in texts):
         return None
-    return "\t".join(texts)[:LONGEST_KEY]
+    return "\t".join(texts)[:MAX_KEY_LENGTH]
 
 
 def _update(digest: xxhash.xxh3_128, fields: Mapping[str, msgspec.Raw], volatile: Tree) -> None:
-    """Names and texts of fields, in the order of names; of one that is volatile somewhere below only what counts."""
+    """Hash the names and texts of fields in the order of names, without volatile fields."""
     for name in sorted(fields):
         if name not in volatile:
             digest.update(b"\n%b\n" % name.encode(errors="surrogatepass"))
@@ -60,7 +60,7 @@ def _update(digest: xxhash.xxh3_128, fields: Mapping[str, msgspec.Raw], volatile
 
 
 def _fields(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
-    """The texts of an object's fields; None for what is no object, or no JSON."""
+    """{name: text} of an object's fields; None if it is not an object."""
     try:
         return _FIELDS.decode(text)
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors

@@ -1,4 +1,4 @@
-"""The quality gate: pandera's checks, each giving a mask of rows, so that no rule can drop or miss any."""
+"""Runs a dataset's pandera checks as boolean masks, one value per row."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,8 +15,8 @@ from shared.formats import silver
 from shared.formats.quarantine import Problem
 from shared.formats.silver import RuleWarning
 
-register_polars_backends()  # as pandera does when a schema is first used
-AS_IT_IS = pl.QueryOptFlags.none()  # a comparison of columns has nothing that an optimiser could save
+register_polars_backends()  # pandera does this when a schema is first used
+AS_IT_IS = pl.QueryOptFlags.none()  # there is nothing to optimise in comparisons of columns
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _Rule:
     name: str
     field: str
     message: str
-    passed: pl.LazyFrame  # its only column: whether a row passes
+    passed: pl.LazyFrame  # one column: whether each row passes
     only_warns: bool
 
     @property
@@ -38,7 +38,7 @@ Problems = dict[int, tuple[Problem, ...]]  # {record index: the rules it failed}
 def run_checks(
     frame: pl.DataFrame, rules: Mapping[str, pa.DataFrameSchema], tables: Tables
 ) -> tuple[Problems, tuple[RuleWarning, ...]]:
-    """The records with a row, in any table, that fails a rule; and the rules that only warn, with their failures."""
+    """The records with a row in any table that fails a rule, and the rules that only warn with their failures."""
     if frame.is_empty():
         return {}, ()
     problems: dict[int, list[Problem]] = defaultdict(list)
@@ -46,7 +46,7 @@ def run_checks(
     for table, schema in rules.items():
         rows = frame if table == tables.root.name else silver.child_rows(frame, table, [silver.RECORD_INDEX])
         for rule, passed in _results(rows, table, schema):
-            if passed.all():  # null is no failure, here and below
+            if passed.all():  # null counts as passed, here and below
                 continue
             records = rows.get_column(silver.RECORD_INDEX).filter(~passed).unique(maintain_order=True)
             if rule.only_warns:
@@ -54,18 +54,18 @@ def run_checks(
             else:
                 for index in records:
                     problems[index].append(rule.problem)
-    return {index: tuple(found) for index, found in problems.items()}, tuple(warnings)
+    return {index: tuple(failures) for index, failures in problems.items()}, tuple(warnings)
 
 
 def _results(rows: pl.DataFrame, table: str, schema: pa.DataFrameSchema) -> Iterator[tuple[_Rule, pl.Series]]:
-    """Each rule and which rows pass it: one boolean a row, or null where the rule says nothing about it."""
+    """Each rule with a boolean per row, or null if the rule does not apply."""
     rules = list(_rules(rows.lazy(), table, schema))
     masks = pl.collect_all([rule.passed for rule in rules], engine="in-memory", optimizations=AS_IT_IS)
     return zip(rules, (mask.to_series() for mask in masks), strict=True)
 
 
 def _rules(rows: pl.LazyFrame, table: str, schema: pa.DataFrameSchema) -> Iterator[_Rule]:
-    """A rule about a value says nothing where there is none: null passes."""
+    """The rules of a schema. Checks of a column do not apply to nulls."""
     for name, column in schema.columns.items():
         field = f"{table}.{name}"
         if not column.nullable:
@@ -76,7 +76,7 @@ def _rules(rows: pl.LazyFrame, table: str, schema: pa.DataFrameSchema) -> Iterat
 
 
 def _rule(check: pa.Check, field: str, data: PolarsData) -> _Rule:
-    """The check's own output. Calling the check also prepares its failure cases, at most of the gate's CPU."""
+    """Calls the check's backend directly: pandera's own call also collects failure cases, at most of the CPU time."""
     backend: Any = check.get_backend(data.lazyframe)(check)
     output: pl.LazyFrame | bool = backend.apply(data)
     passed = pl.LazyFrame({"passed": [output]}) if isinstance(output, bool) else output

@@ -1,4 +1,4 @@
-"""Limits on input that anybody may drop into the bucket."""
+"""Limits on the size of input."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class InputLimits:
-    """Bytes of an object as stored, as expanded, and of one JSON document; bytes of a record; how deep it may nest."""
+    """Maximum bytes of an object as stored and decompressed, of a JSON document and of a record; maximum nesting."""
 
     stored: int
     expanded: int
@@ -19,7 +19,7 @@ class InputLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> "InputLimits":
-        """The settings give MiB."""
+        """From the settings, which are in MiB."""
         return cls(
             stored=settings.max_object_mib * MIB,
             expanded=settings.max_expanded_mib * MIB,

@@ -1,4 +1,4 @@
-"""What JSON can write and Postgres cannot hold: marked, so that validation refuses it in the fields that we keep."""
+"""Values that JSON can represent and Postgres cannot store, replaced by markers that fail validation."""
 
 import math
 import re
@@ -6,37 +6,37 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-NUL = b"\\u0000"  # how JSON writes it: a text that contains it may hold one
+NUL = b"\\u0000"  # a text with it may contain U+0000
 
 
 @dataclass(frozen=True)
 class InvalidValue:
-    """In the place of such a value: no type of a field takes it."""
+    """A marker that no field type accepts."""
 
     rule: ClassVar[str]
     message: ClassVar[str]
 
 
 class NulText(InvalidValue):
-    """In the place of a text with U+0000."""
+    """Replaces a text with U+0000."""
 
     rule, message = "string_with_nul", "contains U+0000, which Postgres cannot store"
 
 
 class LoneSurrogate(InvalidValue):
-    """In the place of a text with half of a surrogate pair."""
+    """Replaces a text with half of a surrogate pair."""
 
-    rule, message = "string_unicode", "contains half of a surrogate pair, which is no character"
+    rule, message = "string_unicode", "contains half of a surrogate pair, which is not a character"
 
 
 class NotFinite(InvalidValue):
-    """In the place of NaN and the infinities."""
+    """Replaces NaN and infinities."""
 
-    rule, message = "not_finite", "is no text, and no finite number"
+    rule, message = "not_finite", "is not a finite number"
 
 
 def replace_invalid(value: Any) -> Any:
-    """A record with such values replaced. Raises RecursionError where it is nested deeper than Python goes."""
+    """The record with such values replaced. Raises RecursionError if it is nested too deeply for Python."""
     match value:
         case str() if "\x00" in value:
             return NulText()

@@ -1,4 +1,4 @@
-"""JSON's numbers with their own digits, for fields that are no floats: as a float, 0.10 is 0.1 and 1e3 is 1000.0."""
+"""Numbers with their exact digits, for fields that are not floats: as floats, 0.10 is 0.1 and 1e3 is 1000.0."""
 
 import math
 from typing import Any, Self, get_args
@@ -10,18 +10,18 @@ from shared import lenient_json
 from shared.datasets import registry
 from shared.datasets.contract import raw_model
 
-LONG = b"0" * 16  # digits and a point: a float keeps 15 digits, whatever they are
+LONG = b"0" * 16  # 15 digits and a point; every float keeps 15 digits
 DIGITS = bytes.maketrans(b"123456789.", b"0" * 10)
 
 
 class Number(float):
-    """A number whose text a float would change. As text, and so as an amount of money, it is as it was written."""
+    """A float that keeps its text in JSON, for text and decimal fields."""
 
     __slots__ = ("_text",)
     _text: str
 
     def __new__(cls, text: str) -> Self:
-        """The number that is written so."""
+        """Parse the text of a number."""
         number = super().__new__(cls, text)
         number._text = text
         return number
@@ -31,7 +31,7 @@ class Number(float):
 
 
 def number(text: str) -> Number | float | NotFinite:
-    """What JSON wrote so."""
+    """A JSON number: a float if that preserves its text."""
     value = float(text)
     if not math.isfinite(value):
         return NotFinite()
@@ -42,7 +42,7 @@ _DECODER = msgspec.json.Decoder(float_hook=number)
 
 
 def parsed(encoded: bytes) -> Any:
-    """A record with exact numbers: more than twice the work of one without. Raises ValueError, RecursionError."""
+    """Parse a record with exact numbers, at twice the cost of plain parsing. Raises ValueError, RecursionError."""
     try:
         return _DECODER.decode(encoded)
     except (ValueError, RecursionError):
@@ -50,12 +50,12 @@ def parsed(encoded: bytes) -> Any:
 
 
 def has_long(encoded: bytes) -> bool:
-    """Whether there may be a number of more digits than every float has."""
+    """Whether the text may contain a number with more digits than floats keep."""
     return LONG in encoded.translate(DIGITS)
 
 
 def exact_fields(dataset: str) -> dict[str, bool]:
-    """{path of a field that we keep, and not as a float: whether it is a text, in which every digit counts}."""
+    """{path of a declared field that is not a float: whether it is text, in which every digit counts}."""
     kinds = ((places, field.annotation) for places, field in raw_model.fields(registry.dataset(dataset).record_model))
     return {
         path: _holds(kind, str)

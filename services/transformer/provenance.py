@@ -1,4 +1,4 @@
-"""Where the records of a bronze object come from: what all its batches have in common."""
+"""Provenance of a bronze object, shared by all its batches."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +13,14 @@ from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.fields import NonNegativeInt32, PositiveInt32, RunId
 from shared.formats.observation import observed_at
-from shared.formats.silver import Counts, Header, Replayed, RuleWarning
+from shared.formats.silver import Counts, Replayed, RuleWarning, SilverHeader
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
 from shared.version import VERSION
 
 
 class Ingest(BaseModel):
-    """Which page of a run an envelope is, and the pages and rows of its part, as known when it was fetched."""
+    """The page of a run that an envelope holds, and the pages and rows of its part, as known when it was fetched."""
 
     run_id: RunId
     part: PositiveInt32
@@ -31,7 +31,7 @@ class Ingest(BaseModel):
 
 @dataclass(frozen=True)
 class Provenance:
-    """`ingest` is None unless the object is a page of a run, `replay` unless it repeats rejected records."""
+    """`ingest` is None unless the object is a page of a run, `replay` unless it repeats quarantined records."""
 
     dataset: str
     bronze: ObjectId
@@ -41,11 +41,11 @@ class Provenance:
     replay: Replayed | None
     expected_records: int | None
 
-    def header(self, part: RecordBatch, batch: TransformResult) -> Header:
+    def header(self, batch: RecordBatch, result: TransformResult) -> SilverHeader:
         """The header of one batch's silver object."""
-        valid, quarantined = len(batch.frame), len(batch.problems)
+        valid, quarantined = len(result.frame), len(result.problems)
         page = self.ingest
-        return Header(
+        return SilverHeader(
             dataset=self.dataset,
             transform_version=self.transform_version,
             source=self.bronze,
@@ -55,24 +55,24 @@ class Provenance:
             page=page.page if page else None,
             part_pages=page.of if page else None,
             part_rows=page.part_rows if page else None,
-            batch=part.number,
-            last=part.last,
+            batch=batch.number,
+            last=batch.last,
             counts=Counts(read=valid + quarantined, valid=valid, quarantined=quarantined),
-            warnings=(*batch.warnings, *self._count_warnings(part)),
-            shape=batch.shape,
+            warnings=(*result.warnings, *self._count_warnings(batch)),
+            field_profile=result.field_profile,
             replay=self.replay,
             made_by=f"smelt {VERSION}",
             definition=registry.dataset(self.dataset).digest,
         )
 
-    def _count_warnings(self, part: RecordBatch) -> tuple[RuleWarning, ...]:
-        return warn_of_count(self.expected_records, part.first + len(part.records)) if part.last else ()
+    def _count_warnings(self, batch: RecordBatch) -> tuple[RuleWarning, ...]:
+        return warn_of_count(self.expected_records, batch.first + len(batch.records)) if batch.last else ()
 
 
 def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modified: datetime) -> Provenance:
-    """What the object says of itself. Raises PermanentError for a page or a replay that does not say it properly.
+    """The provenance from the object's key and envelope. Raises PermanentError for an invalid envelope.
 
-    What is replayed was seen when it was seen first, and never later than S3 stored the replay.
+    Replayed records keep their original observation time, at most the time at which S3 stored the replay.
     """
     key = bronze.key
     try:
@@ -94,6 +94,6 @@ def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modifie
 
 
 def _described(error: ValidationError, part: str) -> str:
-    """The first field that is wrong in this part of the envelope, and what is wrong with it."""
+    """The first invalid field in this part of the envelope, and its error."""
     first = error.errors(include_url=False)[0]
     return ".".join(map(str, (part, *first["loc"]))) + f": {first['msg']}"

@@ -13,35 +13,35 @@ from services.transformer.stored_key import stored_key
 from shared.formats import quarantine
 from shared.formats.quarantine import Rejected
 
-# Rules of what cannot be parsed, or not be written again.
-BEGINNING_ONLY = frozenset(("record_size", "json", "nesting"))
+# Failures of records that cannot be parsed or serialised.
+TRUNCATED_RULES = frozenset(("record_size", "json", "nesting"))
 
 
 def quarantine_entries(
-    origin: Provenance, part: RecordBatch, problems: Problems, bounds: InputLimits
+    provenance: Provenance, batch: RecordBatch, problems: Problems, bounds: InputLimits
 ) -> Iterator[Rejected]:
-    """One entry for each record with problems, in the order of the object."""
-    for index, found in sorted(problems.items()):
-        encoded = part.records[index - part.first]
+    """One entry for each record with problems, in the object's order."""
+    for index, failures in sorted(problems.items()):
+        encoded = batch.records[index - batch.first]
         if isinstance(encoded, Unreadable):
             key, text = None, _as_text(encoded.text)
-        elif found[0].rule in BEGINNING_ONLY:
+        elif failures[0].rule in TRUNCATED_RULES:
             key, text = None, _as_text(encoded[:LOOKED_AT])
         else:
-            key, text = stored_key(numbers.parsed(encoded), origin.dataset), encoded.decode(errors="surrogatepass")
+            key, text = stored_key(numbers.parsed(encoded), provenance.dataset), encoded.decode(errors="surrogatepass")
         yield Rejected(
-            dataset=origin.dataset,
-            source=origin.bronze,
-            transform_version=origin.transform_version,
-            run_id=origin.ingest.run_id if origin.ingest else None,
+            dataset=provenance.dataset,
+            source=provenance.bronze,
+            transform_version=provenance.transform_version,
+            run_id=provenance.ingest.run_id if provenance.ingest else None,
             record_index=index,
             natural_key=key,
-            observed_at=origin.observed_at,
-            problems=found,
+            observed_at=provenance.observed_at,
+            problems=failures,
             raw=quarantine.raw_text(text, bounds.record),
         )
 
 
 def _as_text(text: bytes) -> str:
-    """What is no record, as a JSON text."""
+    """An unparseable record as a JSON string."""
     return json.dumps(text.decode(errors="backslashreplace"))

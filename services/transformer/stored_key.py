@@ -1,4 +1,4 @@
-"""The natural key of a record that was rejected, as the database would have it: later records close its entry by it."""
+"""The natural key of a rejected record in the database's canonical form, by which later records close its entry."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,18 +8,18 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from sqlalchemy import Column
 
-from services.transformer.fingerprint import LONGEST_KEY
+from services.transformer.fingerprint import MAX_KEY_LENGTH
 from shared import natural_key
 from shared.datasets import registry
 from shared.datasets.contract.raw_model import RawModel, aliases
 
 
 def stored_key(record: object, dataset: str) -> str | None:
-    """The parts separated by tabs; None where they are not all there. One of a wrong type is as it was sent."""
+    """The parts separated by tabs, or None if any is missing. A part of a wrong type is left as sent."""
     texts = list(_texts(record, dataset)) if isinstance(record, dict) else []
     if not texts or not all(text and text.isprintable() for text in texts):
         return None
-    return "\t".join(texts)[:LONGEST_KEY]
+    return "\t".join(texts)[:MAX_KEY_LENGTH]
 
 
 def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
@@ -28,13 +28,13 @@ def _texts(record: dict[str, Any], dataset: str) -> Iterator[str]:
         value = record.get(name)
         try:
             value = kind.validate_python(value)
-        except ValidationError:  # then no row ever has it, but whoever looks for the record knows it by it
+        except ValidationError:  # no row can have it, but operators may look for it
             value = value if isinstance(value, (str, int)) else None
         yield "" if value is None else _canonical(value, column)
 
 
 def _canonical(value: Any, column: Column[Any]) -> str:
-    """As the loader writes it; what the column cannot hold is as it was sent."""
+    """The value in canonical form; unchanged if the column cannot hold it."""
     text = value if isinstance(value, bytes) else str(value).strip()
     values = natural_key.parse([text], [column])
     return natural_key.text(values, [column]) if values else str(value).strip()

@@ -1,4 +1,4 @@
-"""From raw records to a silver frame and the records rejected on the way. Pure: no I/O."""
+"""Transforms raw records into a silver frame and problems of rejected records. No I/O."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,33 +23,35 @@ from shared.datasets.dataset import Row
 from shared.failpoint import failpoint
 from shared.formats import silver
 from shared.formats.quarantine import Problem
-from shared.formats.silver import HashOnlyRow, RuleWarning, Shape
+from shared.formats.silver import FieldProfile, HashOnlyRow, RuleWarning
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-MOST_PROBLEMS = 100  # kept of one record
+MAX_PROBLEMS = 100  # kept per record
 TOO_DEEP = "nested too deep"
-LOOKED_UP_AT_ONCE = 500  # records
+LOOKUP_BATCH = 500  # records
 
 
-NOT_READ = ("", b"")  # the fingerprint of what is no record
-LookedUp = tuple[Encoded, tuple[str, bytes], bytes | None]  # a record, its fingerprint, and the hash held of its key
-HashLookup = Callable[[Sequence[str]], Sequence[bytes | None]]  # natural keys to the content hashes held of them
+NO_FINGERPRINT = ("", b"")  # of an unreadable record
+RecordWithHash = tuple[
+    Encoded, tuple[str, bytes], bytes | None
+]  # a record, its fingerprint, and the stored hash of its key
+HashLookup = Callable[[Sequence[str]], Sequence[bytes | None]]  # from natural keys to stored content hashes
 
 
 @dataclass(frozen=True)
 class TransformResult:
-    """The outcome of some records: valid ones as a frame (`shared.formats.silver.schema`), problems of the others."""
+    """The outcome of a batch: valid records as a frame (`shared.formats.silver.schema`), problems of the others."""
 
     frame: pl.DataFrame
     problems: Problems
     warnings: tuple[RuleWarning, ...]
-    shape: Shape
+    field_profile: FieldProfile
 
 
-def nothing_known(keys: Sequence[str]) -> Sequence[bytes | None]:
-    """To look at every record in full."""
+def no_hashes(keys: Sequence[str]) -> Sequence[bytes | None]:
+    """A look-up that knows no hashes, so that every record is transformed in full."""
     return [None] * len(keys)
 
 
@@ -58,26 +60,26 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     records: Sequence[Encoded],
     first: int,
     bounds: InputLimits,
-    look_up: HashLookup = nothing_known,
+    look_up: HashLookup = no_hashes,
     *,
     keep_raw: bool = False,
 ) -> TransformResult:
-    """Validate, normalise and gate. Every record is either a row of the frame or a key of the problems.
+    """Validate, normalise and check records. Each becomes either a row of the frame or a key of the problems.
 
-    `first` is the index of the first record in its object. A record whose content is the one that `look_up` knows is
-    a hash-only row: nothing but its key and hash. With `keep_raw` other rows carry their JSON text.
+    `first` is the index of the first record in its object. A record whose hash `look_up` returns becomes a hash-only
+    row. With `keep_raw` other rows include their JSON text.
     """
-    tables, observer = registry.dataset(dataset).tables, _observer(dataset)
+    tables, profiler = registry.dataset(dataset).tables, _profiler(dataset)
     rows: list[Row] = []
-    sightings: list[HashOnlyRow] = []
+    hash_only_rows: list[HashOnlyRow] = []
     problems: Problems = {}
     looked_up = enumerate(_looked_up(dataset, records, look_up), start=first)
-    for index, outcome in _outcomes(dataset, looked_up, bounds, observer):
+    for index, outcome in _outcomes(dataset, looked_up, bounds, profiler):
         match outcome:
             case tuple():
                 problems[index] = outcome
             case HashOnlyRow():
-                sightings.append(outcome)
+                hash_only_rows.append(outcome)
             case _:
                 if keep_raw:
                     outcome[silver.RAW] = _text(records[index - first])
@@ -85,29 +87,29 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     failpoint("transformer.parsed")
     frame = silver.frame(rows, tables)
     failed, warnings = gate.run_checks(frame, registry.dataset(dataset).checks, tables)
-    kept = frame.filter(~pl.col(silver.RECORD_INDEX).is_in(list(failed)))
+    passed = frame.filter(~pl.col(silver.RECORD_INDEX).is_in(list(failed)))
     return TransformResult(
-        silver.with_hash_only_rows(kept, sightings, tables), problems | failed, warnings, observer.shape()
+        silver.with_hash_only_rows(passed, hash_only_rows, tables), problems | failed, warnings, profiler.profile()
     )
 
 
 def _outcomes(
-    dataset: str, records: Iterable[tuple[int, LookedUp]], bounds: InputLimits, observer: FieldProfiler
+    dataset: str, records: Iterable[tuple[int, RecordWithHash]], bounds: InputLimits, profiler: FieldProfiler
 ) -> Iterator[tuple[int, Row | HashOnlyRow | tuple[Problem, ...]]]:
     record_type, normalise = registry.dataset(dataset).record_model, registry.dataset(dataset).normalise
     key_columns = tuple(registry.dataset(dataset).tables.root.primary_key.columns)
-    for index, (encoded, (key, seen_hash), known) in records:
-        if seen_hash == known and (values := natural_key.values(key, key_columns)):
-            yield index, HashOnlyRow(index, values, seen_hash)
+    for index, (encoded, (key, content_hash), stored_hash) in records:
+        if content_hash == stored_hash and (values := natural_key.values(key, key_columns)):
+            yield index, HashOnlyRow(index, values, content_hash)
             continue
-        exact = observer.texts  # once a record needs exact numbers, so do most that follow
+        exact = profiler.texts  # if one record needs exact numbers, most of the following do
         record = parse(encoded, bounds, exact=exact)
         if isinstance(record, Unreadable):
             yield index, (record.problem,)
             continue
         try:
-            observer.see(record, bounds.nesting)
-            if not exact and (observer.texts or (observer.amounts and numbers.has_long(cast("bytes", encoded)))):
+            profiler.add(record, bounds.nesting)
+            if not exact and (profiler.texts or (profiler.amounts and numbers.has_long(cast("bytes", encoded)))):
                 record = parse(encoded, bounds, exact=True)
             row = normalise(record_type.model_validate(record))
         except TooDeepError:
@@ -115,34 +117,34 @@ def _outcomes(
         except ValidationError as error:
             yield index, _problems(error)
         else:
-            row[silver.RECORD_INDEX], row[silver.CONTENT_HASH] = index, seen_hash
+            row[silver.RECORD_INDEX], row[silver.CONTENT_HASH] = index, content_hash
             yield index, row
 
 
-def _looked_up(dataset: str, records: Sequence[Encoded], look_up: HashLookup) -> Iterator[LookedUp]:
-    """Each record with its fingerprint, and the hash that is held of its key."""
+def _looked_up(dataset: str, records: Sequence[Encoded], look_up: HashLookup) -> Iterator[RecordWithHash]:
+    """Each record with its fingerprint and the stored hash of its key."""
     raw, version = registry.dataset(dataset), registry.dataset(dataset).version
-    for start in range(0, len(records), LOOKED_UP_AT_ONCE):
-        some = records[start : start + LOOKED_UP_AT_ONCE]
-        prints = [NOT_READ if isinstance(one, Unreadable) else fingerprint(one, raw, version) for one in some]
-        yield from zip(some, prints, look_up([key for key, _ in prints]), strict=True)
+    for start in range(0, len(records), LOOKUP_BATCH):
+        chunk = records[start : start + LOOKUP_BATCH]
+        fingerprints = [
+            NO_FINGERPRINT if isinstance(record, Unreadable) else fingerprint(record, raw, version) for record in chunk
+        ]
+        yield from zip(chunk, fingerprints, look_up([key for key, _ in fingerprints]), strict=True)
 
 
 @cache
 def _layout(dataset: str) -> tuple[dict[str, bool], tuple[tuple[str, ...], ...]]:
-    """Paths of fields whose numbers must be exact, and of those that are spelled in several ways."""
-    several = (
-        tuple(places) for places, _ in raw_model.fields(registry.dataset(dataset).record_model) if len(places) > 1
-    )
-    return numbers.exact_fields(dataset), tuple(several)
+    """Paths of fields with exact numbers, and lists of aliases."""
+    aliases = (tuple(names) for names, _ in raw_model.fields(registry.dataset(dataset).record_model) if len(names) > 1)
+    return numbers.exact_fields(dataset), tuple(aliases)
 
 
-def _observer(dataset: str) -> FieldProfiler:
+def _profiler(dataset: str) -> FieldProfiler:
     return FieldProfiler(registry.dataset(dataset).known_values, *_layout(dataset))
 
 
 def parse(encoded: Encoded, bounds: InputLimits, *, exact: bool = False) -> object:
-    """A record as an object, with marks for what Postgres cannot hold; Unreadable for what is none."""
+    """Parse a record, replacing values that Postgres cannot store; Unreadable if it cannot be parsed."""
     if isinstance(encoded, Unreadable):
         return encoded
     if len(encoded) > bounds.record:
@@ -173,11 +175,11 @@ def _text(encoded: Encoded) -> str:
 
 
 def _problems(error: ValidationError) -> tuple[Problem, ...]:
-    return tuple(map(_problem, error.errors(include_url=False)[:MOST_PROBLEMS]))
+    return tuple(map(_problem, error.errors(include_url=False)[:MAX_PROBLEMS]))
 
 
 def _problem(error: "ErrorDetails") -> Problem:
-    field, found = ".".join(map(str, error["loc"])), error["input"]
-    if isinstance(found, InvalidValue):
-        return Problem(rule=found.rule, field=field, message=found.message)
+    field, value = ".".join(map(str, error["loc"])), error["input"]
+    if isinstance(value, InvalidValue):
+        return Problem(rule=value.rule, field=field, message=value.message)
     return Problem(rule=error["type"], field=field, message=error["msg"])

@@ -1,4 +1,4 @@
-"""A transformer for uploads and replays, on a queue of its own (ADR 16)."""
+"""The transformer for uploads and replays, on a queue of its own (ADR 16)."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,25 @@ from shared.engine.backpressure import Backpressure
 from shared.engine.consumer import Handler
 from shared.engine.message import Message
 
-# Messages that may wait for the loader before an upload does: what a run's page then has before it, a minute at most.
+# Uploads wait while more messages than this wait for the loader, so that a run's page is delayed by at most a minute.
 LIMITS = {SILVER: 100}
 
 
 @dataclass(frozen=True)
 class Uploads:
-    """Refines like any transformer, but lets runs go first where the loader is what is slow."""
+    """A transformer that gives way to runs while the loader is behind."""
 
     pressure: Backpressure
     transformer: Transformer
 
     def handle(self, message: Message) -> str:
-        """Refine every object that the event names, when there is room behind."""
+        """Transform every object that the event names, once the loader has caught up."""
         self.pressure.wait()
         return self.transformer.handle(message)
 
 
 def bootstrap(settings: Settings) -> Handler:
-    """Compose the handler: the transformer, and SQS to see what waits behind it."""
+    """Compose the transformer with backpressure from the loader's queue."""
     limits = {settings.queue_url(queue): limit for queue, limit in LIMITS.items()}
     return Uploads(Backpressure(worker.sqs_client(settings.receive_wait_seconds), limits), compose(settings)).handle
 

@@ -1,4 +1,4 @@
-"""The transformer: a page, an upload or a replay in, silver batches and quarantine out."""
+"""The transformer: turns pages, uploads and replays into silver batches and quarantine entries."""
 
 import io
 import time
@@ -17,7 +17,7 @@ from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
 from services.transformer.provenance import Provenance, provenance_of
 from services.transformer.quarantine_entries import quarantine_entries
-from services.transformer.transform import HashLookup, nothing_known, transform
+from services.transformer.transform import HashLookup, no_hashes, transform
 from shared import telemetry
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import IGNORED_FILES, Settings
@@ -41,25 +41,28 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Transformer:
-    """What the handler works with."""
+    """The handler and its dependencies."""
 
     s3: "S3Client"
     bucket: str
     bounds: InputLimits
-    known: ContentHashCache | None = None  # without it every record is looked at in full
+    hash_cache: ContentHashCache | None = None  # without it every record is transformed in full
     keep_raw: bool = False
     ignored_files: tuple[str, ...] = IGNORED_FILES
 
     def handle(self, message: Message) -> str:
-        """Refine every object that the event names."""
-        again, in_full = message.was_tried, IN_FULL in message.attributes
-        outcomes = {self.refine(bronze, again=again, in_full=in_full) for bronze in created_objects(message.body)}
+        """Transform every object that the event names."""
+        is_retry, in_full = message.was_tried, IN_FULL in message.attributes
+        outcomes = {
+            self.transform_object(bronze, is_retry=is_retry, in_full=in_full)
+            for bronze in created_objects(message.body)
+        }
         return ", ".join(sorted(outcomes)) or "ignored"
 
-    def refine(self, bronze: ObjectId, *, again: bool = False, in_full: bool = False) -> str:
-        """One bronze object, batch by batch. Tried `again`, it leaves out the batches that are there already.
+    def transform_object(self, bronze: ObjectId, *, is_retry: bool = False, in_full: bool = False) -> str:
+        """Transform one bronze object, batch by batch. A retry skips batches that exist already.
 
-        `in_full` no record is left out because it is known.
+        With `in_full` no record becomes a hash-only row.
         """
         objects.require_bucket(bronze, self.bucket)
         if object_keys.is_upload(bronze.key) and (pattern := litter(bronze.key, self.ignored_files)):
@@ -70,52 +73,58 @@ class Transformer:
             with self._opened(bronze) as stream:
                 if object_keys.is_folder(bronze, stream.size):
                     return "ignored"
-                with telemetry.of_object("transformer", stream.metadata, began, key=bronze.key, bytes=stream.size):
+                with telemetry.object_span("transformer", stream.metadata, began, key=bronze.key, bytes=stream.size):
                     identified = objects.identified(bronze, stream)
-                    self._refine(identified, stream, again=again and not in_full, in_full=in_full)
+                    self._transform_stream(identified, stream, is_retry=is_retry and not in_full, in_full=in_full)
         except SupersededError:
             return "superseded"
         return "refined"
 
-    def _refine(self, bronze: ObjectId, stream: Stream, *, again: bool, in_full: bool) -> None:
+    def _transform_stream(self, bronze: ObjectId, stream: Stream, *, is_retry: bool, in_full: bool) -> None:
         dataset = object_keys.dataset_of(bronze.key)
         registry.check_name(dataset)
         definition.refuse_changed(dataset)
         consistency.check(dataset)
         content = formats.read(bronze.key, stream.body, registry.dataset(dataset), self.bounds)
-        origin = provenance_of(dataset, bronze, content, stream.last_modified)
-        stem = object_keys.silver_prefix(bronze, origin.transform_version)
-        look_up = partial(self.known.look_up, dataset) if self.known and not in_full else nothing_known
-        done = objects.list_keys(self.s3, self.bucket, stem) if again else frozenset()
-        telemetry.set_span_attributes(dataset=dataset, run_id=origin.ingest.run_id if origin.ingest else None)
-        for part in telemetry.traced_iter("transformer.parse", batched(content.records)):
-            key = object_keys.silver_key(bronze, origin.transform_version, part.number)
+        provenance = provenance_of(dataset, bronze, content, stream.last_modified)
+        stem = object_keys.silver_prefix(bronze, provenance.transform_version)
+        look_up = partial(self.hash_cache.look_up, dataset) if self.hash_cache and not in_full else no_hashes
+        done = objects.list_keys(self.s3, self.bucket, stem) if is_retry else frozenset()
+        telemetry.set_span_attributes(dataset=dataset, run_id=provenance.ingest.run_id if provenance.ingest else None)
+        for batch in telemetry.traced_iter("transformer.parse", batched(content.records)):
+            key = object_keys.silver_key(bronze, provenance.transform_version, batch.number)
             if key not in done:
-                self._batch(origin, part, key, look_up)
+                self._batch(provenance, batch, key, look_up)
 
-    def _batch(self, origin: Provenance, part: RecordBatch, key: str, look_up: HashLookup) -> None:
-        """Quarantine first: silver's counts promise that it is there."""
-        with telemetry.span("transformer.transform", batch=part.number):
-            batch = transform(origin.dataset, part.records, part.first, self.bounds, look_up, keep_raw=self.keep_raw)
-            telemetry.set_span_attributes(valid=len(batch.frame), quarantined=len(batch.problems))
-        with telemetry.span("transformer.gate", batch=part.number):
-            batch_rules.refuse_failed(batch.problems, len(part.records), registry.dataset(origin.dataset).limits)
+    def _batch(self, provenance: Provenance, batch: RecordBatch, key: str, look_up: HashLookup) -> None:
+        """Transform and store one batch. Quarantine is written first, as silver's counts include it."""
+        with telemetry.span("transformer.transform", batch=batch.number):
+            result = transform(
+                provenance.dataset, batch.records, batch.first, self.bounds, look_up, keep_raw=self.keep_raw
+            )
+            telemetry.set_span_attributes(valid=len(result.frame), quarantined=len(result.problems))
+        with telemetry.span("transformer.gate", batch=batch.number):
+            batch_rules.require_few_failures(
+                result.problems, len(batch.records), registry.dataset(provenance.dataset).limits
+            )
         failpoint("transformer.gated")
-        header = origin.header(part, batch)
-        if batch.problems:
-            self._quarantine(origin, part, batch.problems)
-        objects.put(self.s3, self.bucket, key, silver.write(batch.frame, header), "application/vnd.apache.parquet")
-        log.info("silver.written", dataset=origin.dataset, key=key, run_id=header.run_id, **header.counts.model_dump())
+        header = provenance.header(batch, result)
+        if result.problems:
+            self._quarantine(provenance, batch, result.problems)
+        objects.put(self.s3, self.bucket, key, silver.write(result.frame, header), "application/vnd.apache.parquet")
+        log.info(
+            "silver.written", dataset=provenance.dataset, key=key, run_id=header.run_id, **header.counts.model_dump()
+        )
 
-    def _quarantine(self, origin: Provenance, part: RecordBatch, problems: Problems) -> None:
-        key = object_keys.quarantine_key(origin.bronze, origin.transform_version, part.number)
-        body = quarantine.write(quarantine_entries(origin, part, problems, self.bounds))
+    def _quarantine(self, provenance: Provenance, batch: RecordBatch, problems: Problems) -> None:
+        key = object_keys.quarantine_key(provenance.bronze, provenance.transform_version, batch.number)
+        body = quarantine.write(quarantine_entries(provenance, batch, problems, self.bounds))
         objects.put(self.s3, self.bucket, key, body, "application/x-ndjson")
-        log.warning("quarantine.written", dataset=origin.dataset, key=key, records=len(problems))
+        log.warning("quarantine.written", dataset=provenance.dataset, key=key, records=len(problems))
 
     @contextmanager
     def _opened(self, bronze: ObjectId) -> Iterator[Stream]:
-        """Uploads may be of any size and come as they are; what is ours is small, and its checksum is compared."""
+        """Stream an upload; read other objects at once, which are small and have a checksum."""
         if object_keys.is_upload(bronze.key):
             with objects.opened(self.s3, bronze, self.bounds.stored) as stream:
                 yield stream
@@ -128,10 +137,10 @@ class Transformer:
 
 
 def compose(settings: Settings) -> Transformer:
-    """The transformer on S3, with Redis for what is known."""
-    known = ContentHashCache(settings.redis_url.get_secret_value())
+    """Compose the transformer from S3 and the Redis cache of content hashes."""
+    hash_cache = ContentHashCache(settings.redis_url.get_secret_value())
     s3, bounds = boto3.client("s3"), InputLimits.of(settings)
-    return Transformer(s3, settings.bucket, bounds, known, settings.keep_raw, settings.ignored_files)
+    return Transformer(s3, settings.bucket, bounds, hash_cache, settings.keep_raw, settings.ignored_files)
 
 
 def bootstrap(settings: Settings) -> Handler:

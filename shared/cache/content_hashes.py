@@ -1,6 +1,6 @@
-"""Content hashes of the records in the database, told through Redis so that unchanged ones need no second look.
+"""Redis cache of content hashes of the records in the database, so that unchanged records need not be transformed.
 
-A hint, never a source of truth: the loader compares each sighting with the database. A wrong or empty cache costs time.
+It is a hint: the loader verifies each hash-only record against the database. A wrong or empty cache only costs time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from shared.cache.redis_client import PREFIX, client
 log = structlog.get_logger()
 
 KEY = f"{PREFIX}known:"
-KEPT = 7 * 86_400  # s; a record that is loaded in full once a week all the same costs little
-# MSET for keys that expire. As a command for each key this costs the loader more than its fence in Postgres.
+TTL_SECONDS = 7 * 86_400  # loading each record in full once a week costs little
+# MSET with expiry. One SET per key would cost the loader more than the fence in Postgres.
 SET = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end"
 
 
@@ -27,21 +27,21 @@ class ContentHashCache:
         self._set = self._redis.register_script(SET)
 
     def look_up(self, dataset: str, keys: Sequence[str]) -> Sequence[bytes | None]:
-        """The hash of each key, None where it is not known."""
+        """The hash of each key, or None."""
         try:
-            found = self._redis.mget([_name(dataset, key) for key in keys]) if keys else []
+            hashes = self._redis.mget([_name(dataset, key) for key in keys]) if keys else []
         except redis.RedisError as error:
-            log.warning("known.not_looked_up", error=str(error))
+            log.warning("content_hashes.get_failed", error=str(error))
             return [None] * len(keys)
-        return cast("Sequence[bytes | None]", found)
+        return cast("Sequence[bytes | None]", hashes)
 
     def publish(self, dataset: str, hashes: Mapping[str, bytes]) -> None:
-        """Tell what the database holds now."""
+        """Store hashes of rows now in the database."""
         try:
             if hashes:
-                self._set(keys=[_name(dataset, key) for key in hashes], args=[KEPT, *hashes.values()])
+                self._set(keys=[_name(dataset, key) for key in hashes], args=[TTL_SECONDS, *hashes.values()])
         except redis.RedisError as error:
-            log.warning("known.not_published", error=str(error))
+            log.warning("content_hashes.put_failed", error=str(error))
 
 
 def _name(dataset: str, key: str) -> str:

@@ -1,18 +1,17 @@
-"""Clients of Redis for what is best effort: they give up soon, for no work may wait for a cache.
+"""Redis clients with short timeouts, for best-effort data.
 
-All keys lie in one hash slot, so that commands of several keys also work where Redis runs in cluster mode, as
-ElastiCache Serverless does.
+All keys share one hash slot, so that multi-key commands work in cluster mode (ElastiCache Serverless).
 """
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-PREFIX = "{smelt}:"  # of every key; what is in braces decides on the slot
-TIMEOUT = 1.0  # s for a connection, and for an answer
+PREFIX = "{smelt}:"  # of every key; the part in braces determines the slot
+TIMEOUT = 1.0  # s to connect, and for a response
 
 
 def client(url: str, timeout: float = TIMEOUT) -> "redis.Redis":
-    """One retry, at once, for a pooled connection that was cut meanwhile."""
+    """A client with one immediate retry, for pooled connections closed by the server."""
     retry = Retry(NoBackoff(), 1)
     return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)

@@ -1,4 +1,4 @@
-"""The stack on this machine, which a package registers as `smelt.local_stack`. Production images have none."""
+"""Access to the embedded stack, which a package registers as `smelt.local_stack`; production images have none."""
 
 import os
 from pathlib import Path
@@ -11,31 +11,31 @@ GROUP = "smelt.local_stack"
 
 
 class LocalStack(Protocol):
-    """What is needed of it; `home` is the folder of its state."""
+    """The interface of the embedded stack; `home` is the folder of its state."""
 
     def environment(self, home: Path) -> dict[str, str]:
-        """The variables that connect a process to the running stack. Raises PermanentError where none runs."""
+        """Environment variables that connect a process to the running stack. Raises PermanentError if none runs."""
         ...
 
     def remember_schedules(self, home: Path) -> None:
-        """Keep the schedules of the running stack, if one runs, through a crash of its emulator."""
+        """Save the schedules of the running stack, so that they survive a crash of the emulator."""
         ...
 
 
 def home() -> Path:
-    """Where the stack keeps its state (`SMELT_HOME`)."""
+    """The folder of the stack's state (`SMELT_HOME`)."""
     return Path(os.environ.get("SMELT_HOME", ".smelt"))
 
 
 def find() -> LocalStack | None:
-    """The installed one; None in a production image."""
+    """The installed stack; None in a production image."""
     return next(plugins.load(GROUP), None)
 
 
 def use(needed: str) -> None:
-    """Make this process's environment that of the running stack, because `needed` is not set.
+    """Update this process's environment with that of the running stack, as variable `needed` is not set.
 
-    Raises PermanentError where no stack is installed or running.
+    Raises PermanentError if no stack is installed or running.
     """
     stack = find()
     if stack is None:

@@ -1,4 +1,4 @@
-"""Secrets that come as files, one a variable, as Docker, Kubernetes and systemd put them into a folder."""
+"""Secrets from files, one per variable, as Docker, Kubernetes and systemd mount them."""
 
 import os
 import re
@@ -7,14 +7,14 @@ from pathlib import Path
 from shared.errors import PermanentError
 
 FOLDER = "SMELT_SECRETS_FOLDER"
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # other files are somebody else's: Kubernetes keeps `..data` there
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")  # ignores other files, such as Kubernetes's `..data`
 
 
 def read() -> None:
-    """Give the environment what it lacks of the files in the folder that `SMELT_SECRETS_FOLDER` names, if it does.
+    """Set environment variables from the files in the folder `SMELT_SECRETS_FOLDER`, unless already set.
 
-    A file is named as its variable (`SMELT_DATABASE_URL`, `PGPASSWORD`); a line end after it is not part of it. Raises
-    PermanentError where the folder, or a file in it, cannot be read.
+    A file is named after its variable (`SMELT_DATABASE_URL`, `PGPASSWORD`); a trailing line end is removed. Raises
+    PermanentError if the folder or a file cannot be read.
     """
     if not (folder := os.environ.get(FOLDER)):
         return

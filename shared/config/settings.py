@@ -1,4 +1,4 @@
-"""Settings that every service reads from its environment (prefix `SMELT_`); AWS settings are boto3's own (`AWS_…`)."""
+"""Settings of all services, from environment variables with prefix `SMELT_`; boto3 reads its own (`AWS_…`)."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,16 +11,15 @@ from shared.config.topology import Queue
 from shared.config.urls import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 
-# Names of files among uploads that are not meant to be loaded; those that end with / are names of folders. Case does
-# not matter.
+# Names of files under uploads/ that are not loaded; names ending with / are folders. Case-insensitive.
 IGNORED_FILES = (
-    # Spark and Hadoop: what is not committed yet, or is about the files rather than in them
+    # Spark and Hadoop: uncommitted files and metadata
     *("_temporary/", "_delta_log/", "_spark_metadata/", ".hive-staging*/", ".spark-staging*/", "*._COPYING_"),
     *("_SUCCESS", "_committed_*", "_started_*", "_metadata", "_common_metadata", "*.crc", "*_$folder$"),
     # Desktops
     *(".DS_Store", "._*", "__MACOSX/", ".Trashes/", ".fseventsd/", ".Spotlight-V100/"),
     *("Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN/", "~$*", ".~lock.*#", ".nfs*"),
-    # Transfers and editors that are not done
+    # Unfinished transfers, and editors
     *("*.part", "*.partial", "*.filepart", "*.crdownload", "*.download", "*.tmp", "*.temp", "*.swp"),
 )
 Patterns = Annotated[
@@ -31,7 +30,7 @@ Patterns = Annotated[
 
 
 class Settings(BaseSettings):
-    """One process's configuration. Secrets are `SecretStr`: printing the settings shows asterisks."""
+    """Settings of a process. Secrets are `SecretStr`, which prints as asterisks."""
 
     model_config = SettingsConfigDict(
         env_prefix="SMELT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
@@ -43,33 +42,34 @@ class Settings(BaseSettings):
     bronze_queue_url: str
     uploads_queue_url: str
     silver_queue_url: str
-    database_url: PostgresAddress | None = None  # only the loader and ops have one
+    database_url: PostgresAddress | None = None  # set for the loader and ops only
     redis_url: RedisAddress
-    # SQS's longest poll: idling costs $0.05 a worker-month instead of $0.21 at 5 s. A stop waits for the poll to end.
+    # SQS's longest poll: an idle worker costs $0.05 a month instead of $0.21 with 5 s. A stop waits for the poll to
+    # end.
     receive_wait_seconds: int = Field(default=20, ge=0, le=20)
-    # Processes isolate crashes, leaks and time limits; threads are for handlers that only wait.
+    # Processes isolate crashes, leaks and time limits; threads suit handlers that mostly wait.
     pool: Literal["prefork", "threads"] = "prefork"
     concurrency: int = Field(default=1, ge=1, le=64)
-    # A child process is replaced after so many messages, or once it has so much resident memory.
+    # A child process is replaced after this many messages, or above this much resident memory.
     max_tasks_per_child: int = Field(default=1_000, ge=1)
     max_memory_per_child_mib: int = Field(default=1_024, ge=64)
-    # A stop waits so long for work under way before it gives it back; with a poll of 20 s below ECS's 120 s.
+    # A stop waits this long for work in progress; with a poll of 20 s it stays below ECS's 120 s.
     stop_timeout_seconds: int = Field(default=80, ge=1)
-    # Limits of input: an object as stored and as expanded, one JSON document (held in memory; lines and rows are not),
-    # a record; levels of nesting in a record.
-    max_object_mib: int = Field(default=5_120, ge=1)  # the most that S3 takes in one request
+    # Limits on input: an object as stored and decompressed, a JSON document (which is held in memory), a record, and
+    # its nesting.
+    max_object_mib: int = Field(default=5_120, ge=1)  # the most that S3 accepts in one request
     max_expanded_mib: int = Field(default=8_192, ge=1)  # about three minutes of a worker
-    max_document_mib: int = Field(default=128, ge=1)  # the largest real page seen has 70; no larger one is stored
-    max_record_mib: int = Field(default=16, ge=1)  # the largest real posting seen has 0.24
+    max_document_mib: int = Field(default=128, ge=1)  # the largest real page is 70 MiB
+    max_record_mib: int = Field(default=16, ge=1)  # the largest real posting is 0.24 MiB
     max_nesting: int = Field(default=64, ge=1, le=200)  # a posting has seven; orjson writes up to 254
     ignored_files: Patterns = IGNORED_FILES  # in the environment: separated by commas
-    # Keep each record's raw JSON in Postgres too (`silver.raw`). Bronze has it in any case, and loading takes longer.
+    # Also store each record's raw JSON in Postgres (`silver.raw`), which makes loading slower. Bronze always has it.
     keep_raw: bool = False
     liveness_file: Path | None = None
     log_level: str = "INFO"
 
     def queue_url(self, queue: Queue) -> str:
-        """The URL of one of `shared.config.topology.QUEUES`."""
+        """The URL of a queue of `shared.config.topology`."""
         return {
             "extractor": self.extract_queue_url,
             "transformer": self.bronze_queue_url,
@@ -79,14 +79,14 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process's environment, and of files where it names a folder of secrets.
+    """Load settings from the environment and from secret files.
 
-    Raises PermanentError that names what is missing or wrong.
+    Raises PermanentError naming the missing or invalid variables.
     """
     secret_files.read()
     try:
         return Settings()
     except ValidationError as error:
         problems = (f"SMELT_{str(e['loc'][0]).upper()} ({e['msg'].lower()})" for e in error.errors())
-        message = f"wrong environment: {', '.join(problems)}; `smelt env` prints that of the embedded stack"
+        message = f"invalid environment: {', '.join(problems)}; `smelt env` prints that of the embedded stack"
         raise PermanentError(message) from None

@@ -1,7 +1,7 @@
-"""Queues, bucket prefixes and their limits, written once.
+"""Queues, bucket prefixes and their limits, defined once.
 
-The embedded stack is created from this module, the workers check themselves against it, and Terraform reads
-`infra/terraform/topology.json`, which `python -m shared.config.topology` writes to standard output.
+The embedded stack is created from this module, workers verify their queue against it, and Terraform reads
+`infra/terraform/topology.json`, the output of `python -m shared.config.topology`.
 """
 
 import json
@@ -13,7 +13,7 @@ DAY: Final = 86_400
 
 @dataclass(frozen=True)
 class Queue:
-    """One work queue, the worker that consumes it, and that worker's limits. Times are in seconds."""
+    """A work queue, the worker that consumes it, and that worker's limits. Times are in seconds."""
 
     name: str
     service: str
@@ -21,29 +21,29 @@ class Queue:
     time_limit: int
     max_receives: int
     visibility: int
-    retention: int = 4 * DAY  # an outage over a long weekend loses nothing
+    retention: int = 4 * DAY  # survives an outage over a long weekend
 
     @property
     def code(self) -> str:
-        """The folder of `services/` whose code its worker runs."""
+        """The folder under `services/` with the worker's code."""
         return self.module.split(".")[1]
 
     @property
     def dead_letter_name(self) -> str:
-        """Its dead-letter queue; the URL follows the same rule: `<queue url>-dlq`."""
+        """The name of its dead-letter queue; the URL likewise is `<queue url>-dlq`."""
         return f"{self.name}-dlq"
 
 
-DEAD_LETTER_RETENTION: Final = 14 * DAY  # SQS's maximum: the clock runs from the first enqueue, so take all there is
+DEAD_LETTER_RETENTION: Final = 14 * DAY  # SQS's maximum; counts from the first time a message was sent
 
-# visibility = 90 s at most between heartbeats of a third of it, so that two heartbeats may be missed; a killed worker's
-# message comes back within that time however long the task itself may run (time_limit, enforced by the worker).
+# Visibility is extended every 30 s, so two extensions may fail. The message of a killed worker returns within 90 s,
+# however long its time limit is.
 EXTRACT: Final = Queue(
     "smelt-extract",
     service="extractor",
     module="services.extractor.worker",
-    time_limit=900,  # a page takes a minute at most; planning an archive, some hundred requests one after another
-    max_receives=10,  # a source that fails for about ten minutes is waited out by back-off
+    time_limit=900,  # a page takes up to a minute; planning an archive needs hundreds of sequential requests
+    max_receives=10,  # covers a source that fails for about ten minutes
     visibility=90,
 )
 BRONZE: Final = Queue(
@@ -51,10 +51,10 @@ BRONZE: Final = Queue(
     service="transformer",
     module="services.transformer.worker",
     time_limit=600,  # a page takes about a second
-    max_receives=5,  # input does not heal by itself, and outages of our own parts do not count
+    max_receives=5,  # input errors persist, and outages of our own parts do not count
     visibility=90,
 )
-# Files that people drop and records that operators replay, apart from pages, so that no flood of them holds up a run.
+# Uploads and replays, separate from pages so that many of them cannot delay a run.
 UPLOADS: Final = Queue(
     "smelt-uploads",
     service="uploads",
@@ -68,12 +68,12 @@ SILVER: Final = Queue(
     service="loader",
     module="services.loader.worker",
     time_limit=600,
-    max_receives=8,  # deadlocks among many loaders pass; a database that is away does not count
+    max_receives=8,  # deadlocks among many loaders are transient; an unavailable database does not count
     visibility=90,
 )
 QUEUES: Final = (EXTRACT, BRONZE, UPLOADS, SILVER)
 
-# Where S3 publishes the event of a new object: {key prefix: queue}. A prefix belongs to exactly one queue.
+# {key prefix: queue to which S3 publishes the events of new objects}.
 NOTIFICATIONS: Final = {
     "bronze/": BRONZE,
     "uploads/": UPLOADS,
@@ -83,11 +83,11 @@ NOTIFICATIONS: Final = {
     "plans/": SILVER,
 }
 BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX, PLANS_PREFIX = NOTIFICATIONS
-# What the transformer reads: pages that the extractor fetched, files that people dropped, records out of quarantine.
+# The transformer's input: fetched pages, uploads, and records replayed from quarantine.
 RAW_PREFIXES: Final = (BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX)
-DISCARDED_PREFIX: Final = "discarded/"  # dead letters that an operator took away; no event, nobody consumes it
-REJECTED_RESPONSES_PREFIX: Final = "rejected-responses/"  # of a source, and not of its shape; no event either
-GOLD_PREFIX: Final = "gold/"  # what analysts read with tools of their own; no event either
+DISCARDED_PREFIX: Final = "discarded/"  # discarded dead letters; no events
+REJECTED_RESPONSES_PREFIX: Final = "rejected-responses/"  # responses that are not pages; no events
+GOLD_PREFIX: Final = "gold/"  # Parquet exports for analysts; no events
 
 
 def queue_of(service: str) -> Queue:
@@ -96,13 +96,13 @@ def queue_of(service: str) -> Queue:
 
 
 def queue_for_key(key: str) -> Queue:
-    """The queue that S3 publishes the event of an object to. Raises KeyError for a key outside all prefixes."""
+    """The queue for the events of an object. Raises KeyError for a key outside all prefixes."""
     prefix, slash, _ = key.partition("/")
     return NOTIFICATIONS[prefix + slash]
 
 
 def as_json() -> str:
-    """The topology as Terraform reads it (`jsondecode(file("topology.json"))`)."""
+    """The topology for Terraform (`jsondecode(file("topology.json"))`)."""
     return json.dumps(
         {
             "queues": {queue.service: asdict(queue) | {"dead_letter_name": queue.dead_letter_name} for queue in QUEUES},

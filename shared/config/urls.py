@@ -1,6 +1,6 @@
-"""Addresses of Postgres and Redis as settings: well-formed, and encrypted only where the certificate is looked at.
+"""Validation of Postgres and Redis URLs: well-formed, and with verified certificates if encrypted.
 
-No error repeats any of an address: it holds a password, and a malformed one holds it where nobody looks for it.
+Error messages never contain parts of a URL, as a malformed one may have its password anywhere.
 """
 
 from typing import Annotated, NoReturn
@@ -9,10 +9,10 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
-# Modes of libpq that encrypt without knowing for whom. Without a mode it is `prefer`, which is for loopback.
-UNVERIFIED = {"allow", "prefer", "require"}
-# {option of redis-py: values that make it take any certificate}
-CARELESS = {
+# libpq modes that encrypt without verifying the server. An omitted mode means `prefer`, for loopback connections.
+UNVERIFIED_MODES = {"allow", "prefer", "require"}
+# {option of redis-py: values that disable verification}
+INSECURE_OPTIONS = {
     "ssl_cert_reqs": {"none", "optional", "cert_none", "cert_optional"},
     "ssl_check_hostname": {"false", "no", "0", "off"},
 }
@@ -20,28 +20,30 @@ CARELESS = {
 
 def _postgres(address: SecretStr) -> SecretStr:
     parts = _parts(address, {"postgresql", "postgres", "postgresql+psycopg2"})
-    if (mode := _options(parts).get("sslmode", "")) in UNVERIFIED:
-        _refuse(f"sslmode={mode} looks at no certificate: use verify-full with sslrootcert")
+    if (mode := _options(parts).get("sslmode", "")) in UNVERIFIED_MODES:
+        _fail(f"sslmode={mode} does not verify the certificate: use verify-full with sslrootcert")
     return address
 
 
 def _redis(address: SecretStr) -> SecretStr:
     options = _options(_parts(address, {"redis", "rediss", "unix"}))
-    for name, values in CARELESS.items():
+    for name, values in INSECURE_OPTIONS.items():
         if (value := options.get(name, "")) in values:
-            _refuse(f"{name}={value} takes any certificate: leave it out, and name an authority by ssl_ca_certs")
+            _fail(
+                f"{name}={value} accepts any certificate: remove it, and set ssl_ca_certs to the certificate authority"
+            )
     return address
 
 
 def _parts(address: SecretStr, schemes: set[str]) -> SplitResult:
     try:
         parts = urlsplit(address.get_secret_value())
-        known, _ = parts.scheme in schemes, parts.port
+        is_known, _ = parts.scheme in schemes, parts.port
     except ValueError:
-        known, parts = False, SplitResult("", "", "", "", "")
+        is_known, parts = False, SplitResult("", "", "", "", "")
     stray = "@" in parts.path + parts.query + parts.fragment or parts.netloc.count("@") > 1
-    if stray or not known:
-        _refuse(f"not like {min(schemes)}://user:password@host; write @ : / ? # % in a password as %40 and so on")
+    if stray or not is_known:
+        _fail(f"expected {min(schemes)}://user:password@host, with @ : / ? # % in the password percent-encoded (%40 …)")
     return parts
 
 
@@ -49,7 +51,7 @@ def _options(parts: SplitResult) -> dict[str, str]:
     return {name: values[-1].lower() for name, values in parse_qs(parts.query).items()}
 
 
-def _refuse(why: str) -> NoReturn:
+def _fail(why: str) -> NoReturn:
     kind = "address"
     raise PydanticCustomError(kind, "{why}", {"why": why})
 

@@ -1,7 +1,7 @@
-"""Foreign keys of child tables: declared, for whoever reads the schema, and not checked (ADR 36).
+"""Foreign keys of child tables are declared as documentation and not enforced (ADR 36).
 
-The loader writes and deletes a record's rows of all tables in one transaction; a check of each row once more is a third
-of Postgres's work. `services.ops.reconcile.orphans` counts rows without a record.
+The loader writes and deletes a record's rows in all tables in one transaction, and enforcing the keys takes a third of
+Postgres's work. `services.ops.reconcile.orphans` counts child rows without a record.
 """
 
 from sqlalchemy import Engine, text
@@ -20,6 +20,6 @@ NOT_ENFORCED = text("""
 
 
 def stop_enforcing(engine: Engine) -> None:
-    """Alter the foreign keys of all datasets' tables to `NOT ENFORCED`; those that are so already stay."""
+    """Alter the enforced foreign keys of all datasets' tables to `NOT ENFORCED`."""
     with engine.begin() as connection:
         connection.execute(NOT_ENFORCED)

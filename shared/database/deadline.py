@@ -1,7 +1,7 @@
-"""Deadlines for what libpq waits for.
+"""Deadlines for calls of libpq.
 
-It waits in C, where no signal of Python's arrives, and no timeout of the server's holds if the server is silent. When
-its socket is shut down under it, it returns with the error of a lost connection.
+libpq blocks in C, where Python's signals do not arrive, and a silent server enforces no timeouts. When its socket is
+shut down, the call returns with a lost-connection error.
 """
 
 import os
@@ -15,39 +15,39 @@ import structlog
 from sqlalchemy import Engine, event
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - a class, in small letters
+    from psycopg2.extensions import connection as DriverConnection  # noqa: N812 - the driver's class has a lower-case name
     from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 log = structlog.get_logger()
 
-PING = 5.0  # s for the check of a pooled connection, which takes a millisecond
-ENTRY = "deadline"  # where a pooled connection's record keeps it
+PING_SECONDS = 5.0  # for the check of a pooled connection, which takes a millisecond
+ENTRY = "deadline"  # key in a pooled connection's record
 
 
 class Deadline:
-    """Shuts the connection's socket down after so many seconds, unless cancelled."""
+    """Shuts down a connection's socket after this time unless cancelled."""
 
     def __init__(self, connection: "DriverConnection", seconds: float) -> None:
-        # A duplicate of the descriptor: the connection's own may be closed and belong to another file by then.
+        # A duplicate descriptor, as the connection's own may be closed and reused meanwhile.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._timer = Timer(seconds, self._shut_down)
         self._timer.daemon = True
         self._timer.start()
 
     def cancel(self) -> None:
-        """Nothing is shut down any more."""
+        """Cancel the deadline."""
         self._timer.cancel()
         self._socket.close()
 
     def _shut_down(self) -> None:
         log.warning("database.silent", seconds=self._timer.interval)
-        with suppress(OSError):  # gone by itself, or cancelled at this moment
+        with suppress(OSError):  # closed or cancelled at the same moment
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def deadline(connection: "DriverConnection", seconds: float) -> Iterator[None]:
-    """What is done inside with the connection ends within so many seconds."""
+    """Context manager that limits the use of a connection to this time."""
     limit = Deadline(connection, seconds)
     try:
         yield
@@ -56,18 +56,18 @@ def deadline(connection: "DriverConnection", seconds: float) -> Iterator[None]:
 
 
 def bound_ping(engine: Engine) -> None:
-    """The check of a pooled connection before its use ends in time (`pool_pre_ping`)."""
+    """Limit the time of the engine's `pool_pre_ping`."""
     ping = engine.dialect.do_ping
 
     def bounded(connection: "DriverConnection") -> bool:
-        with deadline(connection, PING):
+        with deadline(connection, PING_SECONDS):
             return ping(connection)  # type: ignore[arg-type]
 
     engine.dialect.do_ping = bounded  # type: ignore[method-assign, assignment]
 
 
 def bound_use(engine: Engine, seconds: float) -> None:
-    """From its checkout to its return a connection is used for so many seconds at most."""
+    """Limit the time from checkout to return of the engine's connections."""
 
     @event.listens_for(engine, "checkout")
     def begin(connection: "DriverConnection", entry: "ConnectionPoolEntry", _: "PoolProxiedConnection") -> None:
@@ -80,7 +80,7 @@ def bound_use(engine: Engine, seconds: float) -> None:
 
 
 def _record(entry: "ConnectionPoolEntry") -> dict[str, Deadline]:
-    """What outlives the connection of an entry, which may be replaced while it is checked out."""
+    """The entry's record, which outlives its connection."""
     record = entry.record_info
-    assert record is not None  # noqa: S101 - SQLAlchemy types it for entries that are not of a pool
+    assert record is not None  # noqa: S101 - optional in SQLAlchemy's types only
     return record

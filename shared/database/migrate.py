@@ -13,8 +13,8 @@ from shared.database.engine import SILENCE
 from shared.errors import PermanentError
 
 HERE = Path(__file__).parent
-SERVICES = HERE.parents[1] / "services"  # found by path: the ground floor imports no wing
-BEFORE_RELEASE = re.compile(r".+_[0-9]{4}")  # revisions of development versions; those of releases have three digits
+SERVICES = HERE.parents[1] / "services"  # by path, as shared may not import services
+BEFORE_RELEASE = re.compile(r".+_[0-9]{4}")  # revisions of unreleased versions; released ones have three digits
 MIGRATION_LOCK = "select pg_advisory_xact_lock(hashtext('smelt migrations'))"  # one migrator at a time
 VERSION_TABLE = {"version_table": "migration", "version_table_schema": "ops"}
 
@@ -33,15 +33,15 @@ def configuration(url: str = "") -> Config:
 
 
 def missing(engine: Engine) -> set[str]:
-    """Names of the migrations, and of the datasets' tables, that the code needs and the database does not have.
+    """Migrations, and tables of datasets, that the code needs and the database lacks.
 
-    One that this code does not know comes from a newer version, and after all those of its branch that it does know:
-    they are numbered. Whatever a newer version has changed still serves this one.
+    An unknown migration in the database is from a newer version and includes the earlier ones of its branch, which are
+    numbered. Newer schemas remain compatible with this version.
     """
     script, unknown = ScriptDirectory.from_config(configuration()), ahead(engine)
-    known = tuple(head for head in _heads(engine) if head not in unknown)
-    needed = set(script.get_heads()) - {found.revision for found in script.get_all_current(known)}
-    absent = {one for one in needed if not any(_branch(one) == _branch(later) and one < later for later in unknown)}
+    known_heads = tuple(head for head in _heads(engine) if head not in unknown)
+    needed = set(script.get_heads()) - {current.revision for current in script.get_all_current(known_heads)}
+    absent = {head for head in needed if not any(_branch(head) == _branch(later) and head < later for later in unknown)}
     with engine.connect() as connection:
         return absent | {change.table for change in dataset_tables.changes(connection) if change.is_needed}
 
@@ -52,9 +52,9 @@ def _heads(engine: Engine) -> tuple[str, ...]:
 
 
 def ahead(engine: Engine) -> set[str]:
-    """Migrations that the database has and this code does not know.
+    """Migrations in the database that this code does not have.
 
-    Raises PermanentError for a database of a development version, which nothing can upgrade.
+    Raises PermanentError for a database of an unreleased version, which cannot be upgraded.
     """
     known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
     unknown = set(_heads(engine)) - known
@@ -72,5 +72,5 @@ def _branch(revision: str) -> str:
 
 
 def engine_of(url: str) -> Engine:
-    """An engine without the services' statement timeout: a migration takes what it takes, of a server that answers."""
+    """An engine without statement timeout, for migrations; it still detects a silent server."""
     return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), connect_args=dict(SILENCE))

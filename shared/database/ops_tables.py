@@ -1,4 +1,4 @@
-"""Schema `ops`: runs, the ledger of loaded objects, rejected records, what data looks like, and operators' replays."""
+"""Tables of schema `ops`: runs, the ledger, quarantine, drift, and operators' actions."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ RUN = Table(
         comment="why nothing was fetched: its slot had a run, or the run before was still going",
     ),
 )
-# One run a slot, whatever Redis remembers.
+# One run per slot, independent of Redis.
 SCHEDULED_FOR = Index(
     "run_scheduled_for",
     RUN.c.dataset,
@@ -73,8 +73,8 @@ SCHEDULED_FOR = Index(
     postgresql_where=RUN.c.rejected_reason.is_(None),
 )
 
-# The ledger: one row for each batch of a bronze object and transform version that was loaded, written in the
-# transaction of its rows. The check holds the conservation law in the database itself.
+# The ledger: one row per loaded batch of a bronze object and transform version, written in the transaction of its rows.
+# A check constraint enforces conservation.
 LOADED_OBJECT = Table(
     "loaded_object",
     METADATA,
@@ -116,7 +116,7 @@ LOADED_OBJECT = Table(
 
 
 def fully_loaded_objects() -> Select[Any]:
-    """Bronze objects all of whose batches are in the ledger: identity, transform version, run, part and page."""
+    """Bronze objects with all batches loaded: identity, transform version, run, part, page."""
     identity = [LOADED_OBJECT.c[name] for name in ("bucket", "key", "version", "transform_version")]
     page = [
         func.max(LOADED_OBJECT.c[name]).label(name) for name in ("run_id", "part", "page", "part_pages", "observed_at")
@@ -126,10 +126,10 @@ def fully_loaded_objects() -> Select[Any]:
 
 
 def pages_of_parts(whole: str) -> str:
-    """SQL of two common table expressions on `whole` objects: the `page`s loaded, and `part` with how many it needs.
+    """SQL of two common table expressions over `whole` objects: loaded `page`s, and `part` with its page counts.
 
-    Of a page that was fetched anew the newer version counts. A part needs as many pages as its last page says, which
-    may be fewer than planned; or as many as any page says, where that is more than planned.
+    If a page was fetched again, the newer version counts. A part needs as many pages as its last page says, which may
+    be fewer than planned; or the most that any page says, if that is more than planned.
     """
     return f"""
         page as (
@@ -142,7 +142,7 @@ def pages_of_parts(whole: str) -> str:
         )"""  # noqa: S608 - a statement of our own
 
 
-# Of a part of the plan, `plan.part`, and what is loaded of it, `part`.
+# For a part of the plan, `plan.part`, and its loaded pages, `part`.
 PLANNED_PAGES = "(plan.part ->> 'pages')::int"
 NEEDED_PAGES = f"case when part.most > {PLANNED_PAGES} then part.most else coalesce(part.last, {PLANNED_PAGES}) end"
 
@@ -157,8 +157,8 @@ QUARANTINE = Table(
     Column("rule", Text, nullable=False),
     Column("field", Text, nullable=False),
     Column("message", Text, nullable=False),
-    Column("problems", JSONB, nullable=False),  # every rule it failed: [{"rule", "field", "message"}]
-    Column("raw", Text, nullable=False),  # JSON text, not jsonb: what is rejected may be what jsonb cannot hold
+    Column("problems", JSONB, nullable=False),  # failed rules: [{"rule", "field", "message"}]
+    Column("raw", Text, nullable=False),  # text, as jsonb cannot store some rejected values
     Column("natural_key", Text, comment="where the record is whole enough to tell"),
     Column("observed_at", MOMENT, nullable=False),
     Column("quarantined_at", MOMENT, nullable=False, server_default=func.now()),
@@ -168,7 +168,7 @@ QUARANTINE = Table(
     Index("quarantine_open", "dataset", "natural_key", postgresql_where=text("closed_at is null")),
 )
 
-# What the records of a dataset have looked like so far: the baseline that drift is measured against.
+# The baseline for drift: what a dataset's records have looked like recently.
 FIELD_BASELINE = Table(
     "field_baseline",
     METADATA,
@@ -194,7 +194,7 @@ SCHEMA_DRIFT = Table(
     UniqueConstraint("source", "kind", "path", "detail"),
 )
 
-# What operators sent on its way again, and what came of sending it.
+# Actions of operators (replays, discards, …) and their outcome.
 OPERATOR_ACTION = Table(
     "operator_action",
     METADATA,

@@ -1,4 +1,4 @@
-"""Bringing a database in use to the newest schema, with short waits: everything else would wait behind a long one."""
+"""Upgrades a database in use, with short lock timeouts so that other queries are not blocked for long."""
 
 import time
 from collections.abc import Iterable
@@ -20,22 +20,22 @@ LOCKED, TOO_LONG = "55P03", "57014"  # SQLSTATEs: lock not available, statement 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long an upgrade waits, in seconds, and how often it begins anew where something else holds a lock."""
+    """Timeouts of an upgrade in seconds, and the number of attempts to get a lock."""
 
-    lock: int = 5  # whatever comes after a migration that waits for a lock waits behind it
+    lock: int = 5  # queries queue behind a migration that waits for a lock
     statement: int = 900  # an index on a hundred million rows takes minutes
     tries: int = 6
-    pause: int = 5  # in which whatever waited gets its turn
+    pause: int = 5  # lets queued queries run
 
 
 PATIENCE = Patience()
 
 
 def upgrade(url: str, patience: Patience = PATIENCE) -> None:
-    """Bring the database to the newest schema. Safe to run twice, and at once from two places.
+    """Upgrade the database to the newest schema. Idempotent, and safe to run concurrently.
 
-    A database that is ahead, because a newer version has upgraded it, stays as it is. Raises PermanentError, with
-    nothing changed, where a lock cannot be had or a statement takes too long.
+    A database ahead of this version is left unchanged. Raises PermanentError, with nothing changed, if a lock cannot be
+    acquired or a statement times out.
     """
     for tried in range(1, patience.tries + 1):
         try:
@@ -45,7 +45,7 @@ def upgrade(url: str, patience: Patience = PATIENCE) -> None:
             if state not in {LOCKED, TOO_LONG}:
                 raise
             if state == TOO_LONG or tried == patience.tries:
-                raise PermanentError(_explained(state, patience)) from error
+                raise PermanentError(_timeout_message(state, patience)) from error
             time.sleep(patience.pause)
         else:
             return
@@ -67,7 +67,7 @@ def apply_datasets(url: str, datasets: Iterable[str] | None = None, patience: Pa
 
 
 def bounded(url: str, patience: Patience) -> Engine:
-    """An engine whose statements, and waits for locks, end in time."""
+    """An engine with lock and statement timeouts."""
     engine = engine_of(url)
 
     @event.listens_for(engine, "connect")
@@ -90,11 +90,12 @@ def _upgrade(url: str, patience: Patience) -> None:
     command.upgrade(config, "heads")
 
 
-def _explained(state: str, patience: Patience) -> str:
+def _timeout_message(state: str, patience: Patience) -> str:
     if state == LOCKED:
         why = (
-            f"other work holds a lock on what a migration changes, for longer than {patience.tries} x {patience.lock} s"
+            "another session holds a lock on a table that a migration changes,"
+            f" for more than {patience.tries} x {patience.lock} s"
         )
     else:
         why = f"a migration, or another upgrade, takes longer than {patience.statement} s (--statement-timeout)"
-    return f"{why}; nothing was changed: docs/release.md says what to look for"
+    return f"{why}; nothing was changed; see docs/release.md"

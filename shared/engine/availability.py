@@ -1,7 +1,7 @@
-"""The circuit breaker of a worker: its processes report what is away, its main process probes and stops receiving.
+"""The circuit breaker of a worker, shared by its processes: children report outages, the main process probes.
 
-Processes share a pipe, for reports to the main process, and a page of memory, in which it says what it waits for. Both
-are made before the fork, and neither has a lock that a killed process could keep.
+Children report to the main process through a pipe. The main process publishes the current outage in a shared memory
+page. Both are created before the fork, and neither uses a lock that a killed process could leave locked.
 """
 
 import mmap
@@ -19,16 +19,16 @@ from shared.errors import Part, UnavailableError
 
 log = structlog.get_logger()
 
-LONGEST_REASON = 300  # characters: a report is shorter than PIPE_BUF, so that writes of several processes never mix
-PAGE = 4_096  # bytes
-NAP = 0.5  # s at most in which the main process looks at nothing else
+MAX_REASON_LENGTH = 300  # below PIPE_BUF, so that writes of several processes never interleave
+PAGE_BYTES = 4_096  # bytes
+MAX_SLEEP_SECONDS = 0.5  # for which the main process blocks while the breaker is open
 
-Probe = Callable[[], None]  # raises while the part is away
+Probe = Callable[[], None]  # raises while the part is unavailable
 
 
 @dataclass(frozen=True)
 class Outage:
-    """What a worker waits for, and since when, in epoch seconds by its clock."""
+    """The part that a worker waits for. `since` is in epoch seconds by the worker's clock."""
 
     part: str
     reason: str
@@ -36,7 +36,7 @@ class Outage:
 
 
 class Availability:
-    """Make it before any fork. `probes` ask each part; one without a probe is tried with a message."""
+    """Create it before forking. `probes` test each part; a part without a probe is tested with a message."""
 
     def __init__(self, probes: Mapping[Part, Probe], clock: Callable[[], float] = time.monotonic) -> None:
         self._probes, self._clock = probes, clock
@@ -45,66 +45,66 @@ class Availability:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
-        self._page = mmap.mmap(-1, PAGE)
+        self._page = mmap.mmap(-1, PAGE_BYTES)
         self._unread = b""
 
-    def failed(self, error: UnavailableError) -> None:
-        """In the process that works: a message met a part that is away."""
-        self._report({"part": error.part, "reason": str(error)[:LONGEST_REASON]})
+    def report_failure(self, error: UnavailableError) -> None:
+        """Called by a child: a message failed because a part is unavailable."""
+        self._report({"part": error.part, "reason": str(error)[:MAX_REASON_LENGTH]})
 
-    def worked(self) -> None:
-        """In the process that works: a message met nothing that is away."""
+    def report_success(self) -> None:
+        """Called by a child: a message met no unavailable part."""
         self._report({})
 
     def outage(self) -> Outage | None:
-        """In any process: what is waited for."""
+        """The current outage, or None. May be called in any process."""
         try:
             return Outage(**orjson.loads(self._page[:].rstrip(b"\0")))
-        except (orjson.JSONDecodeError, TypeError):  # nothing is, or it is being written
+        except (orjson.JSONDecodeError, TypeError):  # empty, or being written
             return None
 
     def may_receive(self, in_flight: int) -> bool:
-        """In the main process: whether to receive now. Rests a moment where not, and probes when it is time."""
+        """Called by the main process: whether to receive now. Sleeps briefly if not, and probes when it is time."""
         before = self._breaker
         for report in self._reports():
-            self._hear(report)
+            self._apply(report)
         if self._breaker.must_probe(self._clock()):
             self._probe()
         if self._breaker != before:
-            self._tell(before)
+            self._publish(before)
         if self._breaker.may_receive(in_flight):
             return True
-        time.sleep(NAP)
+        time.sleep(MAX_SLEEP_SECONDS)
         return False
 
-    def _hear(self, report: dict[str, Part]) -> None:
+    def _apply(self, report: dict[str, Part]) -> None:
         if report:
-            self._breaker = self._breaker.failed(report["part"], report["reason"], self._clock())
+            self._breaker = self._breaker.message_failed(report["part"], report["reason"], self._clock())
         else:
-            self._breaker = self._breaker.worked()
+            self._breaker = self._breaker.message_succeeded()
 
     def _probe(self) -> None:
         try:
             self._probes.get(self._breaker.part or "queue", _unknown)()
-        except Exception as error:  # noqa: BLE001 - whatever a probe meets, the part is not as it must be
-            self._breaker = self._breaker.still_away(str(error)[:LONGEST_REASON], self._clock())
+        except Exception as error:  # noqa: BLE001 - any error of a probe means that the part is unavailable
+            self._breaker = self._breaker.probe_failed(str(error)[:MAX_REASON_LENGTH], self._clock())
         else:
-            self._breaker = self._breaker.answered()
+            self._breaker = self._breaker.probe_succeeded()
 
-    def _tell(self, before: CircuitBreaker) -> None:
-        """In the log, and to the processes that say it to whoever watches."""
+    def _publish(self, before: CircuitBreaker) -> None:
+        """Log a change of state and publish the outage to the children."""
         breaker = self._breaker
         if before.state != breaker.state:
             log.warning("breaker.changed", state=breaker.state, part=breaker.part or before.part, reason=breaker.reason)
         if before.state == "closed":
             self._since = time.time()
-        told = b""
+        content = b""
         if breaker.state == "open":
-            told = orjson.dumps({"part": breaker.part, "reason": breaker.reason, "since": self._since})
-        self._page[:] = told.ljust(PAGE, b"\0")
+            content = orjson.dumps({"part": breaker.part, "reason": breaker.reason, "since": self._since})
+        self._page[:] = content.ljust(PAGE_BYTES, b"\0")
 
     def _report(self, report: dict[str, str]) -> None:
-        with suppress(BlockingIOError):  # nobody reads: the main process is busy, or gone
+        with suppress(BlockingIOError):  # the main process is busy or gone
             os.write(self._writer, orjson.dumps(report) + b"\n")
 
     def _reports(self) -> Iterator[dict[str, Part]]:
@@ -115,4 +115,4 @@ class Availability:
 
 
 def _unknown() -> None:
-    """A part without a probe: the next message tells."""
+    """The probe of a part that has none: the next message is the test."""

@@ -1,4 +1,4 @@
-"""Backpressure: before work that can wait, a pause while those downstream have more than they can do."""
+"""Backpressure: pauses deferrable work while queues downstream are too long."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-FRESH = 5.0  # s for which a depth is believed, and between two looks while pausing
-# s of the longest pause. It is over before a stop gives up waiting (SMELT_STOP_TIMEOUT_SECONDS, 80 s), and then the
-# work is done whatever waits: no receive is used up, and no flood can keep a run from coming to its end (ADR 11).
-LONGEST = 60.0
+DEPTH_TTL_SECONDS = 5.0  # a measured depth is used this long; also the polling interval while paused
+# The longest pause. It ends before the worker's stop timeout (SMELT_STOP_TIMEOUT_SECONDS, 80 s); then the work proceeds
+# whatever the depth, so no receive is used up and a run always finishes (ADR 11).
+MAX_PAUSE_SECONDS = 60.0
 
 
 class Backpressure:
-    """Looks at the depth of queues, {URL: messages that may wait}. A depth that cannot be measured stops nobody."""
+    """Compares queue depths with `limits`, {URL: messages that may wait}. A failed measurement does not pause."""
 
     def __init__(
         self,
@@ -33,15 +33,15 @@ class Backpressure:
         self._over: dict[str, int] = {}
 
     def wait(self) -> None:
-        """Return when no queue is over its limit, or after the longest pause."""
+        """Block until no queue is over its limit, at most for MAX_PAUSE_SECONDS."""
         begin = self._clock()
-        while (over := self._over_limit()) and self._clock() - begin < LONGEST:
+        while (over := self._over_limit()) and self._clock() - begin < MAX_PAUSE_SECONDS:
             log.info("work.paused", seconds=round(self._clock() - begin), **over)
-            self._sleep(FRESH)
+            self._sleep(DEPTH_TTL_SECONDS)
 
     def _over_limit(self) -> dict[str, int]:
-        """{queue: messages} of those that have too many."""
-        if self._clock() - self._looked >= FRESH:
+        """{queue name: depth} of the queues over their limit."""
+        if self._clock() - self._looked >= DEPTH_TTL_SECONDS:
             depths = {url: self._depth(url) for url in self._limits}
             self._over = {
                 url.rpartition("/")[2]: depth for url, depth in depths.items() if depth and depth > self._limits[url]
@@ -51,8 +51,8 @@ class Backpressure:
 
     def _depth(self, url: str) -> int | None:
         try:
-            found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            response = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         except (BotoCoreError, ClientError) as error:
             log.warning("pressure.unknown", queue=url.rpartition("/")[2], error=str(error))
             return None
-        return int(found["Attributes"]["ApproximateNumberOfMessages"])
+        return int(response["Attributes"]["ApproximateNumberOfMessages"])

@@ -1,4 +1,4 @@
-"""When a worker stops receiving because a part that it needs is away, and when it begins again. Pure."""
+"""The state machine of a circuit breaker: when a worker stops receiving because a part is unavailable. No I/O."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,14 +7,17 @@ from shared.errors import Part
 
 State = Literal["closed", "open", "half-open"]
 
-SHORTEST, LONGEST = 1.0, 15.0  # s between two probes: doubled up to a quarter of the minute in which work must go on
+MIN_PROBE_INTERVAL, MAX_PROBE_INTERVAL = (
+    1.0,
+    15.0,
+)  # s; doubles with each failed probe, so that work resumes within a minute
 
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """Closed, messages are received; open, none; half-open, one at a time, to see whether it works again.
+    """Closed: messages are received. Open: none are. Half-open: one at a time, as a test.
 
-    `failures` are those in a row, of probes and of messages; `next_probe` is by the clock of `now`.
+    `failures` counts consecutive failures of probes and messages. `next_probe` is by the clock that passes `now`.
     """
 
     state: State = "closed"
@@ -24,29 +27,29 @@ class CircuitBreaker:
     next_probe: float = 0.0
 
     def may_receive(self, in_flight: int) -> bool:
-        """Whether to receive a message while so many are worked on."""
+        """Whether to receive a message while this many are in flight."""
         return self.state == "closed" or (self.state == "half-open" and not in_flight)
 
     def must_probe(self, now: float) -> bool:
-        """Whether it is time to ask the part that was away."""
+        """Whether it is time to probe."""
         return self.state == "open" and now >= self.next_probe
 
-    def failed(self, part: Part, reason: str, now: float) -> "CircuitBreaker":
-        """A message failed because the part is away. Further ones, received before, say nothing new."""
+    def message_failed(self, part: Part, reason: str, now: float) -> "CircuitBreaker":
+        """A message failed because the part is unavailable. Ignored while open: the message was received earlier."""
         return self if self.state == "open" else self._opened(part, reason, now)
 
-    def worked(self) -> "CircuitBreaker":
-        """A message met nothing that is away. One received before the breaker opened says nothing."""
+    def message_succeeded(self) -> "CircuitBreaker":
+        """A message met no unavailable part. Ignored while open: the message was received earlier."""
         return CircuitBreaker() if self.state == "half-open" else self
 
-    def answered(self) -> "CircuitBreaker":
-        """The part answered a probe."""
+    def probe_succeeded(self) -> "CircuitBreaker":
+        """The part is available again."""
         return replace(self, state="half-open") if self.state == "open" else self
 
-    def still_away(self, reason: str, now: float) -> "CircuitBreaker":
-        """The part did not answer a probe."""
+    def probe_failed(self, reason: str, now: float) -> "CircuitBreaker":
+        """The part is still unavailable."""
         return self._opened(self.part, reason, now) if self.state == "open" else self
 
     def _opened(self, part: Part | None, reason: str, now: float) -> "CircuitBreaker":
-        wait = min(SHORTEST * 2.0**self.failures, LONGEST)
+        wait = min(MIN_PROBE_INTERVAL * 2.0**self.failures, MAX_PROBE_INTERVAL)
         return CircuitBreaker("open", part, reason, self.failures + 1, now + wait)

@@ -1,4 +1,4 @@
-"""The wrapper round every message: lease, span, outcome, log line. Handlers are only business."""
+"""Processing of one message: visibility, span, handler, outcome, log. Handlers contain only business logic."""
 
 import functools
 import random
@@ -21,8 +21,8 @@ from shared.engine.availability import Availability
 from shared.engine.last_resort import LastResort, OverdueError
 from shared.engine.message import Message, TooLargeError
 from shared.engine.pending_retries import PendingRetry, PendingRetryStore
-from shared.engine.records import SomeFailedError, handle_each
-from shared.engine.retry import DeadLetter, PutBack, Retry, Tried, plan_retry
+from shared.engine.records import RecordsFailedError, handle_each
+from shared.engine.retry import MessageHistory, MoveToDlq, PutBack, Retry, plan_retry
 from shared.engine.visibility import VisibilityExtender
 from shared.engine.worker_status import WorkerReporter
 from shared.errors import TransientError, UnavailableError
@@ -34,43 +34,43 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LONGEST_NOTE = 4_096  # characters of a body kept in a note
-LONGEST_REASON = 1_000  # characters of an error in logs and notes
-STILL_QUEUED = {"again", "put back", "not settled"}  # outcomes of which the message comes back
-Handler = Callable[[Message], str]  # the outcome in one word, for logs and metrics; raises what `plan_retry` decides on
-OVERDUE = 15.0  # s past the time limit, half of what is left until the process is killed
+MAX_BODY_LENGTH = 4_096  # characters of a body in a worker's status
+MAX_REASON_LENGTH = 1_000  # characters of an error in logs and in Redis
+STILL_QUEUED = {"retry", "put back", "not settled"}  # outcomes after which the message is still on its queue
+Handler = Callable[[Message], str]  # returns the outcome for logs and metrics; `plan_retry` decides on exceptions
+OVERDUE_SECONDS = 15.0  # past the time limit; half of the time until the hard limit kills the process
 
 
 @dataclass(frozen=True)
 class MessageContext:
-    """What settling a message takes: the broker, the queue's limits, and where to note what happens to it.
+    """What processing a message needs: broker, queue limits, and where to report status.
 
-    With `own_process` the process does nothing else and may be ended where a handler does not end.
+    With `own_process` the process handles one message at a time and may be ended if a handler does not return.
     """
 
     sqs: "SQSClient"
     queue: Queue
-    trouble: PendingRetryStore
-    presence: WorkerReporter
+    pending_retries: PendingRetryStore
+    reporter: WorkerReporter
     availability: Availability
     own_process: bool = False
 
 
-def process_message(delivery: MessageContext, message: Message, handle: Handler) -> None:
-    """Handle one message and settle it: deleted, shown again later, or buried with its reason. Never raises Exception.
+def process_message(context: MessageContext, message: Message, handle: Handler) -> None:
+    """Handle one message, then delete it, leave it for a retry, or move it to the DLQ. Raises no Exception.
 
-    Only a process that dies leaves a message unsettled; SQS then shows it again when its visibility ends.
+    Only if the process dies is a message left as it is; SQS delivers it again when its visibility timeout ends.
     """
     _export()
-    service = delivery.queue.service
+    service = context.queue.service
     started, cpu = time.monotonic(), time.process_time()
     with (
-        telemetry.of_message(service, message.attributes, message_id=message.id, receives=message.receives),
+        telemetry.message_span(service, message.attributes, message_id=message.id, receives=message.receives),
         structlog.contextvars.bound_contextvars(message_id=message.id, receives=message.receives),
     ):
-        delivery.presence.begins(message)
-        outcome = _acknowledge(delivery, message, handle)
-        delivery.presence.ends(message, settled=outcome not in STILL_QUEUED)
+        context.reporter.message_started(message)
+        outcome = _acknowledge(context, message, handle)
+        context.reporter.message_finished(message, settled=outcome not in STILL_QUEUED)
         seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
         telemetry.set_span_attributes(outcome=outcome)
         metrics.MESSAGES.add(1, {"service": service, "outcome": outcome})
@@ -81,33 +81,33 @@ def process_message(delivery: MessageContext, message: Message, handle: Handler)
 
 @functools.cache
 def _export() -> None:
-    """Begun with the first message: of a pool's processes, only those that handle messages have something to tell."""
+    """Start exporting telemetry with the first message: pool processes that handle none have nothing to export."""
     if telemetry.export():
         worker_process_shutdown.connect(lambda **_: telemetry.stop(), weak=False)
 
 
-def _acknowledge(delivery: MessageContext, message: Message, handle: Handler) -> str:
+def _acknowledge(context: MessageContext, message: Message, handle: Handler) -> str:
     try:
-        with VisibilityExtender(delivery.sqs, message, delivery.queue), _last_resort(delivery, message):
+        with VisibilityExtender(context.sqs, message, context.queue), _last_resort(context, message):
             failpoint("message.received")
             _wait_until_due(message)
             outcome = handle_each(handle, message)
-        messages.delete(delivery.sqs, message)
+        messages.delete(context.sqs, message)
         failpoint("message.deleted")
-    except Exception as error:  # noqa: BLE001 - every failure is a decision, made in one place
+    except Exception as error:  # noqa: BLE001 - all failures are decided on in one place
         with telemetry.record_failure(error):
-            return _settle_failure(delivery, message, error)
-    delivery.availability.worked()
-    delivery.trouble.settled(message)
+            return _settle_failure(context, message, error)
+    context.availability.report_success()
+    context.pending_retries.remove(message)
     return outcome
 
 
-def _last_resort(delivery: MessageContext, message: Message) -> AbstractContextManager[object]:
-    if not delivery.own_process:
+def _last_resort(context: MessageContext, message: Message) -> AbstractContextManager[object]:
+    if not context.own_process:
         return nullcontext()
-    limit = delivery.queue.time_limit
-    error = OverdueError(f"not done after {limit} s, and nothing stopped it")
-    return LastResort(limit + OVERDUE, lambda: _settle_failure(delivery, message, error))
+    limit = context.queue.time_limit
+    error = OverdueError(f"still running after {limit} s, and could not be interrupted")
+    return LastResort(limit + OVERDUE_SECONDS, lambda: _settle_failure(context, message, error))
 
 
 def _wait_until_due(message: Message) -> None:
@@ -116,40 +116,43 @@ def _wait_until_due(message: Message) -> None:
         raise TransientError(due, after=left)
 
 
-def _settle_failure(delivery: MessageContext, message: Message, error: Exception) -> str:
-    """Decide on the message, or on each of its records that failed; then the message itself goes."""
-    failures = error.failures if isinstance(error, SomeFailedError) else [(message, error)]
+def _settle_failure(context: MessageContext, message: Message, error: Exception) -> str:
+    """Decide on the message, or on each of its failed records; then delete the original unless it is retried."""
+    failures = error.failures if isinstance(error, RecordsFailedError) else [(message, error)]
     try:
-        outcomes = {_decide(delivery, part, _foreseen(why), whole=part is message) for part, why in failures}
-        if outcomes != {"again"}:
-            messages.delete(delivery.sqs, message)
-            delivery.trouble.settled(message)
+        outcomes = {_decide(context, part, _classified(why), whole=part is message) for part, why in failures}
+        if outcomes != {"retry"}:
+            messages.delete(context.sqs, message)
+            context.pending_retries.remove(message)
         return ", ".join(sorted(outcomes))
-    except Exception as broker_error:  # noqa: BLE001 - the broker is away: visibility ends and the message comes again
-        log.warning("message.not_settled", **_described(broker_error))
+    except Exception as broker_error:  # noqa: BLE001 - the message comes back when its visibility ends
+        log.warning("message.not_settled", **_error_fields(broker_error))
         return "not settled"
 
 
-def _decide(delivery: MessageContext, message: Message, error: Exception, *, whole: bool) -> str:
-    """What becomes of a message, or of a record of one, which goes on as a message of its own."""
-    _report(delivery.availability, error)
-    sqs, queue, now = delivery.sqs, delivery.queue, time.time()
-    tried = Tried(message.attempts, queue.max_receives, now - message.first_sent / 1_000, queue.retention)
-    plan = plan_retry(error, tried, random.random())  # noqa: S311 - jitter
-    if isinstance(plan, DeadLetter):
-        log.error("message.dead_letter", reason=plan.reason, **_described(error), exc_info=_unforeseen(error))
+def _decide(context: MessageContext, message: Message, error: Exception, *, whole: bool) -> str:
+    """Retry, put back or dead-letter a message, or one record of it, which continues as a message of its own."""
+    _report(context.availability, error)
+    sqs, queue, now = context.sqs, context.queue, time.time()
+    history = MessageHistory(message.attempts, queue.max_receives, now - message.first_sent / 1_000, queue.retention)
+    plan = plan_retry(error, history, random.random())  # noqa: S311 - jitter
+    if isinstance(plan, MoveToDlq):
+        log.error("message.dead_letter", reason=plan.reason, **_error_fields(error), exc_info=_unexpected(error))
         dead_letter.copy_to_dead_letter_queue(sqs, message, queue.service, error)
         return "dead letter"
     outcome, message_id = _try_again(sqs, message, plan, now, whole=whole)
-    log.warning("message.again", after=round(plan.after, 1), **_described(error))
-    delivery.trouble.note(_trouble(queue, message, error, message_id, plan.after), plan.after)
+    log.warning("message.retry", after=round(plan.after, 1), **_error_fields(error))
+    context.pending_retries.put(_pending_retry(queue, message, error, message_id, plan.after), plan.after)
     return outcome
 
 
 def _try_again(
     sqs: "SQSClient", message: Message, plan: Retry | PutBack, now: float, *, whole: bool
 ) -> tuple[str, str]:
-    """The outcome, and the id of the message that will come. Where no copy can be made, the receive counts."""
+    """Returns the outcome and the id of the message that will be delivered next.
+
+    If a copy would exceed SQS's limits, the original is retried and the attempt counts.
+    """
     counted = message.attempts - isinstance(plan, PutBack)
     try:
         if not whole or isinstance(plan, PutBack):
@@ -157,38 +160,38 @@ def _try_again(
     except TooLargeError:
         if not whole:
             raise
-    messages.change_visibility(sqs, message, min(plan.after, messages.LONGEST_DELAY))
-    return "again", message.id
+    messages.change_visibility(sqs, message, min(plan.after, messages.MAX_DELAY_SECONDS))
+    return "retry", message.id
 
 
 def _report(availability: Availability, error: Exception) -> None:
     if isinstance(error, UnavailableError):
-        availability.failed(error)
+        availability.report_failure(error)
     else:
-        availability.worked()
+        availability.report_success()
 
 
-def _foreseen(error: Exception) -> Exception:
-    """What a handler let through of boto3 is about SQS: S3's errors are classified where S3 is asked."""
+def _classified(error: Exception) -> Exception:
+    """Classify boto3 errors that a handler did not: they are about SQS, as S3's are classified where they occur."""
     return classified(error, "queue", "AWS") if isinstance(error, ClientError | BotoCoreError) else error
 
 
-def _trouble(queue: Queue, message: Message, error: Exception, message_id: str, after: float) -> PendingRetry:
+def _pending_retry(queue: Queue, message: Message, error: Exception, message_id: str, after: float) -> PendingRetry:
     return PendingRetry(
         message_id=message_id,
-        body=message.body[:LONGEST_NOTE],
+        body=message.body[:MAX_BODY_LENGTH],
         service=queue.service,
-        error=f"{type(error).__name__}: {error}"[:LONGEST_REASON],
+        error=f"{type(error).__name__}: {error}"[:MAX_REASON_LENGTH],
         attempt=message.attempts,
         attempts=queue.max_receives,
         again_at=time.time() + after,
     )
 
 
-def _described(error: BaseException) -> dict[str, str]:
-    return {"error_type": type(error).__name__, "error": str(error)[:LONGEST_REASON]}
+def _error_fields(error: BaseException) -> dict[str, str]:
+    return {"error_type": type(error).__name__, "error": str(error)[:MAX_REASON_LENGTH]}
 
 
-def _unforeseen(error: Exception) -> Exception | None:
-    """The error itself, for its traceback in the log, unless it is one of those that we raise on purpose."""
+def _unexpected(error: Exception) -> Exception | None:
+    """The error, to log its traceback, unless it is one of our own classes."""
     return None if type(error).__module__.startswith(("shared.", "services.")) else error

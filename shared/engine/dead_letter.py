@@ -1,4 +1,4 @@
-"""Messages that are given up: moved to the dead-letter queue, with the reason as message attributes."""
+"""Moving messages to the dead-letter queue, with the reason as message attributes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared import telemetry
 from shared.engine.message import (
-    MOST_ATTRIBUTES,
+    MAX_ATTRIBUTES,
     Message,
     TooLargeError,
     dead_letter_url,
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
     from shared.engine.message import Attributes
 
-# What a reason consists of: what must be there, and what gives way to the message's own attributes.
-REASON = ("error_type", "error_message", "service", "source_queue", "attempts", "dead_since")
-MORE = ("first_received", "trace_id")
-SHORT = 200  # characters of an error message where there is little room
+# Attributes of a reason. The optional ones are dropped first if the message's own attributes need the room.
+REQUIRED_REASON = ("error_type", "error_message", "service", "source_queue", "attempts", "dead_since")
+OPTIONAL_REASON = ("first_received", "trace_id")
+SHORT_MESSAGE_LENGTH = 200  # characters of the error message if the full one does not fit
 
 
 def move_to_dead_letter_queue(sqs: "SQSClient", message: Message, service: str, error: BaseException) -> None:
     """Copy the message to the dead-letter queue with the reason, then delete it.
 
-    A crash in between leaves both: the copy is then a duplicate, never a loss.
+    A crash in between leaves both: a duplicate, not a loss.
     """
     copy_to_dead_letter_queue(sqs, message, service, error)
     delete(sqs, message)
 
 
 def copy_to_dead_letter_queue(sqs: "SQSClient", message: Message, service: str, error: BaseException) -> None:
-    """The same without deleting anything.
+    """Copy the message to the dead-letter queue with the reason.
 
-    Attributes count towards the size of a message: a body near SQS's limit leaves room for fewer and shorter ones.
+    Attributes count towards SQS's size limit, so a large body leaves room for fewer and shorter ones.
     """
     url = dead_letter_url(message.queue_url)
     for attributes in _choices(message, _reason(message, service, error, _time_of_sqs(sqs, url))):
@@ -66,19 +66,22 @@ def _reason(message: Message, service: str, error: BaseException, now: float) ->
 
 
 def _choices(message: Message, reason: dict[str, str]) -> "Iterator[Attributes]":
-    """Attributes of a dead letter, fewer and shorter each time: the reason is worth more than what the message had."""
+    """Attributes of a dead letter, in decreasing size.
+
+    The reason takes precedence over the message's own attributes.
+    """
     own = {name: value for name, value in own_attributes(message).items() if name not in reason}
-    needed = texts({name: reason[name] for name in REASON})
-    everything = {**needed, **own, **texts({name: reason[name] for name in MORE})}
-    yield dict([*everything.items()][:MOST_ATTRIBUTES])
+    needed = texts({name: reason[name] for name in REQUIRED_REASON})
+    everything = {**needed, **own, **texts({name: reason[name] for name in OPTIONAL_REASON})}
+    yield dict([*everything.items()][:MAX_ATTRIBUTES])
     yield needed
-    yield texts({name: reason[name][:SHORT] for name in REASON})
+    yield texts({name: reason[name][:SHORT_MESSAGE_LENGTH] for name in REQUIRED_REASON})
     yield texts({"error_type": reason["error_type"]})
     yield {}
 
 
 def _time_of_sqs(sqs: "SQSClient", url: str) -> float:
-    """Epoch seconds by the clock of SQS, with which it stamps messages; a worker's may be wrong."""
+    """Epoch seconds by SQS's clock, which also timestamps messages; a worker's clock may be wrong."""
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     return (parsedate_to_datetime(date) if date else datetime.now(UTC)).timestamp()

@@ -1,7 +1,7 @@
-"""What happens to a message whose handler does not end when its time is over.
+"""Ends a process whose handler does not return after its time limit.
 
-Celery's soft time limit is an exception in Python. Code in C that does not return (libpq, polars) never sees it; then
-the hard limit kills the process, and with it the reason.
+Celery's soft time limit raises an exception in Python, which never interrupts C code (libpq, polars). The hard limit
+then kills the process without recording a reason; this records it first.
 """
 
 import os
@@ -12,15 +12,15 @@ from typing import Self
 
 
 class OverdueError(Exception):
-    """The handler did not end, not even by its time limit."""
+    """The handler did not return within its time limit."""
 
 
 class LastResort:
-    """Unless left within so many seconds, settles the message in a thread and ends the process."""
+    """Context manager: unless exited within `seconds`, calls `settle` in a thread and ends the process."""
 
     def __init__(self, seconds: float, settle: Callable[[], object]) -> None:
         self._settle = settle
-        self._first = threading.Lock()  # whoever comes first settles the message
+        self._first = threading.Lock()  # held by whichever settles the message, handler or timer
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
 
@@ -31,11 +31,11 @@ class LastResort:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         if not self._first.acquire(blocking=False):
-            time.sleep(60)  # until the process ends
+            time.sleep(60)  # the timer is ending the process
 
     def _end(self) -> None:
         if self._first.acquire(blocking=False):
             try:
                 self._settle()
             finally:
-                os._exit(1)  # nothing else ends a thread in C
+                os._exit(1)  # the only way to stop a thread running C code

@@ -1,4 +1,4 @@
-"""One received SQS message, and what may be done with it."""
+"""A received SQS message and the operations on it."""
 
 import base64
 import re
@@ -17,28 +17,32 @@ if TYPE_CHECKING:
 
     Attributes = dict[str, MessageAttributeValueTypeDef]
 
-MOST_ATTRIBUTES = 10  # of a message, SQS's limit
-LONGEST_ATTRIBUTE = 1_000  # characters of an error message kept on a dead letter
-LONGEST_DELAY = 900  # s, SQS's limit for a message that is sent
+MAX_ATTRIBUTES = 10  # SQS's limit
+MAX_ATTRIBUTE_LENGTH = 1_000  # characters
+MAX_DELAY_SECONDS = 900  # SQS's limit for DelaySeconds
 TOO_LARGE = {
     "InvalidParameterValue",
     "MessageTooLong",
     "BatchRequestTooLong",
-}  # SQS's, over its limit
-# What a copy of a message carries of the one it replaces. SQS counts receives anew for a copy, and so its age.
-CARRIED = EARLIER_ATTEMPTS, FIRST_SENT, NOT_BEFORE = "smelt_earlier_attempts", "smelt_first_sent", "smelt_not_before"
-NOT_IN_SQS = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # SQS takes XML characters only
+}  # error codes for a message over a size limit
+# Attributes by which a copy keeps the history of the original: SQS starts its receive count and age anew.
+COPY_ATTRIBUTES = EARLIER_ATTEMPTS, FIRST_SENT, NOT_BEFORE = (
+    "smelt_earlier_attempts",
+    "smelt_first_sent",
+    "smelt_not_before",
+)
+NOT_IN_SQS = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # SQS allows XML characters only
 
 
 class TooLargeError(Exception):
-    """SQS does not take a message with so many or so long attributes."""
+    """The message and its attributes exceed SQS's limits."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message as received: the body untouched, `receives` counting this time, times in epoch milliseconds.
+    """A message as received. `receives` includes this delivery; times are in epoch milliseconds.
 
-    `attributes` are texts; `typed` has those as they came that are not plain strings, with bytes in base64.
+    `attributes` has all attributes as text; `typed` has those that are not plain strings, with binary values in base64.
     """
 
     body: str
@@ -53,27 +57,27 @@ class Message:
 
     @property
     def attempts(self) -> int:
-        """How often it was tried, this time included: its receives, and those of earlier copies that count."""
+        """Deliveries including this one, plus the attempts of earlier copies."""
         return _number(self.attributes.get(EARLIER_ATTEMPTS), 0) + self.receives
 
     @property
     def first_sent(self) -> int:
-        """When it was first sent, also if what was received is a copy."""
+        """When the original was sent, if this is a copy."""
         return _number(self.attributes.get(FIRST_SENT), self.sent)
 
     @property
     def not_before(self) -> int:
-        """When to handle it at the earliest: a wait longer than SQS's longest delay."""
+        """The earliest time to handle it, for delays longer than SQS's limit."""
         return _number(self.attributes.get(NOT_BEFORE), 0)
 
     @property
     def was_tried(self) -> bool:
-        """Whether a worker had it before."""
+        """Whether it was delivered before."""
         return self.receives > 1 or FIRST_SENT in self.attributes
 
     @classmethod
     def received(cls, raw: "MessageTypeDef", queue_url: str) -> "Message":
-        """From boto3's answer to a receive that asked for all attributes."""
+        """From an element of boto3's receive_message response, requested with all attributes."""
         system = raw["Attributes"]
         return cls(
             body=raw["Body"],
@@ -88,44 +92,44 @@ class Message:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For the way from the worker's main process to its children."""
+        """For passing it from the worker's main process to a child."""
         return asdict(self)
 
 
 def delete(sqs: "SQSClient", message: Message) -> None:
-    """Done: take the message off its queue."""
+    """Delete the message from its queue."""
     sqs.delete_message(QueueUrl=message.queue_url, ReceiptHandle=message.receipt)
 
 
 def change_visibility(sqs: "SQSClient", message: Message, after: float) -> None:
-    """Leave the message on its queue, visible again after so many seconds (also how its lease is extended)."""
+    """Make the message visible in `after` seconds; also extends its lease."""
     sqs.change_message_visibility(
         QueueUrl=message.queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=round(after)
     )
 
 
 def dead_letter_url(queue_url: str) -> str:
-    """The URL of a queue's dead-letter queue: `shared.config.topology` names them so."""
+    """The URL of a queue's dead-letter queue, named as in `shared.config.topology`."""
     return f"{queue_url}-dlq"
 
 
 def send_copy(sqs: "SQSClient", message: Message, after: float, attempts: int, now: float) -> str:
-    """Send a copy of the message that was tried `attempts` times, due in `after` seconds. Returns the copy's id.
+    """Send a copy that counts as tried `attempts` times, due in `after` seconds. Returns the copy's id.
 
-    SQS's own count of receives cannot be set back. Whoever deletes the original afterwards and crashes before leaves
-    both: a duplicate, never a loss. Raises TooLargeError where what it carries does not fit.
+    SQS's receive count cannot be reset, hence the copy; the caller deletes the original afterwards. A crash in between
+    leaves both: a duplicate, not a loss. Raises TooLargeError if the attributes do not fit.
     """
-    due = {NOT_BEFORE: str(round((now + after) * 1_000))} if after > LONGEST_DELAY else {}
-    carried = {EARLIER_ATTEMPTS: str(attempts), FIRST_SENT: str(message.first_sent), **due}
-    delay = min(round(after), LONGEST_DELAY)
-    copy = send(sqs, message.queue_url, message.body, own_attributes(message) | texts(carried), delay)
+    due = {NOT_BEFORE: str(round((now + after) * 1_000))} if after > MAX_DELAY_SECONDS else {}
+    history = {EARLIER_ATTEMPTS: str(attempts), FIRST_SENT: str(message.first_sent), **due}
+    delay = min(round(after), MAX_DELAY_SECONDS)
+    copy = send(sqs, message.queue_url, message.body, own_attributes(message) | texts(history), delay)
     failpoint("message.put_back")
     return copy
 
 
 def send(sqs: "SQSClient", url: str, body: str, attributes: "Attributes", delay: int = 0) -> str:
-    """Send a message; returns its id. Raises TooLargeError where it does not fit into SQS's limits."""
-    if len(attributes) > MOST_ATTRIBUTES:
+    """Send a message and return its id. Raises TooLargeError if it exceeds SQS's limits."""
+    if len(attributes) > MAX_ATTRIBUTES:
         raise TooLargeError
     try:
         sent = sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes, DelaySeconds=delay)
@@ -137,15 +141,15 @@ def send(sqs: "SQSClient", url: str, body: str, attributes: "Attributes", delay:
 
 
 def own_attributes(message: Message) -> "Attributes":
-    """What the message came with, as it was, but for what earlier copies carried."""
+    """The message's attributes in their original types, without the history of earlier copies."""
     texts_only = {name: value for name, value in message.attributes.items() if name not in message.typed and value}
     plain: Attributes = {name: {"DataType": "String", "StringValue": value} for name, value in texts_only.items()}
     typed = {name: _untyped(value) for name, value in message.typed.items()}
-    return {name: value for name, value in {**plain, **typed}.items() if name not in CARRIED}
+    return {name: value for name, value in {**plain, **typed}.items() if name not in COPY_ATTRIBUTES}
 
 
 def texts(values: Mapping[str, str]) -> "Attributes":
-    """Those that are not empty as attributes, cut to a length, in characters that SQS takes."""
+    """The non-empty values as string attributes, truncated and restricted to characters that SQS allows."""
     return {name: _attribute(value) for name, value in values.items() if value}
 
 
@@ -172,4 +176,7 @@ def _number(text: str | None, otherwise: int) -> int:
 
 
 def _attribute(value: str) -> "MessageAttributeValueTypeDef":
-    return {"DataType": "String", "StringValue": NOT_IN_SQS.sub("\N{REPLACEMENT CHARACTER}", value)[:LONGEST_ATTRIBUTE]}
+    return {
+        "DataType": "String",
+        "StringValue": NOT_IN_SQS.sub("\N{REPLACEMENT CHARACTER}", value)[:MAX_ATTRIBUTE_LENGTH],
+    }

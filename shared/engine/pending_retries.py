@@ -1,4 +1,4 @@
-"""Messages that failed and will be tried again, told through Redis to whoever watches. Nothing depends on it."""
+"""Messages that failed and will be retried, recorded in Redis for operators. Only a display depends on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from shared.engine.message import Message
 
 log = structlog.get_logger()
 
-KEY = f"{PREFIX}trouble:"
-GRACE = 60  # s that a note outlives the moment of the next attempt
+KEY = f"{PREFIX}retry:"
+GRACE_SECONDS = 60  # that an entry remains after the next attempt is due
 
 
 @dataclass(frozen=True)
 class PendingRetry:
-    """Why a message waits. `again_at` is in epoch seconds, by the clock of the worker that failed."""
+    """A message waiting for a retry. `again_at` is in epoch seconds, by the clock of the worker."""
 
     message_id: str
     body: str
@@ -30,28 +30,28 @@ class PendingRetry:
 
 
 class PendingRetryStore:
-    """Where workers note what they will try again."""
+    """Stores the pending retries of all workers in Redis."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = client(redis_url)
 
-    def note(self, trouble: PendingRetry, after: float) -> None:
-        """Note a message that will be tried again in `after` seconds."""
+    def put(self, retry: PendingRetry, after: float) -> None:
+        """Record a message that will be retried in `after` seconds."""
         try:
-            self._redis.set(KEY + trouble.message_id, orjson.dumps(trouble), ex=round(after) + GRACE)
+            self._redis.set(KEY + retry.message_id, orjson.dumps(retry), ex=round(after) + GRACE_SECONDS)
         except redis.RedisError as error:
-            log.warning("trouble.not_noted", error=str(error))
+            log.warning("pending_retry.not_stored", error=str(error))
 
-    def settled(self, message: Message) -> None:
-        """A message is done or dead; only one that failed before can have a note."""
+    def remove(self, message: Message) -> None:
+        """Remove a message that is done or dead; only messages delivered before have an entry."""
         if message.was_tried:
             try:
                 self._redis.delete(KEY + message.id)
             except redis.RedisError as error:
-                log.warning("trouble.not_cleared", error=str(error))
+                log.warning("pending_retry.not_removed", error=str(error))
 
     def current(self) -> Iterator[PendingRetry]:
-        """All notes. Raises redis.RedisError."""
+        """All pending retries. Raises redis.RedisError."""
         for key in self._redis.scan_iter(match=KEY + "*", count=1_000):
             if noted := self._redis.get(key):
                 yield PendingRetry(**orjson.loads(noted))

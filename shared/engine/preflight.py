@@ -1,4 +1,4 @@
-"""What must hold before a worker takes its first message. Refusing to start is cheaper than losing the hundredth."""
+"""Checks of the queue's configuration before a worker starts."""
 
 import json
 from collections.abc import Mapping
@@ -15,33 +15,31 @@ if TYPE_CHECKING:
 
 
 def check_queue(sqs: "SQSClient", url: str, queue: Queue) -> None:
-    """Raises PermanentError unless the queue and its dead-letter queue exist and fit the limits of the topology."""
+    """Raises PermanentError unless the queue and its DLQ exist and match the limits of the topology."""
     attributes = _attributes(sqs, url)
     _attributes(sqs, dead_letter_url(url))
     visibility = int(attributes["VisibilityTimeout"])
     if visibility < queue.visibility:
-        _refuse(
+        _fail(
             f"{url} has a visibility of {visibility} s; a time limit of {queue.time_limit} s and a heartbeat every"
             f" {queue.visibility / 3:.0f} s need {queue.visibility} s"
         )
     policy = json.loads(attributes.get("RedrivePolicy", "{}"))
     target = str(policy.get("deadLetterTargetArn", "")).rpartition(":")[2]
     if target != dead_letter_url(url).rpartition("/")[2]:
-        _refuse(f"{url} has no redrive policy to its dead-letter queue: what kills a worker would come back for ever")
+        _fail(f"{url} has no redrive policy to its dead-letter queue; a message that kills workers would loop")
     if int(policy["maxReceiveCount"]) < queue.max_receives:
-        _refuse(
-            f"{url} redrives after {policy['maxReceiveCount']} receives; the retry policy needs {queue.max_receives}"
-        )
+        _fail(f"{url} redrives after {policy['maxReceiveCount']} receives; the retry policy needs {queue.max_receives}")
 
 
 def _attributes(sqs: "SQSClient", url: str) -> Mapping[Any, str]:
     try:
         return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     except ClientError as error:
-        _refuse(f"{url}: {error.response['Error']['Code']}: no such queue, or no right to read its attributes")
+        _fail(f"{url}: {error.response['Error']['Code']}: the queue does not exist, or its attributes may not be read")
     except BotoCoreError as error:
-        _refuse(f"{url}: SQS cannot be reached: {error}")
+        _fail(f"{url}: SQS cannot be reached: {error}")
 
 
-def _refuse(message: str) -> NoReturn:
+def _fail(message: str) -> NoReturn:
     raise PermanentError(message)

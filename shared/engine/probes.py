@@ -1,4 +1,4 @@
-"""Whether S3 and SQS answer: asked by the main process of a worker while its circuit breaker is open."""
+"""Probes of S3 and SQS for the circuit breaker."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,12 +10,12 @@ from shared.aws_errors import classifying
 from shared.engine.availability import Probe
 from shared.errors import Part, PermanentError, TransientError, UnavailableError
 
-IMPATIENT = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
 
 
-def of_aws(bucket: str, queue_url: str) -> Mapping[Part, Probe]:
-    """Probes of what every worker needs."""
-    s3, sqs = boto3.client("s3", config=IMPATIENT), boto3.client("sqs", config=IMPATIENT)
+def s3_and_sqs(bucket: str, queue_url: str) -> Mapping[Part, Probe]:
+    """The parts that every worker needs."""
+    s3, sqs = boto3.client("s3", config=SHORT_TIMEOUTS), boto3.client("sqs", config=SHORT_TIMEOUTS)
     return {
         "bucket": partial(_ask, "bucket", partial(s3.head_bucket, Bucket=bucket)),
         "queue": partial(_ask, "queue", partial(sqs.get_queue_attributes, QueueUrl=queue_url)),
@@ -23,11 +23,11 @@ def of_aws(bucket: str, queue_url: str) -> Mapping[Part, Probe]:
 
 
 def _ask(part: Part, request: Callable[[], object]) -> None:
-    """An answer that is not about the part (access denied) is one: the next message tells more."""
+    """Raises UnavailableError if the part is unavailable. Other errors (access denied) count as available."""
     try:
         with classifying(part, part):
             request()
-    except PermanentError as error:  # not there
+    except PermanentError as error:  # it does not exist
         raise UnavailableError(str(error), part) from error
     except UnavailableError:
         raise

@@ -1,4 +1,4 @@
-"""Messages of several records: each record is handled by itself, so that a bad one costs only itself."""
+"""Messages with several records: each is handled separately, so that a bad one does not affect the others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +9,12 @@ from shared.engine.message import Message
 from shared.errors import UnavailableError
 from shared.formats.s3_events import single_events
 
-Failure = tuple[Message, Exception]  # a message of one record, and why it failed
-ENDS_ALL = (SoftTimeLimitExceeded, UnavailableError)  # what would meet the next record as well
+Failure = tuple[Message, Exception]  # a message with one record, and its error
+ENDS_MESSAGE = (SoftTimeLimitExceeded, UnavailableError)  # errors that would also fail the next record
 
 
-class SomeFailedError(Exception):
-    """Some records of a message failed; the others are done."""
+class RecordsFailedError(Exception):
+    """Some records of a message failed; the others succeeded."""
 
     def __init__(self, failures: list[Failure]) -> None:
         super().__init__(f"{len(failures)} records failed")
@@ -22,20 +22,20 @@ class SomeFailedError(Exception):
 
 
 def handle_each(handle: Callable[[Message], str], message: Message) -> str:
-    """The outcomes of all records of the message. Raises SomeFailedError where there are several and one failed."""
+    """Handle each record; returns the outcomes. Raises RecordsFailedError if there are several and any failed."""
     bodies = single_events(message.body)
     if len(bodies) == 1:
         return handle(message)
     outcomes: set[str] = set()
     failures: list[Failure] = []
     for part in (replace(message, body=body) for body in bodies):
-        if failures and isinstance(failures[-1][1], ENDS_ALL):
+        if failures and isinstance(failures[-1][1], ENDS_MESSAGE):
             failures.append((part, failures[-1][1]))
             continue
         try:
             outcomes.add(handle(part))
-        except Exception as error:  # noqa: BLE001 - decided on where every failure is
+        except Exception as error:  # noqa: BLE001 - the consumer decides on every failure
             failures.append((part, error))
     if failures:
-        raise SomeFailedError(failures)
+        raise RecordsFailedError(failures)
     return ", ".join(sorted(outcomes))

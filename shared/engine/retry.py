@@ -1,68 +1,68 @@
-"""What happens to a message whose handling failed: one pure function."""
+"""The retry policy, as a pure function."""
 
 from dataclasses import dataclass
 
 from shared.errors import PermanentError, TransientError, UnavailableError
 
-LONGEST_BACKOFF = 300.0  # s: what failed by itself is retried at least every five minutes
-MAX_SOURCE_WAIT_SECONDS = 43_200.0  # that a source may ask for, by Retry-After or otherwise: half a day
-# s until a message is tried again that met a part that is away: a tenth of its age. Its worker receives nothing anyway
-# until the part is back; then it should not wait for long.
-SHORTEST_ABSENCE, LONGEST_ABSENCE = 1.0, 30.0
+MAX_BACKOFF_SECONDS = 300.0  # s
+MAX_SOURCE_WAIT_SECONDS = 43_200.0  # that a source may ask for with Retry-After: half a day
+# s until a message that met an unavailable part is retried: a tenth of its age, within these limits. Its worker
+# receives nothing until the part is back, so a long delay would only add latency.
+MIN_OUTAGE_WAIT_SECONDS, MAX_OUTAGE_WAIT_SECONDS = 1.0, 30.0
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What a message has been through: attempts with this one (1 = the first), of `most`; seconds since it was sent.
+class MessageHistory:
+    """A message's attempts so far, including this one, and its age in seconds.
 
-    `oldest` is the age at which SQS would have dropped it.
+    SQS deletes it at `max_age`.
     """
 
     attempts: int
-    most: int
+    max_attempts: int
     age: float
-    oldest: float
+    max_age: float
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Leave the message on its queue and show it again after this many seconds: the attempt counts."""
+    """Leave the message on its queue, visible after this many seconds. The attempt counts."""
 
     after: float
 
 
 @dataclass(frozen=True)
 class PutBack:
-    """Put the message back for this many seconds: the attempt does not count."""
+    """Send a copy due after this many seconds. The attempt does not count."""
 
     after: float
 
 
 @dataclass(frozen=True)
-class DeadLetter:
-    """Move the message to its dead-letter queue for this reason."""
+class MoveToDlq:
+    """Move the message to its dead-letter queue."""
 
     reason: str
 
 
-def plan_retry(error: BaseException, tried: Tried, jitter: float) -> Retry | PutBack | DeadLetter:
-    """Decide by the kind of error and by what the message has been through.
+def plan_retry(error: BaseException, history: MessageHistory, jitter: float) -> Retry | PutBack | MoveToDlq:
+    """Decide by the class of error and the message's history.
 
-    `jitter` in [0, 1) spreads the waits of messages that failed together. An error of a kind nobody foresaw is tried
-    again: it costs a few attempts, and the message that is left in the end carries the reason. What says nothing of the
-    message (a part is away, a source told us to wait) may go on for as long as a queue keeps messages.
+    `jitter` in [0, 1) spreads the retries of messages that failed together. Unexpected errors are retried up to the
+    maximum number of attempts. Errors that are not about the message (an unavailable part, a source that asked for a
+    pause) may be retried for as long as the queue keeps messages.
     """
     if isinstance(error, PermanentError):
-        return DeadLetter("permanent")
+        return MoveToDlq("permanent")
     if isinstance(error, UnavailableError):
-        wait = min(max(tried.age / 10, SHORTEST_ABSENCE), LONGEST_ABSENCE)
-        return _put_back(wait * (0.5 + jitter / 2), tried)
+        wait = min(max(history.age / 10, MIN_OUTAGE_WAIT_SECONDS), MAX_OUTAGE_WAIT_SECONDS)
+        return _put_back(wait * (0.5 + jitter / 2), history)
     if isinstance(error, TransientError) and error.after:
-        return _put_back(min(error.after, MAX_SOURCE_WAIT_SECONDS), tried)
-    if tried.attempts >= tried.most:
-        return DeadLetter("last attempt")
-    return Retry(min(2.0**tried.attempts, LONGEST_BACKOFF) * (0.5 + jitter / 2))
+        return _put_back(min(error.after, MAX_SOURCE_WAIT_SECONDS), history)
+    if history.attempts >= history.max_attempts:
+        return MoveToDlq("last attempt")
+    return Retry(min(2.0**history.attempts, MAX_BACKOFF_SECONDS) * (0.5 + jitter / 2))
 
 
-def _put_back(after: float, tried: Tried) -> PutBack | DeadLetter:
-    return DeadLetter("waited too long") if tried.age > tried.oldest else PutBack(after)
+def _put_back(after: float, history: MessageHistory) -> PutBack | MoveToDlq:
+    return MoveToDlq("waited too long") if history.age > history.max_age else PutBack(after)

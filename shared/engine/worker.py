@@ -1,4 +1,4 @@
-"""Runs a service: a Celery worker on the service's queue."""
+"""Runs a service as a Celery worker on its queue."""
 
 import functools
 import os
@@ -47,7 +47,7 @@ Bootstrap = Callable[[Settings], Handler]
 Check = Callable[[Settings], None]
 Probes = Callable[[Settings], Mapping[Part, Probe]]
 
-HARD_LIMIT_MARGIN = 30  # s from the soft time limit, which leaves a reason, to the hard one, which kills
+HARD_LIMIT_MARGIN = 30  # s between the soft limit, which raises an exception, and the hard one, which kills
 
 CELERY_SETTINGS = {
     "broker_url": "sqs://",
@@ -66,16 +66,16 @@ CELERY_SETTINGS = {
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
-    "worker_lost_wait": 1.0,  # s for a dead child's result, which is no more than the word that a slot is free
+    "worker_lost_wait": 1.0,  # s to wait for the result of a dead child, which carries no information
 }
 
 
 def run(service: str, bootstrap: Bootstrap, check: Check = lambda _: None, probes: Probes = lambda _: {}) -> NoReturn:
     """Consume the service's queue until told to stop, then exit the process.
 
-    `bootstrap` composes the handler from the settings, without I/O: it is called once in each working process, after
-    the fork. `check` is called before anything starts; its PermanentError becomes one line and exit code 1. `probes`
-    ask what this service needs besides S3 and SQS whether it is there.
+    `bootstrap` composes the handler from the settings without I/O; it is called once in each child, after the fork.
+    `check` is called before anything starts; its PermanentError is printed as one line, with exit code 1. `probes` test
+    the parts that this service needs besides S3 and SQS.
     """
     try:
         serve(load_settings(), queue_of(service), bootstrap, check, probes)
@@ -90,13 +90,15 @@ def serve(
     check: Check = lambda _: None,
     probes: Probes = lambda _: {},
 ) -> NoReturn:
-    """The same for a given queue. Raises PermanentError if a check fails."""
+    """Consume a given queue. Raises PermanentError if a check fails."""
     telemetry.configure(queue.service, settings.log_level)
     check_queue(sqs_client(settings.receive_wait_seconds), settings.queue_url(queue), queue)
     check(settings)
-    setup_logging.connect(lambda **_: None, weak=False)  # logging is ours: with a receiver Celery leaves it alone
-    warnings.simplefilter("ignore", SecurityWarning)  # of running as root: it is about pickle, and we take only JSON
-    availability = Availability({**aws_probes.of_aws(settings.bucket, settings.queue_url(queue)), **probes(settings)})
+    setup_logging.connect(lambda **_: None, weak=False)  # a receiver stops Celery from configuring logging
+    warnings.simplefilter("ignore", SecurityWarning)  # about running as root with pickle; only JSON is accepted
+    availability = Availability(
+        {**aws_probes.s3_and_sqs(settings.bucket, settings.queue_url(queue)), **probes(settings)}
+    )
     worker = application(settings, queue, bootstrap, availability).Worker(
         pool=settings.pool,
         concurrency=settings.concurrency,
@@ -115,14 +117,14 @@ def serve(
 
 
 def _bound_the_stop(seconds: int, **_: Any) -> None:
-    """What is not finished by then is given back: Celery's cold shutdown ends the children and frees their messages."""
+    """Start Celery's cold shutdown after this time: it ends the children, and their messages become visible again."""
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGQUIT))
     timer.daemon = True
     timer.start()
 
 
 def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availability: Availability) -> celery.Celery:
-    """The Celery application with its one task, which delivers whatever arrives to the service's handler."""
+    """The Celery application with one task, which passes each message to the service's handler."""
     app = celery.Celery(queue.service, set_as_current=True)
     limits = {"soft_time_limit": queue.time_limit, "time_limit": queue.time_limit + HARD_LIMIT_MARGIN}
     app.conf.update(
@@ -140,40 +142,43 @@ def application(settings: Settings, queue: Queue, bootstrap: Bootstrap, availabi
     )
 
     @functools.cache
-    def composed() -> tuple[MessageContext, Handler]:
+    def components() -> tuple[MessageContext, Handler]:
         redis_url = settings.redis_url.get_secret_value()
-        board, presence = PendingRetryStore(redis_url), WorkerReporter(redis_url, queue.service, availability.outage)
+        pending_retries, reporter = (
+            PendingRetryStore(redis_url),
+            WorkerReporter(redis_url, queue.service, availability.outage),
+        )
         sqs, own = sqs_client(settings.receive_wait_seconds), settings.pool == "prefork"
-        delivery = MessageContext(sqs, queue, board, presence, availability, own_process=own)
+        context = MessageContext(sqs, queue, pending_retries, reporter, availability, own_process=own)
         handle = bootstrap(settings)
-        presence.start()
+        reporter.start()
         tune_gc()
-        return delivery, handle
+        return context, handle
 
     @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def _(**_: Any) -> None:
         telemetry.configure(queue.service, settings.log_level)
-        composed()
+        components()
 
     def leave(**_: Any) -> None:
-        if composed.cache_info().currsize:
-            composed()[0].presence.leaves()
+        if components.cache_info().currsize:
+            components()[0].reporter.stop()
 
     worker_process_shutdown.connect(leave, weak=False)
-    if settings.pool == "threads":  # the work is done in this very process
-        worker_ready.connect(lambda **_: composed(), weak=False)
+    if settings.pool == "threads":  # the main process handles the messages
+        worker_ready.connect(lambda **_: components(), weak=False)
         worker_shutdown.connect(leave, weak=False)
 
     @app.task(name=TASK, **limits)  # type: ignore[untyped-decorator]
     def _(message: dict[str, Any]) -> None:
-        delivery, handle = composed()
-        process_message(delivery, Message(**message), handle)
+        context, handle = components()
+        process_message(context, Message(**message), handle)
 
     return app
 
 
 def sqs_client(receive_wait: int) -> "SQSClient":
-    """A client whose read timeout outlives a long poll. Its own retries cover a passing fault."""
+    """A client whose read timeout exceeds a long poll. Its own retries cover brief faults."""
     config = Config(
         connect_timeout=5, read_timeout=receive_wait + 10, retries={"mode": "standard", "total_max_attempts": 3}
     )

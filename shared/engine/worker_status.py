@@ -1,4 +1,4 @@
-"""Which worker processes live and what they do now, told through Redis to whoever watches. Nothing depends on it."""
+"""Status of worker processes, reported through Redis for operators. Only displays depend on it."""
 
 import os
 import socket
@@ -20,15 +20,15 @@ log = structlog.get_logger()
 
 KEY = f"{PREFIX}worker:"
 WRITABLE = f"{PREFIX}writable"
-BEAT = 5.0  # s between the notes of a process to which nothing happens
-PAUSE = 0.25  # s at least between two notes, however much happens
-KEEP = 17  # s that a note outlives its writer: three beats may be missed
-LONGEST_NOTE = 4_096  # characters of a body kept in a note
+STATUS_INTERVAL_SECONDS = 5.0  # between reports of an idle process
+MIN_INTERVAL_SECONDS = 0.25  # between two reports, however many changes
+STATUS_TTL_SECONDS = 17  # of a report: three may be missed
+MAX_BODY_LENGTH = 4_096  # characters of a body in a report
 
 
 @dataclass(frozen=True)
 class InFlightMessage:
-    """A message that a process works on. `since` is in epoch seconds, by the clock of the worker."""
+    """A message being handled. `since` is in epoch seconds, by the worker's clock."""
 
     message_id: str
     body: str
@@ -38,9 +38,9 @@ class InFlightMessage:
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """One working process, as it says itself. Times are in epoch seconds, by the clock of the worker.
+    """The status of one process, as it reports it. Times are in epoch seconds, by the worker's clock.
 
-    `settled` counts the messages that left the queue through this process: done, or buried as a dead letter.
+    `settled` counts the messages that left the queue through this process: completed or moved to the DLQ.
     """
 
     service: str
@@ -51,26 +51,26 @@ class WorkerStatus:
     working: tuple[InFlightMessage, ...]
     settled: int
     last_settled: float | None
-    outage: Outage | None = None  # what its worker waits for
+    outage: Outage | None = None  # the part its worker waits for
 
 
-_NOTE = TypeAdapter(WorkerStatus)  # tolerates fields of newer workers
+_NOTE = TypeAdapter(WorkerStatus)  # ignores fields of newer versions
 
 
 @dataclass(frozen=True)
 class ObservedStatus:
-    """A note, and how many seconds ago it was written, by the clock of Redis."""
+    """A status, and its age in seconds by Redis's clock."""
 
     note: WorkerStatus
     ago: float
 
     def seconds_since(self, moment: float) -> float:
-        """How long ago a moment of the worker's clock was, whatever ours says."""
+        """Seconds since a time of the worker's clock, regardless of ours."""
         return self.note.at - moment + self.ago
 
 
 class WorkerReporter:
-    """Keeps this process's note. What the work calls touches memory only: Redis is a background thread's affair."""
+    """Reports this process's status. Callers only touch memory; a background thread writes to Redis."""
 
     def __init__(self, redis_url: str, service: str, outage: Callable[[], Outage | None] = lambda: None) -> None:
         self._redis = client(redis_url)
@@ -83,21 +83,21 @@ class WorkerReporter:
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._left = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="worker-status", daemon=True)
 
     def start(self) -> None:
-        """Note and go on noting. Call it in the process that does the work, after any fork."""
+        """Start reporting. Call it in the process that does the work, after any fork."""
         self._thread.start()
 
-    def begins(self, message: Message) -> None:
-        """A message is in work."""
-        work = InFlightMessage(message.id, message.body[:LONGEST_NOTE], message.receives, since=time.time())
+    def message_started(self, message: Message) -> None:
+        """Report a message as in flight."""
+        work = InFlightMessage(message.id, message.body[:MAX_BODY_LENGTH], message.receives, since=time.time())
         with self._lock:
             self._working[message.id] = work
         self._changed.set()
 
-    def ends(self, message: Message, *, settled: bool) -> None:
-        """It no longer is; `settled` if it has left the queue."""
+    def message_finished(self, message: Message, *, settled: bool) -> None:
+        """Report a message as no longer in flight; `settled` if it has left the queue."""
         with self._lock:
             self._working.pop(message.id, None)
             if settled:
@@ -105,26 +105,26 @@ class WorkerReporter:
                 self._last_settled = time.time()
         self._changed.set()
 
-    def leaves(self) -> None:
-        """The process ends in order: its note goes with it."""
+    def stop(self) -> None:
+        """Remove the status at an orderly exit."""
         self._left.set()
         self._changed.set()
         self._thread.join(2 * TIMEOUT)
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         key = f"{KEY}{self._service}:{self._host}:{self._pid}"
         while not self._left.is_set():
             self._changed.clear()
-            self._tell(lambda: self._redis.set(key, orjson.dumps(self._note()), ex=KEEP))
-            self._left.wait(PAUSE)
-            self._changed.wait(BEAT)
-        self._tell(lambda: self._redis.delete(key))
+            self._write(lambda: self._redis.set(key, orjson.dumps(self._note()), ex=STATUS_TTL_SECONDS))
+            self._left.wait(MIN_INTERVAL_SECONDS)
+            self._changed.wait(STATUS_INTERVAL_SECONDS)
+        self._write(lambda: self._redis.delete(key))
 
-    def _tell(self, tell: Callable[[], object]) -> None:
+    def _write(self, write: Callable[[], object]) -> None:
         try:
-            tell()
+            write()
         except (redis.RedisError, orjson.JSONEncodeError) as error:
-            log.info("presence.not_noted", error=str(error))
+            log.info("worker_status.not_stored", error=str(error))
 
     def _note(self) -> WorkerStatus:
         with self._lock:
@@ -142,27 +142,27 @@ class WorkerReporter:
 
 
 class WorkerRegistry:
-    """Reads the notes of all processes."""
+    """Reads the statuses of all processes."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = client(redis_url)
 
     def current(self) -> list[ObservedStatus]:
-        """Who has been heard of lately, by service, host and process. Raises redis.RedisError.
+        """Current statuses by service, host and process. Raises redis.RedisError.
 
-        Also of a Redis that takes no writes (no memory left, a read-only replica): then nobody could be heard of.
+        Also raises if Redis accepts no writes (out of memory, read-only replica): then no worker could have reported.
         """
-        self._redis.set(WRITABLE, 1, ex=KEEP)
-        return sorted(self._seen(), key=lambda seen: (seen.note.service, seen.note.host, seen.note.pid))
+        self._redis.set(WRITABLE, 1, ex=STATUS_TTL_SECONDS)
+        return sorted(self._statuses(), key=lambda status: (status.note.service, status.note.host, status.note.pid))
 
-    def _seen(self) -> Iterator[ObservedStatus]:
+    def _statuses(self) -> Iterator[ObservedStatus]:
         for key in self._redis.scan_iter(match=KEY + "*", count=1_000):
-            both = self._redis.pipeline()
-            both.get(key)
-            both.pttl(key)
-            noted, left = both.execute()
+            pipeline = self._redis.pipeline()
+            pipeline.get(key)
+            pipeline.pttl(key)
+            value, ttl = pipeline.execute()
             try:
-                if noted:
-                    yield ObservedStatus(_NOTE.validate_json(noted), max(0.0, KEEP - left / 1000))
-            except ValidationError:  # of a worker of another version
-                log.warning("presence.unreadable", key=str(key))
+                if value:
+                    yield ObservedStatus(_NOTE.validate_json(value), max(0.0, STATUS_TTL_SECONDS - ttl / 1000))
+            except ValidationError:  # written by an incompatible version
+                log.warning("worker_status.unreadable", key=str(key))

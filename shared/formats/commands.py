@@ -8,13 +8,13 @@ from shared.errors import PermanentError
 from shared.fields import Params, PositiveInt32, RunId, ShortText
 from shared.formats.version import require_supported
 
-# EventBridge Scheduler puts the slot's time in its place; an emulator sends it as it is.
+# EventBridge Scheduler replaces this with the slot's time; the emulator does not.
 SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
-TRIGGER: Final = "schedule:"  # what the trigger of a schedule's run begins with; its name follows
+TRIGGER: Final = "schedule:"  # prefix of the trigger of a scheduled run; the schedule's name follows
 
 
 class RunCommand(BaseModel):
-    """Start a run: plan what to fetch from a dataset's source. `scheduled_for` is the time of its schedule, if any."""
+    """Start a run of a dataset. `scheduled_for` is the slot of its schedule, if any."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,9 +28,9 @@ class RunCommand(BaseModel):
 
 
 class PageCommand(BaseModel):
-    """Fetch one page of a planned run. Pages and parts count from 1; `of` is the number of pages of the part.
+    """Fetch one page of a run. Pages and parts count from 1; `of` is the number of pages of the part.
 
-    What is in bronze is not fetched again, unless it is the version (or eTag) that the command `replaces`.
+    A page in bronze is fetched again only if it is the version (or eTag) in `replaces`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,8 +57,8 @@ Command = RunCommand | PageCommand
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
-def command(body: str) -> Command:
-    """The command in a message of the extract queue. Raises NewerVersionError, PermanentError for anything else."""
+def parse_command(body: str) -> Command:
+    """The command in a message body. Raises NewerVersionError or PermanentError if it is none."""
     try:
         return _COMMAND.validate_json(body)
     except ValidationError as error:

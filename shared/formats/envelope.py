@@ -1,4 +1,4 @@
-"""The envelope of a page in bronze, read back: how the page was asked for, and what came."""
+"""Reads the envelope of a page in bronze."""
 
 import gzip
 import io
@@ -16,19 +16,19 @@ DAMAGE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, Attrib
 
 @dataclass(frozen=True)
 class Envelope:
-    """Where each page brings the next, `fingerprints` are of its request and of all those before it in its part."""
+    """A page with its status. `fingerprints` identify the requests of a sequential part up to this page."""
 
     fingerprints: tuple[str, ...]
     status: int
     payload: object
 
     def counts(self, source: Source) -> PageCounts:
-        """What the page says of itself. Raises UnexpectedAnswerError where it is not a page of the source."""
+        """The page's counts. Raises UnexpectedAnswerError if it fails its source's check."""
         return NO_COUNTS if self.status == HTTPStatus.NO_CONTENT else source.check_page(self.payload)
 
 
 def read(body: bytes, largest: int) -> Envelope:
-    """Raises PermanentError for what is not an envelope, damaged, or expands to more than `largest` bytes."""
+    """Raises PermanentError for invalid or damaged envelopes, and beyond `largest` bytes decompressed."""
     try:
         content = _expanded(body, largest)
         envelope = lenient_json.outline(content)

@@ -1,4 +1,4 @@
-"""The quarantine object: gzipped JSON lines, one rejected record a line, each complete in itself."""
+"""The quarantine object: gzipped JSON lines with one self-contained rejected record each."""
 
 import gzip
 import json
@@ -17,11 +17,11 @@ from shared.formats.version import require_supported
 from shared.storage.object_id import ObjectId
 
 NOT_ASCII = re.compile("[^\x00-\x7f]")
-LARGEST = 1 << 30  # bytes of a quarantine object, expanded
+MAX_BYTES = 1 << 30  # decompressed
 
 
 class Problem(BaseModel):
-    """One rule that a record failed. `field` is a dotted path in the record, or `table.column` for the gate's rules."""
+    """A rule that a record failed. `field` is a path in the record, or `table.column` for the gate's rules."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class Problem(BaseModel):
 
 
 class Rejected(BaseModel):
-    """A record that failed, with everything needed to understand and replay it. `raw` is its JSON text, ASCII only."""
+    """A rejected record with everything needed to diagnose and replay it. `raw` is its JSON text in ASCII."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,24 +41,24 @@ class Rejected(BaseModel):
     transform_version: int
     run_id: RunId | None
     record_index: NonNegativeInt32
-    natural_key: ShortText | None  # where the record is whole enough to tell
+    natural_key: ShortText | None  # None if the record has no usable key
     observed_at: datetime
     problems: Annotated[tuple[Problem, ...], Field(min_length=1)]
     raw: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
 def write(rejected: Iterable[Rejected]) -> bytes:
-    """The object's bytes; deterministic."""
+    """Serialise deterministically."""
     return gzip.compress(b"".join(entry.model_dump_json().encode() + b"\n" for entry in rejected), mtime=0)
 
 
 def read(body: bytes) -> list[Rejected]:
-    """The entries, at least one. Raises NewerVersionError, PermanentError for what `write` did not write."""
+    """The entries, at least one. Raises NewerVersionError, or PermanentError for invalid objects."""
     try:
         with gzip.open(BytesIO(body)) as stream:
-            content = stream.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            message = f"a quarantine object of more than {LARGEST} bytes"
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            message = f"a quarantine object of more than {MAX_BYTES} bytes"
             raise PermanentError(message)
         entries = [_entry(line) for line in content.splitlines()]
     except (OSError, EOFError, zlib.error, ValidationError) as error:
@@ -79,6 +79,6 @@ def _entry(line: bytes) -> Rejected:
 
 
 def raw_text(text: str, limit: int) -> str:
-    """A record's own JSON text, in ASCII: its numbers keep their digits. Of a larger one, where to look."""
+    """The record's JSON text in ASCII, with the original digits of numbers; a note if it exceeds the limit."""
     text = NOT_ASCII.sub(lambda character: json.dumps(character[0])[1:-1], text)
     return text if len(text) <= limit else json.dumps(f"{len(text)} bytes, too large to be kept: see the source object")

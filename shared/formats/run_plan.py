@@ -1,4 +1,4 @@
-"""The plan of a run, an object of its own in the bucket: what the ledger is compared with."""
+"""The plan of a run: an object in the bucket, and the basis for completeness."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -16,10 +16,9 @@ from shared.formats.version import require_supported
 
 
 class RunPlan(BaseModel):
-    """Everything a run set out to fetch. `expected_records` counts distinct records, whatever the parts have in common.
+    """Everything that a run will fetch. `expected_records` counts distinct records across parts.
 
-    `scheduled_for` is the time of a schedule that started the run. A run with a `rejected_reason` has no parts and
-    never completes.
+    `scheduled_for` is the slot of a scheduled run. A run with a `rejected_reason` has no parts and never completes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,11 +41,11 @@ class RunPlan(BaseModel):
         return self
 
     def commands(self) -> Iterator[PageCommand]:
-        """What to send at the start."""
+        """The commands to send at the start."""
         return self.sendable(self.missing({}))
 
     def missing(self, loaded: Mapping[tuple[int, int], int | None]) -> Iterator[PageCommand]:
-        """A command for each page that is not among `loaded`: {(part, page): the part's pages, as the page knew it}."""
+        """Commands for the pages not in `loaded`: {(part, page): pages of the part, according to that page}."""
         for number, part in enumerate(self.parts, start=1):
             of = pages_needed(part, number, loaded)
             for page in range(1, of + 1):
@@ -56,7 +55,7 @@ class RunPlan(BaseModel):
                     )
 
     def sendable(self, pages: Iterable[PageCommand]) -> Iterator[PageCommand]:
-        """Of missing pages, in order, those that can be asked for now: all, or the first of each part."""
+        """The pages that can be fetched now: all, or the first missing page of each part of a sequential source."""
         if not isinstance(registry.dataset(self.dataset).source, SequentialSource):
             yield from pages
             return
@@ -65,14 +64,14 @@ class RunPlan(BaseModel):
 
     @property
     def pages(self) -> int:
-        """Pages of all parts together."""
+        """Total pages of all parts."""
         return sum(part.pages for part in self.parts)
 
 
 def pages_needed(part: Part, number: int, loaded: Mapping[tuple[int, int], int | None]) -> int:
-    """How many pages a part has: what its last one says, or any of them where that is more than planned.
+    """The number of pages of a part: as its last page says, or the most that any page says if more than planned.
 
-    `loaded` is as in `RunPlan.missing`. The ledger counts alike (`shared.database.ops_tables.NEEDED_PAGES`).
+    `loaded` is as in `RunPlan.missing`. `shared.database.ops_tables.NEEDED_PAGES` is the same rule in SQL.
     """
     own = {page: of for (owner, page), of in loaded.items() if owner == number}
     most = max((of for of in own.values() if of), default=0)
@@ -80,7 +79,7 @@ def pages_needed(part: Part, number: int, loaded: Mapping[tuple[int, int], int |
 
 
 def read(body: bytes) -> RunPlan:
-    """Raises NewerVersionError, PermanentError for what is not a plan."""
+    """Raises NewerVersionError, or PermanentError for invalid plans."""
     try:
         return RunPlan.model_validate_json(body)
     except ValidationError as error:

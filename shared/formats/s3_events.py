@@ -1,4 +1,4 @@
-"""What arrives on the queues: S3's notifications in all their forms, and smelt's own commands."""
+"""S3 event notifications in all their forms."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from urllib.parse import unquote_plus
 from shared.errors import PermanentError
 from shared.storage.object_id import ObjectId
 
-# The message attribute by which an object is asked for once more, without leaving out what is known.
+# Message attribute that requests transforming an object without hash-only records.
 IN_FULL = "smelt_in_full"
-# What to do with an event, by the family of its name (`ObjectCreated:Put`) and by EventBridge's detail type. An event
-# of a kind that is in neither table is not for us to delete: it becomes a dead letter.
+# What to do with an event, by the first part of its name (`ObjectCreated:Put`) or by EventBridge's detail type. Unknown
+# kinds become dead letters.
 Kind = Literal["created", "ignored"]
 KINDS: Mapping[str, Kind] = {
     "ObjectCreated": "created",
@@ -39,17 +39,17 @@ DETAIL_TYPES: Mapping[str, Kind] = {
     "Object Tags Added": "ignored",
     "Object Tags Deleted": "ignored",
 }
-PREFIX = "s3:"  # as MinIO and Ceph write names of events
+PREFIX = "s3:"  # in the event names of MinIO and Ceph
 
 
 class UnknownKindError(Exception):
-    """An event of a kind that nobody decided on."""
+    """The kind of event is unknown."""
 
 
 def created_objects(body: str) -> list[ObjectId]:
-    """The objects that a message of an S3 queue says were created; none for test events and for kinds to be ignored.
+    """The created objects in a message; none for test events and ignored kinds.
 
-    Accepts S3's own form, the same wrapped by SNS, and EventBridge's. Raises PermanentError for anything else.
+    Accepts S3's notification, the same wrapped by SNS, and EventBridge's form. Raises PermanentError for anything else.
     """
     try:
         return _created(json.loads(body))
@@ -62,7 +62,7 @@ def created_objects(body: str) -> list[ObjectId]:
 
 
 def single_events(body: str) -> list[str]:
-    """A body for each record, where a message has several; else the body as it is, whatever it is."""
+    """A body for each record of a message with several, otherwise the unchanged body."""
     try:
         event = json.loads(body)
         if event.get("Type") == "Notification":
@@ -75,7 +75,7 @@ def single_events(body: str) -> list[str]:
 
 
 def created_event(stored: ObjectId) -> str:
-    """The event of an object in EventBridge's form, to send it on its way once more."""
+    """An EventBridge event for the object, to process it again."""
     described = {
         "key": stored.key, "etag": stored.etag, "version-id": stored.version_id, "sequencer": stored.sequencer
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The silver object: Parquet, a row a record with nested lists for child rows, and a header in the metadata."""
+"""The silver object: Parquet with a row per record, nested lists for child rows, and a header in the metadata."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,13 +37,13 @@ from shared.fields import NonNegativeInt32, PositiveInt32, RunId, ShortText
 from shared.formats.version import require_supported
 from shared.storage.object_id import ObjectId
 
-HEADER = "smelt"  # the key of the header in the Parquet metadata
+HEADER = "smelt"  # key of the header in the Parquet metadata
 CONTENT_HASH = "content_hash"
 RECORD_INDEX = "record_index"
-FEW_LISTS = 100  # to cut a series into so many costs as much as to group it
-RAW = "raw"  # the record's JSON text, where it is to be kept
-HASH_ONLY = "hash_only"  # whether a row is only key and hash, of content that the database should have
-OURS = (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW)  # the columns before those of the dataset
+FEW_LISTS = 100  # up to this many, slicing is faster than grouping
+RAW = "raw"  # the record's JSON text, if it is to be stored
+HASH_ONLY = "hash_only"  # whether a row has only key and hash, its content being in the database
+OWN_COLUMNS = (RECORD_INDEX, CONTENT_HASH, HASH_ONLY, RAW)  # precede the dataset's columns
 
 DTYPES: dict[type[TypeEngine[Any]], pl.DataType] = {
     BigInteger: pl.Int64(),
@@ -64,7 +64,7 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
 class OutdatedError(Exception):
-    """A batch by an older transform version lacks columns; `source` is the bronze object to make it from anew."""
+    """A batch of an older transform version lacks columns; `source` is the bronze object to transform again."""
 
     def __init__(self, source: ObjectId) -> None:
         super().__init__(source.key)
@@ -72,7 +72,7 @@ class OutdatedError(Exception):
 
 
 class Counts(BaseModel):
-    """Records: read = valid + quarantined."""
+    """Numbers of records; read = valid + quarantined."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,14 +81,14 @@ class Counts(BaseModel):
     quarantined: NonNegativeInt32
 
 
-# What the raw records look like: {path of a field: {its JSON type, or =value where its values are known: occurrences}}.
-# The path of a list's items ends with []; that of a record is empty.
-Shape = dict[str, dict[str, int]]
+# {path: {JSON type, or =value for fields with documented values: occurrences}}. Paths of list items end with []; the
+# record itself has the empty path.
+FieldProfile = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
 class HashOnlyRow:
-    """A record that is known: its index in the object, the values of its natural key, and the hash of its content."""
+    """An unchanged record: its index in the object, the values of its natural key, and its content hash."""
 
     index: int
     key: tuple[Any, ...]
@@ -96,7 +96,7 @@ class HashOnlyRow:
 
 
 class RuleWarning(BaseModel):
-    """A rule that warns and the number of records that failed it; 0 for a rule about the batch as a whole."""
+    """A rule that warns and its number of failed records; 0 for rules about the batch as a whole."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -107,7 +107,7 @@ class RuleWarning(BaseModel):
 
 
 class Replayed(BaseModel):
-    """What an object repeats: records out of the quarantine of another, by their index there."""
+    """The source of replayed records: another object, and their indexes in it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -117,10 +117,10 @@ class Replayed(BaseModel):
     indexes: tuple[NonNegativeInt32, ...]
 
 
-class Header(BaseModel):
-    """Where the rows come from. What is of a page is absent for uploads: `run_id` to `part_rows`.
+class SilverHeader(BaseModel):
+    """Metadata of a batch. `run_id` to `part_rows` are absent for uploads.
 
-    An object is one batch or several, numbered from 1; `last` says that no more follow.
+    Batches of an object count from 1; `last` marks the last one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -134,15 +134,15 @@ class Header(BaseModel):
     part: PositiveInt32 | None = None
     page: PositiveInt32 | None = None
     part_pages: PositiveInt32 | None = None
-    part_rows: NonNegativeInt32 | None = None  # that the source said the part has, on this page
+    part_rows: NonNegativeInt32 | None = None  # announced by the source on this page
     batch: PositiveInt32 = 1
     last: bool = True
     counts: Counts
     warnings: tuple[RuleWarning, ...] = ()
-    shape: Shape = {}
+    field_profile: FieldProfile = {}
     replay: Replayed | None = None
-    made_by: ShortText | None = None  # the release of smelt that wrote it
-    definition: ShortText | None = None  # the digest of the dataset's definition that it was made by
+    made_by: ShortText | None = None  # smelt's release
+    definition: ShortText | None = None  # digest of the dataset's definition
 
 
 def schema(tables: Tables) -> Mapping[str, pl.DataType]:
@@ -163,36 +163,35 @@ def _schema(root: Table, children: tuple[Table, ...]) -> Mapping[str, pl.DataTyp
 
 
 def frame(rows: Sequence[Row], tables: Tables) -> pl.DataFrame:
-    """Rows as the normalisers make them, with `record_index`, `content_hash`, maybe `raw`: a frame of the `schema`.
+    """A frame of rows from a normaliser, with `record_index`, `content_hash` and optionally `raw`.
 
-    White space round texts is no part of them, and a blank one is null. A column at a time, child rows of all records
-    together: several times as fast as polars' own way with rows.
+    Texts are stripped and blank ones are null. Built column by column, which is several times as fast as by rows.
     """
     if not rows:
         return pl.DataFrame(schema=schema(tables))
     kinds = schema(tables)
-    ours = {
+    own_columns = {
         HASH_ONLY: pl.Series(HASH_ONLY, [False] * len(rows), kinds[HASH_ONLY]),
-        RAW: pl.Series(RAW, [row.get(RAW) for row in rows], kinds[RAW]),  # as it came
+        RAW: pl.Series(RAW, [row.get(RAW) for row in rows], kinds[RAW]),  # unchanged
     }
-    of_rows = _columns(rows, {name: kind for name, kind in kinds.items() if name not in ours})
-    columns = ours | {column.name: column for column in of_rows}
+    of_rows = _columns(rows, {name: kind for name, kind in kinds.items() if name not in own_columns})
+    columns = own_columns | {column.name: column for column in of_rows}
     return pl.DataFrame([columns[name] for name in kinds])
 
 
-def with_hash_only_rows(frame: pl.DataFrame, sightings: Sequence[HashOnlyRow], tables: Tables) -> pl.DataFrame:
-    """The frame with a row for each sighting; all its other columns are null."""
-    if not sightings:
+def with_hash_only_rows(frame: pl.DataFrame, hash_only_rows: Sequence[HashOnlyRow], tables: Tables) -> pl.DataFrame:
+    """Add a row for each hash-only record, with all other columns null."""
+    if not hash_only_rows:
         return frame
     kinds = schema(tables)
     names = [column.name for column in tables.root.primary_key.columns]
-    columns = zip(*(sighting.key for sighting in sightings), strict=True)
+    columns = zip(*(row.key for row in hash_only_rows), strict=True)
     keys = {name: pl.Series(name, values, kinds[name]) for name, values in zip(names, columns, strict=True)}
     rows = pl.DataFrame(
         {
-            RECORD_INDEX: pl.Series([sighting.index for sighting in sightings], dtype=kinds[RECORD_INDEX]),
-            CONTENT_HASH: [sighting.content_hash for sighting in sightings],
-            HASH_ONLY: [True] * len(sightings),
+            RECORD_INDEX: pl.Series([row.index for row in hash_only_rows], dtype=kinds[RECORD_INDEX]),
+            CONTENT_HASH: [row.content_hash for row in hash_only_rows],
+            HASH_ONLY: [True] * len(hash_only_rows),
             **keys,
         }
     )
@@ -204,7 +203,7 @@ def _columns(rows: Sequence[Row], kinds: Mapping[str, pl.DataType]) -> list[pl.S
 
 
 def _column(name: str, values: Sequence[Any], kind: pl.DataType) -> pl.Series:
-    """A list's items, and the fields of structs, are columns in turn."""
+    """A column of the frame; list items and struct fields are built recursively."""
     match kind:
         case pl.List():
             items = _column(name, [item for value in values for item in value or ()], cast("pl.DataType", kind.inner))
@@ -219,7 +218,7 @@ def _column(name: str, values: Sequence[Any], kind: pl.DataType) -> pl.Series:
 
 
 def _lists(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
-    """The items as lists of these lengths, one after another; None makes null."""
+    """Split items into consecutive lists of these lengths; None gives null."""
     return _cut(items, lengths) if len(lengths) <= FEW_LISTS else _grouped(items, lengths)
 
 
@@ -227,9 +226,9 @@ def _cut(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
     starts = accumulate((length or 0 for length in lengths), initial=0)
     lists = [
         None if length is None else items.slice(start, length)
-        for start, length in zip(starts, lengths, strict=False)  # the last start is the end
+        for start, length in zip(starts, lengths, strict=False)  # the last start is the total length
     ]
-    return pl.Series(items.name, [*lists, items.clear()]).head(-1)  # one that is there tells their type
+    return pl.Series(items.name, [*lists, items.clear()]).head(-1)  # a non-null element determines the type
 
 
 def _grouped(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
@@ -248,12 +247,12 @@ def _grouped(items: pl.Series, lengths: Sequence[int | None]) -> pl.Series:
 
 
 def child_schema(child: Table) -> dict[str, pl.DataType]:
-    """{column: type} of a child table without the key of its root."""
+    """{column: type} of a child table without the root's key."""
     return {c.name: dtype(c.type) for c in child.columns if not c.foreign_keys}
 
 
 def dtype(column: TypeEngine[Any]) -> pl.DataType:
-    """The polars type for a column's type. Raises KeyError for one that no dataset has used yet."""
+    """The polars type of a column type. Raises KeyError if it is not supported."""
     if isinstance(column, ARRAY):
         return pl.List(dtype(column.item_type))
     if isinstance(column, Numeric) and not isinstance(column, Double):
@@ -261,19 +260,18 @@ def dtype(column: TypeEngine[Any]) -> pl.DataType:
     return DTYPES[type(column)]
 
 
-def write(frame: pl.DataFrame, header: Header) -> bytes:
-    """The object's bytes."""
+def write(frame: pl.DataFrame, header: SilverHeader) -> bytes:
+    """Serialise a batch."""
     buffer = BytesIO()
     frame.write_parquet(buffer, compression="zstd", statistics=False, metadata={HEADER: header.model_dump_json()})
     return buffer.getvalue()
 
 
-def read(body: bytes) -> tuple[Header, pl.DataFrame]:
-    """The header and the rows. Raises PermanentError for what `write` did not write.
+def read(body: bytes) -> tuple[SilverHeader, pl.DataFrame]:
+    """The header and the rows. Raises PermanentError for invalid objects.
 
-    During an upgrade there are batches of both versions: raises NewerVersionError for one that a newer transformer
-    wrote, and OutdatedError for one of an older transformer that lacks what this version needs. Raises
-    ChangedDefinitionError where the dataset's files are no longer those that this process runs.
+    During an upgrade, raises NewerVersionError for a batch of a newer transformer and OutdatedError for one of an older
+    transformer that lacks columns. Raises ChangedDefinitionError if the dataset's files have changed since the start.
     """
     try:
         text = pl.read_parquet_metadata(BytesIO(body))[HEADER]
@@ -291,41 +289,41 @@ def read(body: bytes) -> tuple[Header, pl.DataFrame]:
     return header, frame
 
 
-def _header(text: str) -> Header:
+def _header(text: str) -> SilverHeader:
     try:
-        return Header.model_validate_json(text)
+        return SilverHeader.model_validate_json(text)
     except ValidationError:
         require_supported(text, "schema_version", "a batch")
         raise
 
 
-def _other_definition(header: Header) -> str:
-    ours, version = registry.dataset(header.dataset).digest, header.transform_version
-    if header.definition in {None, ours}:
+def _other_definition(header: SilverHeader) -> str:
+    loaded, version = registry.dataset(header.dataset).digest, header.transform_version
+    if header.definition in {None, loaded}:
         return ""
-    return f"; definition {header.definition} made it, ours is {ours}, both are version {version}: raise VERSION"
+    return f"; definition {header.definition} made it, ours is {loaded}, both are version {version}: raise VERSION"
 
 
-def _refuse_other_version(header: Header) -> None:
-    """Other columns than ours are right where another version of the dataset's transform wrote them."""
-    ours = registry.dataset(header.dataset).version
-    if header.transform_version > ours:
+def _refuse_other_version(header: SilverHeader) -> None:
+    """Raise if another transform version wrote the batch, which explains different columns."""
+    version = registry.dataset(header.dataset).version
+    if header.transform_version > version:
         what = f"a batch of {header.dataset} by transform version {header.transform_version}"
         raise NewerVersionError(what)
-    if header.transform_version < ours:
+    if header.transform_version < version:
         raise OutdatedError(header.source)
 
 
 def _with_newer_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """A batch that a transformer of an older version wrote, during an upgrade, lacks the columns that came later."""
-    if tuple(frame.columns[: len(OURS)]) == OURS:
+    """Add columns that batches of older versions lack."""
+    if tuple(frame.columns[: len(OWN_COLUMNS)]) == OWN_COLUMNS:
         return frame
     newer = {HASH_ONLY: pl.lit(value=False), RAW: pl.lit(None, dtype=pl.String)}
     added = frame.with_columns(**{name: value for name, value in newer.items() if name not in frame.columns})
-    first = [name for name in OURS if name in added.columns]
+    first = [name for name in OWN_COLUMNS if name in added.columns]
     return added.select(*first, pl.exclude(first))
 
 
 def child_rows(frame: Frame, child: str, keys: Iterable[str]) -> Frame:
-    """One child table's rows, with the key columns of their records."""
+    """The rows of a child table with the keys of their records."""
     return frame.select(*keys, child).explode(child, empty_as_null=False, keep_nulls=False).unnest(child)

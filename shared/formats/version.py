@@ -1,20 +1,20 @@
-"""What we write says which form it has. A newer one is no mistake: it waits for a worker that knows it."""
+"""Format versions. Objects and messages of a newer version wait for a worker that supports it."""
 
 import json
 
 from shared.errors import NewerVersionError
 
-KNOWN = 1  # of commands, plans, quarantine and silver's headers alike
+SUPPORTED = 1  # for commands, plans, quarantine and silver headers alike
 
 
 def require_supported(text: str | bytes, field: str, what: str) -> None:
-    """Raises NewerVersionError if the JSON says in `field` that its form is newer than those we know.
+    """Raises NewerVersionError if the JSON has a newer version in `field`.
 
-    To be asked once the text has turned out to be none of ours.
+    Called after validation has failed.
     """
     try:
-        said = json.loads(text)[field]
+        value = json.loads(text)[field]
     except (ValueError, KeyError, TypeError, RecursionError):
         return
-    if type(said) is int and said > KNOWN:
+    if type(value) is int and value > SUPPORTED:
         raise NewerVersionError(what) from None

@@ -1,4 +1,4 @@
-"""Files among uploads that tools leave beside the data, and that nobody means to load."""
+"""Recognises files under uploads/ that tools create beside the data."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -7,15 +7,15 @@ from shared.storage import object_keys
 
 
 def litter(key: str, patterns: Sequence[str]) -> str | None:
-    """The pattern that a key's name, or for one with a slash at its end the name of a folder above it, matches."""
+    """The pattern that matches the key's file name (or a folder, for patterns ending with /), or None."""
     *folders, name = key.lower().split("/")
     for pattern in patterns:
         names = folders if pattern.endswith("/") else [name]
-        if any(fnmatchcase(one, pattern.rstrip("/").lower()) for one in names):
+        if any(fnmatchcase(candidate, pattern.rstrip("/").lower()) for candidate in names):
             return pattern
     return None
 
 
 def is_ignored(key: str, patterns: Sequence[str]) -> bool:
-    """Whether an object is an upload that is not to be loaded."""
+    """Whether an object is an ignored upload."""
     return object_keys.is_upload(key) and litter(key, patterns) is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ObjectId:
-    """One stored object. The key alone is not an identity: the same key may be written again."""
+    """A stored object. The key alone is not unique, as objects are overwritten."""
 
     bucket: str
     key: str
@@ -15,5 +15,5 @@ class ObjectId:
 
     @property
     def version(self) -> str:
-        """What tells this object from others of the same key: S3's version, without versioning its eTag."""
+        """S3's version id, or the eTag in an unversioned bucket."""
         return self.version_id or self.etag or ""

@@ -1,4 +1,4 @@
-"""Every key of the bucket: where it is built and where it is parsed."""
+"""Builds and parses all object keys."""
 
 import re
 from hashlib import sha256
@@ -17,28 +17,28 @@ from shared.errors import PermanentError
 from shared.fields import run_date
 from shared.storage.object_id import ObjectId
 
-LONGEST_PATH = 900  # bytes of a bronze key that fit, with what is added, into S3's limit of 1,024
+MAX_PATH_BYTES = 900  # bytes of a path that stays within S3's limit of 1,024 with prefix and suffix
 PAGE_KEY = re.compile(rf"{BRONZE_PREFIX}[^/]+/date=[^/]+/run=[^/]+/part=[0-9]+/page=[0-9]+\.json\.gz")
-LONG_KEYS = "long-keys"  # in place of a path longer than that
+LONG_KEYS = "long-keys"  # replaces a longer path
 
 
 def is_folder(object_id: ObjectId, size: int) -> bool:
-    """Whether it is the empty object that the S3 console calls a folder."""
+    """Whether it is an empty object that the S3 console shows as a folder."""
     return object_id.key.endswith("/") and not size
 
 
 def page_key(dataset: str, run_id: str, part: int, page: int) -> str:
-    """Where the page of a run lies in bronze: the same page always has the same key."""
+    """The key of a page in bronze; the same page always has the same key."""
     return f"{BRONZE_PREFIX}{_page_path(dataset, run_id, part, page)}.json.gz"
 
 
 def is_page_key(key: str) -> bool:
-    """Whether the key is that of a page of a run."""
+    """Whether this is the key of a page."""
     return PAGE_KEY.fullmatch(key) is not None
 
 
 def rejected_response_key(dataset: str, run_id: str, part: int, page: int) -> str:
-    """Where an answer lies that is not a page of its source: the newest for this page, those before as its versions."""
+    """The key of a response that is not a page. Repeated failures become versions of the object."""
     return f"{REJECTED_RESPONSES_PREFIX}{_page_path(dataset, run_id, part, page)}.body"
 
 
@@ -47,17 +47,17 @@ def _page_path(dataset: str, run_id: str, part: int, page: int) -> str:
 
 
 def upload_key(dataset: str, name: str) -> str:
-    """Where a file that somebody drops lies; any name below this folder will do."""
+    """The key of an upload."""
     return f"{UPLOADS_PREFIX}{dataset}/{name}"
 
 
 def plan_key(dataset: str, run_id: str) -> str:
-    """Where the plan of a run lies."""
+    """The key of a run's plan."""
     return f"{PLANS_PREFIX}{dataset}/date={run_date(run_id)}/run={run_id}/plan.json"
 
 
 def dataset_of(raw_key: str) -> str:
-    """The dataset's name in the key of a page, an upload or a replay. Raises PermanentError where the key has none."""
+    """The dataset in the key of a page, upload or replay. Raises PermanentError if there is none."""
     prefix, _, rest = raw_key.partition("/")
     name, slash, _ = rest.partition("/")
     if f"{prefix}/" not in RAW_PREFIXES or not slash or not name:
@@ -67,44 +67,44 @@ def dataset_of(raw_key: str) -> str:
 
 
 def replay_key(dataset: str, run_id: str, number: int) -> str:
-    """Where records go that come back out of quarantine."""
+    """The key of replayed records."""
     return f"{REPLAYS_PREFIX}{dataset}/{run_id}/{number:05d}.json"
 
 
 def is_replay(raw_key: str) -> bool:
-    """Whether the object repeats records out of quarantine."""
+    """Whether the object contains records replayed from quarantine."""
     return raw_key.startswith(REPLAYS_PREFIX)
 
 
 def is_upload(raw_key: str) -> bool:
-    """Whether the object is a file that somebody dropped, rather than a page that the extractor fetched."""
+    """Whether the object is an upload."""
     return raw_key.startswith(UPLOADS_PREFIX)
 
 
 def silver_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
-    """Where the rows of a bronze object's batch go: doing it again with the same code overwrites the same object."""
+    """The key of a batch in silver; transforming it again overwrites the same object."""
     return f"{silver_prefix(bronze, transform_version)}{batch:05d}.parquet"
 
 
 def quarantine_key(bronze: ObjectId, transform_version: int, batch: int) -> str:
-    """Where the rejected records of a bronze object's batch go."""
+    """The key of a batch's rejected records."""
     return f"{_stem(QUARANTINE_PREFIX, bronze, transform_version)}{batch:05d}.jsonl.gz"
 
 
 def silver_prefix(bronze: ObjectId, transform_version: int) -> str:
-    """What the silver keys of all batches of a bronze object begin with."""
+    """The common prefix of the silver keys of a bronze object."""
     return _stem(SILVER_PREFIX, bronze, transform_version)
 
 
 def _stem(prefix: str, bronze: ObjectId, transform_version: int) -> str:
     identity = sha256(f"{bronze.bucket}\n{bronze.key}\n{bronze.version}".encode()).hexdigest()[:16]
     path = _derived_path(bronze.key)
-    folder = path if len(path.encode()) < LONGEST_PATH else f"{dataset_of(bronze.key)}/{LONG_KEYS}"
+    folder = path if len(path.encode()) < MAX_PATH_BYTES else f"{dataset_of(bronze.key)}/{LONG_KEYS}"
     return f"{prefix}{folder}/{identity}-v{transform_version}-"
 
 
 def _derived_path(raw_key: str) -> str:
-    """Where what is made of raw data lies: by dataset first, then `uploads/` or `replays/` where it is not of a run."""
+    """The path of derived objects: the dataset first, then `uploads/` or `replays/` if not of a run."""
     prefix, _, rest = raw_key.partition("/")
     if f"{prefix}/" == BRONZE_PREFIX:
         return rest
@@ -113,7 +113,7 @@ def _derived_path(raw_key: str) -> str:
 
 
 def raw_key_of(derived_key: str) -> str | None:
-    """The raw key that the key of a silver or quarantine object repeats; None where it was too long to be repeated."""
+    """The raw key contained in a silver or quarantine key; None if it was too long."""
     path = derived_key.partition("/")[2].rpartition("/")[0]
     dataset, _, rest = path.partition("/")
     folder, _, name = rest.partition("/")

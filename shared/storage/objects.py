@@ -1,4 +1,4 @@
-"""Reads and writes objects of the bucket."""
+"""Reading and writing objects of the bucket."""
 
 import io
 from collections.abc import Iterator
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 MISSING = {"NoSuchKey", "404"}
-UNVERSIONED = "null"  # S3's version of what was stored before the bucket was versioned
-SUPERSEDED = "PreconditionFailed"  # the eTag is no longer this one
-CHUNK = 1 << 18  # bytes of a stream read at a time
+UNVERSIONED = "null"  # S3's version id of objects stored before versioning was enabled
+SUPERSEDED = "PreconditionFailed"  # the object has another eTag
+CHUNK = 1 << 18  # bytes per read
 
 
 class SupersededError(Exception):
-    """The bucket holds a newer object under this key, whose own event is on its way: nothing to do, only to count."""
+    """The bucket has a newer object under this key, which has its own event; there is nothing to do."""
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a GET brought: the bytes as stored, S3's time of storing them, the object's own metadata, its identity."""
+class ObjectContent:
+    """An object's content, S3's time of storing it, its metadata and identity."""
 
     body: bytes
     last_modified: datetime
@@ -45,7 +45,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Stream:
-    """The same with bytes still to be read; `size` of them."""
+    """An object as a stream of `size` bytes."""
 
     body: "io.BufferedReader[Any]"
     size: int
@@ -55,10 +55,10 @@ class Stream:
     etag: str | None = None
 
 
-def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
-    """The object's content, pinned to the version or eTag that its event named.
+def get(s3: "S3Client", object_id: ObjectId, limit: int) -> ObjectContent:
+    """Read an object, pinned to the version or eTag of its event.
 
-    Raises what `opened` raises, and TransientError if the bytes are not those of the checksum stored with them.
+    Raises as `opened`, and TransientError if the content does not match the stored checksum.
     """
     with opened(s3, object_id, limit) as stream:
         body = stream.body.read()
@@ -66,41 +66,41 @@ def get(s3: "S3Client", object_id: ObjectId, limit: int) -> Content:
     if expected and sha256(body).hexdigest() != expected:
         message = f"{object_id.key}: the bytes received are not those that were stored"
         raise TransientError(message)
-    return Content(body, stream.last_modified, stream.metadata, stream.version_id, stream.etag)
+    return ObjectContent(body, stream.last_modified, stream.metadata, stream.version_id, stream.etag)
 
 
-def identified(object_id: ObjectId, answer: Content | Stream) -> ObjectId:
-    """The object with the version and eTag that its GET answered, where its event did not name them.
+def identified(object_id: ObjectId, response: ObjectContent | Stream) -> ObjectId:
+    """The object's identity with version and eTag of the response if its event lacks them.
 
-    Some S3-compatible stores leave the version out of their events, while listings have it.
+    Some S3-compatible stores omit the version in events.
     """
-    version = answer.version_id if answer.version_id != UNVERSIONED else None
-    return replace(object_id, version_id=object_id.version_id or version, etag=object_id.etag or answer.etag)
+    version = response.version_id if response.version_id != UNVERSIONED else None
+    return replace(object_id, version_id=object_id.version_id or version, etag=object_id.etag or response.etag)
 
 
 @contextmanager
 def opened(s3: "S3Client", object_id: ObjectId, limit: int) -> Iterator[Stream]:
-    """The object's content as a stream, pinned to the version or eTag that its event named.
+    """Context manager with the object as a stream, pinned to its version or eTag.
 
-    Raises PermanentError if it is gone, unreadable or larger than `limit` bytes, SupersededError if a newer one took
-    its place, else what `shared.aws_errors` says, also while it is read.
+    Raises PermanentError if it is missing, unreadable or larger than `limit` bytes, SupersededError if a newer object
+    has replaced it, and otherwise as `shared.aws_errors` says, also while reading.
     """
-    what = _described(object_id)
-    answer = _answer(s3, object_id, what)
-    size = answer["ContentLength"]
-    with closing(answer["Body"]):
+    what = _object_text(object_id)
+    response = _get_object(s3, object_id, what)
+    size = response["ContentLength"]
+    with closing(response["Body"]):
         if size > limit:
             message = f"{object_id.key}: {size} bytes, more than the limit of {limit}"
             raise PermanentError(message)
         metrics.BYTES.add(size, {"direction": "read", "layer": _layer(object_id.key)})
         failpoint("object.got")
-        body = io.BufferedReader(_Body(answer["Body"], what), CHUNK)
-        version, etag = answer.get("VersionId"), answer.get("ETag", "").strip('"')
-        yield Stream(body, size, answer["LastModified"], answer["Metadata"], version, etag or None)
+        body = io.BufferedReader(_Body(response["Body"], what), CHUNK)
+        version, etag = response.get("VersionId"), response.get("ETag", "").strip('"')
+        yield Stream(body, size, response["LastModified"], response["Metadata"], version, etag or None)
 
 
 class _Body(io.RawIOBase):
-    """The body of an answer. Whoever parses it must not take a broken connection for a broken file."""
+    """A response body. Connection errors are classified, so that parsers do not report a damaged file."""
 
     def __init__(self, body: "StreamingBody", what: str) -> None:
         self._body, self._what = body, what
@@ -113,7 +113,7 @@ class _Body(io.RawIOBase):
             return self._body.readinto(buffer)
 
 
-def _answer(s3: "S3Client", object_id: ObjectId, what: str) -> "GetObjectOutputTypeDef":
+def _get_object(s3: "S3Client", object_id: ObjectId, what: str) -> "GetObjectOutputTypeDef":
     with classifying("bucket", what):
         try:
             return s3.get_object(Bucket=object_id.bucket, Key=object_id.key, **_pin(object_id))
@@ -124,12 +124,12 @@ def _answer(s3: "S3Client", object_id: ObjectId, what: str) -> "GetObjectOutputT
             raise SupersededError(message) from error
 
 
-def _described(object_id: ObjectId) -> str:
+def _object_text(object_id: ObjectId) -> str:
     return f"{object_id.key} in {object_id.bucket}" + (f", version {object_id.version}" if object_id.version else "")
 
 
 def put(s3: "S3Client", bucket: str, key: str, body: bytes, content_type: str) -> None:
-    """Store an object with the checksum of its bytes and the current trace in its metadata."""
+    """Store an object with its checksum and the current trace in the metadata."""
     with telemetry.span("object.put", key=key, bytes=len(body)), classifying("bucket", key):
         s3.put_object(
             Bucket=bucket,
@@ -147,7 +147,7 @@ def _layer(key: str) -> str:
 
 
 def exists(s3: "S3Client", bucket: str, key: str) -> bool:
-    """Whether the bucket holds an object under this key now."""
+    """Whether an object exists."""
     with classifying("bucket", key):
         try:
             s3.head_object(Bucket=bucket, Key=key)
@@ -159,7 +159,7 @@ def exists(s3: "S3Client", bucket: str, key: str) -> bool:
 
 
 def newest(s3: "S3Client", bucket: str, key: str) -> ObjectId | None:
-    """The object that the bucket holds under this key now, if any."""
+    """The current object under this key, or None."""
     with classifying("bucket", key):
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
@@ -172,7 +172,7 @@ def newest(s3: "S3Client", bucket: str, key: str) -> ObjectId | None:
 
 
 def list_keys(s3: "S3Client", bucket: str, prefix: str) -> frozenset[str]:
-    """All keys that begin so."""
+    """All keys with this prefix."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     with classifying("bucket", prefix):
         return frozenset(stored["Key"] for page in pages for stored in page.get("Contents", []))
@@ -185,7 +185,7 @@ def _pin(object_id: ObjectId) -> dict[str, Any]:
 
 
 def require_bucket(object_id: ObjectId, bucket: str) -> None:
-    """Raises PermanentError for an object of another bucket: its event is forged or misrouted."""
+    """Raises PermanentError for an object of another bucket, whose event is forged or misrouted."""
     if object_id.bucket != bucket:
-        message = f"{object_id.key} is in {object_id.bucket!r}, which is not our bucket"
+        message = f"{object_id.key} is in {object_id.bucket!r}, not in the configured bucket"
         raise PermanentError(message)

@@ -1,4 +1,4 @@
-"""All versions of objects in the bucket."""
+"""Listing of object versions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from shared.storage.object_id import ObjectId
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-TOGETHER = 1_000  # versions handed out at a time, and a few more where a key has several
+CHUNK = 1_000  # versions per chunk, slightly more to keep those of a key together
 
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """A version of an object as S3 lists it, with S3's time of storing it."""
+    """A listed version with S3's time of storing it."""
 
     object: ObjectId
     stored_at: datetime
@@ -25,26 +25,28 @@ class ObjectVersion:
 
 
 def list_versions(s3: "S3Client", bucket: str, prefix: str) -> Iterator[list[ObjectVersion]]:
-    """Versions under a prefix, overwritten ones too: each was accepted. All of one key come together, oldest first.
+    """All versions under a prefix in chunks, with those of a key together, oldest first.
 
-    S3 does not list their sequencers: `services.ops.reconcile.sequencers` finds or makes them.
+    Listings have no sequencers; see `services.ops.reconcile.sequencers`.
     """
-    held: list[ObjectVersion] = []
+    chunk: list[ObjectVersion] = []
     for _, versions in groupby(_newest_first(s3, bucket, prefix), key=attrgetter("object.key")):
-        held += reversed([*versions])
-        if len(held) >= TOGETHER:
-            yield held
-            held = []
-    if held:
-        yield held
+        chunk += reversed([*versions])
+        if len(chunk) >= CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 def _newest_first(s3: "S3Client", bucket: str, prefix: str) -> Iterator[ObjectVersion]:
-    """As S3 documents its order within a key."""
+    """S3 lists the versions of a key from newest to oldest."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for version in page.get("Versions", []):
             key, size = version["Key"], version["Size"]
-            if size or not key.endswith("/"):  # the S3 console's "folders"
-                identity = version["VersionId"] if version["VersionId"] != "null" else None  # stored unversioned
+            if size or not key.endswith("/"):  # folders of the S3 console
+                identity = (
+                    version["VersionId"] if version["VersionId"] != "null" else None
+                )  # stored before versioning was enabled
                 stored = ObjectId(bucket, key, identity, version["ETag"].strip('"'))
                 yield ObjectVersion(stored, version["LastModified"], size)

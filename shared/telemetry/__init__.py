@@ -4,8 +4,8 @@ from shared.telemetry.collector import export, stop
 from shared.telemetry.logs import configure
 from shared.telemetry.traces import (
     carrier,
-    of_message,
-    of_object,
+    message_span,
+    object_span,
     record_failure,
     remote_context,
     set_span_attributes,
@@ -19,8 +19,8 @@ __all__ = [
     "carrier",
     "configure",
     "export",
-    "of_message",
-    "of_object",
+    "message_span",
+    "object_span",
     "record_failure",
     "remote_context",
     "set_span_attributes",

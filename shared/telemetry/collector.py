@@ -1,6 +1,7 @@
-"""Sending traces and metrics over OTLP to the collector that the standard `OTEL_…` variables name, if they name one.
+"""Export of traces and metrics over OTLP, if the standard `OTEL_…` variables name a collector.
 
-The network is a matter of background threads: a collector that is slow or away costs what was to be sent to it.
+Exports happen in background threads. If the collector is slow or unreachable, telemetry is dropped; processing is not
+affected.
 """
 
 import atexit
@@ -17,12 +18,12 @@ from opentelemetry.sdk.trace import TracerProvider
 
 log = structlog.get_logger()
 
-PATIENCE = 3.0  # s that a stop waits for the collector to take the rest
+FLUSH_TIMEOUT_SECONDS = 3.0  # that a stop waits for the export of buffered data
 ENDPOINT = "OTEL_EXPORTER_OTLP_{}ENDPOINT"
 
 
-class Ending:
-    """Closes what sends, in a thread that is there before it is needed: an interpreter that ends starts none."""
+class ShutdownThread:
+    """Shuts exporters down in a thread started in advance, as no thread can start while the interpreter exits."""
 
     def __init__(self, *closings: Callable[[], object]) -> None:
         self._closings = closings
@@ -32,9 +33,9 @@ class Ending:
         atexit.register(self)
 
     def __call__(self) -> None:
-        """Send the rest and close, or give up after PATIENCE."""
+        """Export the rest and shut down, or give up after FLUSH_TIMEOUT_SECONDS."""
         self._due.set()
-        self._thread.join(PATIENCE)
+        self._thread.join(FLUSH_TIMEOUT_SECONDS)
 
     def _close(self) -> None:
         self._due.wait()
@@ -43,38 +44,38 @@ class Ending:
 
 
 _lock = threading.Lock()
-_endings: list[Ending] = []  # of this process: none, or one
+_shutdown_threads: list[ShutdownThread] = []  # of this process, at most one
 
 
-def exporting() -> bool:
-    """Whether a collector is told what this process does."""
-    return bool(_endings)
+def is_exporting() -> bool:
+    """Whether this process exports telemetry."""
+    return bool(_shutdown_threads)
 
 
 def export() -> bool:
-    """Begin to send what this process does; whether there is a collector to send it to.
+    """Start exporting if a collector is configured; returns whether it is.
 
-    Idempotent. Call it in the process that does the work, after any fork, after `configure`. Wrong settings are logged
-    and leave it off: the work goes on.
+    Idempotent. Call it in the process that does the work, after any fork and after `configure`. Invalid settings are
+    logged and disable the export.
     """
     with _lock:
-        if not _endings:
+        if not _shutdown_threads:
             try:
-                _endings.extend(_begin())
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with telemetry, messages are handled
+                _shutdown_threads.extend(_begin())
+            except Exception as error:  # noqa: BLE001 - messages must be handled whatever is wrong with telemetry
                 log.error("telemetry.off", error_type=type(error).__name__, error=str(error))  # noqa: TRY400
-    return exporting()
+    return is_exporting()
 
 
 def stop() -> None:
-    """Send the rest, within PATIENCE. It happens by itself where a process ends in order, but for a child of a pool."""
+    """Export the rest and stop. Processes do so at exit, except for children of a pool."""
     with _lock:
-        while _endings:
-            _endings.pop()()
+        while _shutdown_threads:
+            _shutdown_threads.pop()()
 
 
 def otlp_reader() -> MetricReader | None:
-    """What sends metrics from time to time (`OTEL_METRIC_EXPORT_INTERVAL`, ms); None without a collector for them."""
+    """A reader that exports metrics periodically (`OTEL_METRIC_EXPORT_INTERVAL`, ms); None without a collector."""
     if not _collector("METRICS_"):
         return None
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -84,12 +85,12 @@ def otlp_reader() -> MetricReader | None:
 
 
 def resource() -> Resource:
-    """Who this process is, in every export: a forked child is another instance than its parent."""
+    """The resource of this process; a forked child is an instance of its own."""
     provider = trace.get_tracer_provider()
     return provider.resource if isinstance(provider, TracerProvider) else Resource.create()
 
 
-def _begin() -> list[Ending]:
+def _begin() -> list[ShutdownThread]:
     closings: list[Callable[[], object]] = []
     provider = trace.get_tracer_provider()
     if _collector("TRACES_") and isinstance(provider, TracerProvider):
@@ -101,9 +102,9 @@ def _begin() -> list[Ending]:
     if reader := otlp_reader():
         metrics.set_meter_provider(meters := MeterProvider([reader], resource=resource(), shutdown_on_exit=False))
         closings.append(meters.shutdown)
-    return [Ending(*closings)] if closings else []
+    return [ShutdownThread(*closings)] if closings else []
 
 
 def _collector(signal: str) -> bool:
-    """Whether the environment names a collector, for one signal or for all."""
+    """Whether a collector is configured, for this signal or for all."""
     return any(os.environ.get(ENDPOINT.format(which)) for which in (signal, ""))

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with the id of the current trace."""
+"""Logging: one JSON object per line, with the current trace id."""
 
 import logging
 import re
@@ -14,18 +14,18 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from shared.telemetry.traces import trace_id
 from shared.version import VERSION
 
-# What a terminal may obey and JSON does not escape: DEL, the second set of controls, Unicode that ends or turns lines.
-OBEYED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Characters that terminals interpret and JSON does not escape: DEL, C1 controls, Unicode line and direction controls.
+CONTROL_CHARACTERS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def configure(service: str, level: str = "INFO") -> None:
-    """Set up logging and tracing for this process. Idempotent; call it once more in a forked child.
+    """Set up logging and tracing for this process. Idempotent; call it again in a forked child.
 
-    Traces have their ids from here on; nothing is sent anywhere before `export`.
+    Traces get ids; nothing is exported before `export`.
     """
 
     def of_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {"service": service, **event}  # in every thread, which a context variable would not be
+        return {"service": service, **event}  # a context variable would not apply to all threads
 
     shared_processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -55,7 +55,9 @@ def configure(service: str, level: str = "INFO") -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         resource = Resource.create({"service.name": f"smelt-{service}", "service.version": VERSION})
-        trace.set_tracer_provider(TracerProvider(resource=resource, shutdown_on_exit=False))  # `stop` does it in time
+        trace.set_tracer_provider(
+            TracerProvider(resource=resource, shutdown_on_exit=False)
+        )  # `stop` does it with a timeout
 
 
 def _with_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -65,4 +67,4 @@ def _with_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _line(event: EventDict, **_: object) -> str:
-    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(event, default=str).decode())
+    return CONTROL_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", orjson.dumps(event, default=str).decode())

@@ -1,4 +1,4 @@
-"""Traces: one from the request to the committed row. S3's events carry none, so each object carries its own."""
+"""Tracing from the request to the committed row. S3 events carry no trace context, so it is in the object metadata."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,12 +10,12 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, StatusCode
 
-from shared.telemetry.collector import exporting
+from shared.telemetry.collector import is_exporting
 
 T = TypeVar("T")
-Value = str | int | float | bool | None  # of an attribute; one that is None is left out
+Value = str | int | float | bool | None  # of an attribute; None is omitted
 
-LONGEST_REASON = 1_000  # characters of an error
+MAX_REASON_LENGTH = 1_000  # characters of an error
 
 tracer = trace.get_tracer("smelt")
 
@@ -23,46 +23,46 @@ _FAILED: ContextVar[Span | None] = ContextVar("failed", default=None)
 
 
 def carrier() -> dict[str, str]:
-    """The current trace as `traceparent`, for object metadata and message attributes; empty outside a span."""
+    """The current trace context as `traceparent`, for object metadata and message attributes; empty outside a span."""
     headers: dict[str, str] = {}
     propagate.inject(headers)
     return headers
 
 
 def remote_context(headers: Mapping[str, str]) -> Context:
-    """The trace that a producer left in metadata or attributes."""
+    """The trace context in metadata or attributes."""
     return propagate.extract(headers)
 
 
 def trace_id() -> str:
-    """The current trace's id, 32 hex digits; empty outside a span."""
+    """The current trace id, 32 hex digits; empty outside a span."""
     context = trace.get_current_span().get_span_context()
     return format(context.trace_id, "032x") if context.is_valid else ""
 
 
 @contextmanager
-def of_message(service: str, attributes: Mapping[str, str], **described: Value) -> Iterator[Span]:
-    """The span of a message: in the trace that its attributes carry, else the first of a new one."""
+def message_span(service: str, attributes: Mapping[str, str], **span_attributes: Value) -> Iterator[Span]:
+    """The span of a message, in the trace of its attributes or a new one."""
     _FAILED.set(None)
     context = remote_context(attributes)
     with tracer.start_as_current_span(f"{service}.message", context=context, kind=SpanKind.CONSUMER) as span:
-        set_span_attributes(**described)
+        set_span_attributes(**span_attributes)
         yield span
 
 
 @contextmanager
-def of_object(service: str, metadata: Mapping[str, str], began: int, **described: Value) -> Iterator[Span]:
-    """The span of an object that a message named, with one for its fetch; `began` is when, in epoch nanoseconds.
+def object_span(service: str, metadata: Mapping[str, str], began: int, **span_attributes: Value) -> Iterator[Span]:
+    """The span of an object with a child span for its fetch; `began` is its start in epoch nanoseconds.
 
-    It goes on with the trace in the object's metadata and links to the message's span. An object without one is a part
-    of the message's trace.
+    It continues the trace in the object's metadata and links to the message's span. Without one in the metadata it is a
+    child of the message's span.
     """
     context = remote_context(metadata)
     carried = trace.get_current_span(context).get_span_context().is_valid
     links = [Link(trace.get_current_span().get_span_context())] if carried else []
     start = tracer.start_as_current_span
     with start(f"{service}.object", context if carried else None, links=links, start_time=began) as span:
-        set_span_attributes(**described)
+        set_span_attributes(**span_attributes)
         _past(f"{service}.fetch", began)
         try:
             yield span
@@ -73,27 +73,27 @@ def of_object(service: str, metadata: Mapping[str, str], began: int, **described
 
 @contextmanager
 def record_failure(error: Exception) -> Iterator[None]:
-    """Marks the message's span. What is said of the error inside belongs to the trace of the object that it befell."""
+    """Mark the message's span as failed. Logs inside belong to the trace of the failed object."""
     message = trace.get_current_span()
     message.record_exception(error)
-    message.set_status(StatusCode.ERROR, str(error)[:LONGEST_REASON])
+    message.set_status(StatusCode.ERROR, str(error)[:MAX_REASON_LENGTH])
     with trace.use_span(_FAILED.get() or message, record_exception=False, set_status_on_exception=False):
         yield
 
 
 @contextmanager
-def span(name: str, **described: Value) -> Iterator[Span]:
-    """A span of a part of the work, where a collector is told of it; elsewhere nothing, at the cost of nothing."""
-    if not exporting():
+def span(name: str, **span_attributes: Value) -> Iterator[Span]:
+    """A span, if this process exports telemetry; otherwise a no-op."""
+    if not is_exporting():
         yield INVALID_SPAN
         return
     with tracer.start_as_current_span(name) as current:
-        set_span_attributes(**described)
+        set_span_attributes(**span_attributes)
         yield current
 
 
 def traced_iter(name: str, items: Iterable[T]) -> Iterator[T]:
-    """The items, with a span for the making of each: for work that is done while it is asked for."""
+    """Iterate with a span for the production of each item."""
     iterator, end = iter(items), object()
     while True:
         began = time.time_ns()
@@ -108,16 +108,18 @@ def traced_iter(name: str, items: Iterable[T]) -> Iterator[T]:
         yield cast("T", item)
 
 
-def set_span_attributes(**described: Value) -> None:
-    """Attributes of the current span."""
-    trace.get_current_span().set_attributes({name: value for name, value in described.items() if value is not None})
+def set_span_attributes(**span_attributes: Value) -> None:
+    """Set attributes of the current span, except None."""
+    trace.get_current_span().set_attributes(
+        {name: value for name, value in span_attributes.items() if value is not None}
+    )
 
 
 def _past(name: str, began: int, error: Exception | None = None) -> None:
-    """The span of what began then and ends now."""
-    if exporting():
+    """Create a span that began then and ends now."""
+    if is_exporting():
         past = tracer.start_span(name, start_time=began)
         if error:
             past.record_exception(error)
-            past.set_status(StatusCode.ERROR, str(error)[:LONGEST_REASON])
+            past.set_status(StatusCode.ERROR, str(error)[:MAX_REASON_LENGTH])
         past.end()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PermanentError
-from shared.formats.commands import Command, PageCommand, RunCommand, command
+from shared.formats.commands import Command, PageCommand, RunCommand, parse_command
 from shared.formats.s3_events import created_objects, single_events
 from shared.storage.object_id import ObjectId
 
@@ -187,12 +187,12 @@ PAGE_COMMAND = PageCommand(
     ],
 )
 def test_a_command_is_read_and_unknown_fields_are_let_be(fields: dict[str, object], expected: Command) -> None:
-    assert command(json.dumps(fields)) == expected
+    assert parse_command(json.dumps(fields)) == expected
 
 
 @pytest.mark.parametrize("sent", [RunCommand(dataset="things", scheduled_for="2025-09-03T12:00:00Z"), PAGE_COMMAND])
 def test_a_command_reads_back_as_it_was_sent(sent: Command) -> None:
-    assert command(sent.model_dump_json()) == sent
+    assert parse_command(sent.model_dump_json()) == sent
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_command_reads_back_as_it_was_sent(sent: Command) -> None:
 )
 def test_a_wrong_command_is_refused_by_the_field_that_is_wrong(fields: dict[str, object], named: str) -> None:
     with pytest.raises(PermanentError, match=f"^not a smelt command: .*{named}"):
-        command(json.dumps(fields))
+        parse_command(json.dumps(fields))
 
 
 @pytest.mark.parametrize(
@@ -221,5 +221,5 @@ def test_a_wrong_command_is_refused_by_the_field_that_is_wrong(fields: dict[str,
 )
 def test_what_is_no_command_is_refused_in_one_line(body: str) -> None:
     with pytest.raises(PermanentError, match=r"^not a smelt command: ") as refused:
-        command(body)
+        parse_command(body)
     assert "\n" not in str(refused.value)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from services.extractor import fetch as module
-from services.extractor.fetch import Answer, RateLimitedError, client, fetch
+from services.extractor.fetch import RateLimitedError, Response, client, fetch
 from shared.datasets.source import Request
 from shared.engine.retry import MAX_SOURCE_WAIT_SECONDS
 from shared.errors import PermanentError, TransientError
@@ -117,7 +117,7 @@ def test_only_the_headers_on_the_list_are_kept(http: httpx.Client, server: Serve
 def test_a_compressed_answer_is_kept_as_what_it_says(http: httpx.Client, server: Server) -> None:
     server.answers(body=gzip.compress(BODY), Content_Encoding="gzip")
     answer = fetch(http, request(server), LARGEST)
-    assert answer == Answer(200, answer.headers, BODY)
+    assert answer == Response(200, answer.headers, BODY)
     assert "content-encoding" not in answer.headers
 
 
@@ -150,9 +150,9 @@ def test_a_redirect_within_the_host_is_followed_with_the_key(http: httpx.Client,
 @pytest.mark.parametrize(
     ("location", "leads_to"),
     [
-        ("https://login.example.org/in?from=x", "leads to https://login.example.org, and is not followed"),
-        ("//127.0.0.2/api", "leads to http://127.0.0.2, and is not followed"),
-        ("https://127.0.0.1/", "leads to https://127.0.0.1, and is not followed"),
+        ("https://login.example.org/in?from=x", "redirects to https://login.example.org; not followed"),
+        ("//127.0.0.2/api", "redirects to http://127.0.0.2; not followed"),
+        ("https://127.0.0.1/", "redirects to https://127.0.0.1; not followed"),
         ("", "without a Location"),
     ],
 )
@@ -175,7 +175,7 @@ def test_redirects_come_to_an_end(http: httpx.Client, server: Server) -> None:
 
 def test_a_key_that_is_refused_is_said_to_be(http: httpx.Client, server: Server) -> None:
     server.answers(401)
-    assert "refuses the key or the User-Agent" in str(failure(http, server))
+    assert "rejects the key or the User-Agent" in str(failure(http, server))
 
 
 def test_too_many_requests_wait_as_long_as_was_asked(http: httpx.Client, server: Server) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.serving.api import result_stream, search
-from services.serving.api.rate_limit import Limit
+from services.serving.api.rate_limit import RequestLimit
 from services.serving.database import Statement
 from services.serving.gold import db_role
 from services.serving.gold.refresh import refresh
@@ -105,8 +105,8 @@ def test_of_many_matches_the_newest_are_ranked(
 ) -> None:
     """Sorted as a whole, and found by going through all from the newest on."""
     analysts = sorted(range(1, 41), key=lambda n: (n % 7, -n))
-    monkeypatch.setattr(search, "RANKED", 10)
-    monkeypatch.setattr(search, "SORTED", few)
+    monkeypatch.setattr(search, "MAX_RANKED", 10)
+    monkeypatch.setattr(search, "MAX_SORTED", few)
     assert set(found(api, q=words, agency="Bureau of Smelting", pay=90_000, grade=13)) >= set(analysts[:9])
     assert len(found(api, q=words)) == 10
 
@@ -240,7 +240,7 @@ def test_who_asks_too_often_waits(owner: Engine) -> None:  # noqa: ARG001 - it i
 
 
 def test_without_redis_each_process_counts_for_itself() -> None:
-    limit = Limit(1, "redis://127.0.0.1:1/0")
+    limit = RequestLimit(1, "redis://127.0.0.1:1/0")
     assert limit.wait("a") == 0
     assert limit.wait("a") > 0
 
@@ -269,7 +269,7 @@ def test_exports_hold_the_same_rows_in_every_format(api: httpx.Client) -> None:
 
 
 def test_an_export_holds_few_rows_at_a_time(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_stream, "ROWS", 7)
+    monkeypatch.setattr(result_stream, "BATCH_ROWS", 7)
     statement = Statement("select control_number from gold.posting", {})
     with result_stream.slices(owner, statement) as (_, frames):
         sizes = [len(frame) for frame in frames]

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from services.extractor import fetch
 from services.ops import main
-from services.serving.api.rate_limit import Limit
+from services.serving.api.rate_limit import RequestLimit
 from services.serving.app import application
 from shared import telemetry
 from shared.version import VERSION
@@ -65,7 +65,7 @@ def test_the_command_says_its_version() -> None:
 
 def test_the_read_api_says_its_version() -> None:
     engine = create_engine("postgresql+psycopg2://")
-    described = application(engine, engine, Limit(60, None)).openapi()
+    described = application(engine, engine, RequestLimit(60, None)).openapi()
     assert described["info"]["version"] == VERSION
 
 

@@ -197,7 +197,7 @@ def test_without_javascript_the_page_reloads_itself(browser: "Browser", console:
     page = context.new_page()
     page.goto(console.link)
     console.shows = replace(BUSY, queues=Measured(flows(visible=8, dead=4), NOW))
-    page.get_by_text("16 dead letters wait for you").wait_for()
+    page.get_by_text("16 dead letters need attention").wait_for()
     context.close()
 
 

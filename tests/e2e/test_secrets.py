@@ -115,8 +115,8 @@ def test_no_command_says_a_secret(provoked: Provoked, canaries: Mapping[str, str
         "Traceback",
         "401 Unauthorized",
         "password authentication failed",
-        "not like postgres://",
-        "not like redis://",
+        "expected postgres://",
+        "expected redis://",
     ):
         assert expected in everything
     assert leaks(found, {whose: secret for whose, secret in canaries.items() if whose != CONSOLE}) == []

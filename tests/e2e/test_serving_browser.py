@@ -88,7 +88,7 @@ def test_more_postings_follow_and_the_focus_goes_to_the_first_of_them(page: "Pag
 
 
 def test_who_sees_only_the_likeliest_is_told_how_many_there_are(page: "Page", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "RANKED", 10)
+    monkeypatch.setattr(search, "MAX_RANKED", 10)
     look_for(page, "nurse")
     page.get_by_text("These are the 10 that fit best. Another order leads through all 30.").wait_for()
     page.get_by_label("Order").select_option("newest")

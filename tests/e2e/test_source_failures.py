@@ -13,7 +13,7 @@ def test_a_refused_key_is_said_at_once(deployment: Deployment) -> None:
     result = deployment.smelt("runs", "start", "usajobs_search", "--wait")
     assert result.returncode == 1
     assert "dead letter on smelt-extract-dlq" in result.stdout
-    assert "401 Unauthorized: the source refuses the key or the User-Agent" in result.stdout
+    assert "401 Unauthorized: the source rejects the key or the User-Agent" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ MUTANTS = {
 
 def _shorten() -> None:
     """Deadlines for a silent database, and waits for a locked one, in proportion to the visibility."""
-    deadline.PING = 1.0
+    deadline.PING_SECONDS = 1.0
     engine.SILENCE = {**engine.SILENCE, "connect_timeout": 2}  # type: ignore[misc] # Final; 2 s is libpq's shortest
     engine.PARAMETERS["lock_timeout"] = f"{30 * SCALE}s"
-    engine.LOCK_PAUSE *= SCALE
-    loading.LONGEST_TRANSACTION *= SCALE  # type: ignore[attr-defined] # imported there
+    engine.LOCK_PAUSE_SECONDS *= SCALE
+    loading.MAX_TRANSACTION_SECONDS *= SCALE  # type: ignore[attr-defined] # imported there
 
 
 def main(service: str, mutant: str = "") -> None:
@@ -95,7 +95,7 @@ def main(service: str, mutant: str = "") -> None:
     module = importlib.import_module(consumed.module)
     if service in {"transformer", "uploads"}:
         transforming: Any = importlib.import_module("services.transformer.worker")
-        transforming.batched = partial(transforming.batched, most_records=MOST_RECORDS)
+        transforming.batched = partial(transforming.batched, max_records=MOST_RECORDS)
     queue = replace(consumed, visibility=VISIBILITY, max_receives=MAX_RECEIVES, time_limit=60)
     try:
         more = (getattr(module, name) for name in ("check", "probes") if hasattr(module, name))

@@ -23,7 +23,7 @@ from shared.config.settings import Settings
 from shared.config.topology import QUEUES, Queue
 from shared.datasets import registry
 from shared.datasets.catalog.usajobs_search import ApiSettings
-from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
+from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, parse_command
 from tests.infra.conftest import SOURCE, Deployment
 
 pytestmark = pytest.mark.integration
@@ -158,7 +158,7 @@ def test_a_worker_runs_the_module_that_consumes_its_queue(deployment: Deployment
     assert deployment.container(queue.service, queue.service)["command"] == ["python", "-m", queue.module]
 
 
-@pytest.mark.parametrize("keep_alive", [console_process.KEEP_ALIVE, serving_process.KEEP_ALIVE])
+@pytest.mark.parametrize("keep_alive", [console_process.KEEP_ALIVE_SECONDS, serving_process.KEEP_ALIVE_SECONDS])
 def test_the_load_balancer_gives_an_idle_connection_up_before_the_service_does(
     deployment: Deployment, keep_alive: int
 ) -> None:
@@ -196,7 +196,7 @@ def test_a_schedule_s_command_is_one_that_the_extractor_takes(deployment: Deploy
     for schedule in schedules_of_runs(deployment):
         body = schedule["target"][0]["input"]
         assert body.count(SCHEDULED_TIME) == 1
-        run = command(body.replace(SCHEDULED_TIME, "2026-11-23T07:00:00Z"))
+        run = parse_command(body.replace(SCHEDULED_TIME, "2026-11-23T07:00:00Z"))
         assert isinstance(run, RunCommand)
         assert run.trigger == TRIGGER + schedule["name"]
         assert run.scheduled_for == "2026-11-23T07:00:00Z"

@@ -60,11 +60,11 @@ class Extraction:
     def fetch(self, page: PageCommand) -> str:
         return self.extractor.handle(message(page.model_dump_json()))
 
-    def refine(self, page: PageCommand) -> None:
+    def transform_object(self, page: PageCommand) -> None:
         """What transformer and loader do with a page in bronze."""
         s3, bucket, key = self.extractor.s3, self.extractor.bucket, self.key(page)
         version = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
-        Transformer(s3, bucket, BOUNDS).refine(ObjectId(bucket, key, version))
+        Transformer(s3, bucket, BOUNDS).transform_object(ObjectId(bucket, key, version))
         path = key.removeprefix("bronze/")
         for made in sorted(
             made
@@ -79,7 +79,7 @@ class Extraction:
         while pages := self.commands():
             for page in pages:
                 self.fetch(page)
-                self.refine(page)
+                self.transform_object(page)
                 handled += 1
         return handled
 

@@ -7,7 +7,7 @@ from typing import Any
 from services.ops.connections import Connections
 from services.ops.dlq import dead_letters
 from services.ops.dlq.dead_letters import DeadLetter
-from services.ops.dlq.filters import Filter
+from services.ops.dlq.filters import DeadLetterFilter
 from shared.config.topology import BRONZE, QUEUES, Queue
 from shared.engine.message import dead_letter_url
 
@@ -39,8 +39,8 @@ def body(number: int) -> str:
     return f'{{ "number" : {number},  "é": "\\u00e9" }}\n'
 
 
-def seen(connections: Connections, asked: Filter | None = None) -> list[DeadLetter]:
-    chosen = asked or Filter()
+def seen(connections: Connections, asked: DeadLetterFilter | None = None) -> list[DeadLetter]:
+    chosen = asked or DeadLetterFilter()
     return chosen.select(dead_letters.survey(connections, chosen.queues, most=10_000, patience=1).letters, now=1e12)
 
 

@@ -143,6 +143,6 @@ def emptied() -> Iterator[Pipeline]:
         for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
     purge(connections)
-    connections.trouble._redis.flushall()
+    connections.pending_retries._redis.flushall()
     yield Pipeline(connections)
     connections.database.dispose()

@@ -50,7 +50,7 @@ def test_a_page_is_the_same_however_it_is_spelled(search: Extraction, fault: str
     simulator(faults={fault: 1})
     (page,) = search.commands()
     search.fetch(page)
-    search.refine(page)
+    search.transform_object(page)
     assert search.run() == plain
     assert search.scalar(rows) == before
     assert search.scalar("select array_agg(read) from ops.loaded_object") == [plain[1], plain[1]]
@@ -90,13 +90,13 @@ def test_what_is_no_page_is_kept_aside_and_asked_for_again(search: Extraction, f
     simulator(faults={fault: 1})
     (page,) = search.commands()
     with pytest.raises(
-        TransientError, match=r"200, but not a page: .*; what came is at rejected-responses/usajobs_search/"
+        TransientError, match=r"200, but not a page: .*; the response is at rejected-responses/usajobs_search/"
     ):
         search.fetch(page)
     assert search.stored(search.key(page)) is None
     assert kept in (search.rejected(page) or b"")
     assert search.fetch(page) == "fetched"
-    search.refine(page)
+    search.transform_object(page)
     complete, distinct_records, expected_records = search.run()
     assert complete
     assert distinct_records == expected_records > 0
@@ -105,7 +105,7 @@ def test_what_is_no_page_is_kept_aside_and_asked_for_again(search: Extraction, f
 def test_of_a_long_answer_that_is_no_page_only_the_beginning_is_kept(
     search: Extraction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "LARGEST_REJECTED", 10)
+    monkeypatch.setattr(worker, "MAX_REJECTED_BYTES", 10)
     search.plan(Keyword="analyst")
     simulator(faults={"message200": 1})
     (page,) = search.commands()
@@ -133,7 +133,7 @@ def test_of_an_archive_what_is_no_page_is_asked_for_again(historic: Extraction, 
     with pytest.raises(TransientError, match="not a page"):
         historic.fetch(first)
     historic.fetch(first)
-    historic.refine(first)
+    historic.transform_object(first)
     assert historic.work() == 3
     complete, distinct_records, expected_records = historic.run()
     assert complete
@@ -166,8 +166,8 @@ def test_an_answer_over_the_limit_is_refused_before_it_is_stored(search: Extract
     search.plan(Keyword="analyst")
     (page,) = search.commands()
     body = page.model_dump_json()
-    with pytest.raises(PermanentError, match="larger than 10000 bytes, the limit that SMELT_MAX_DOCUMENT_MIB sets"):
-        replace(search.extractor, largest=10_000).handle(message(body))
+    with pytest.raises(PermanentError, match="larger than 10000 bytes, the limit set by SMELT_MAX_DOCUMENT_MIB"):
+        replace(search.extractor, max_bytes=10_000).handle(message(body))
     assert search.stored(search.key(page)) is None
 
 
@@ -191,7 +191,7 @@ def test_a_redirect_within_the_source_s_host_is_followed(search: Extraction, cod
     simulator(faults={"status": 2, "code": code})
     (page,) = search.commands()
     assert search.fetch(page) == "fetched"
-    search.refine(page)
+    search.transform_object(page)
     complete, distinct_records, expected_records = search.run()
     assert (complete, distinct_records) == (True, expected_records)
 
@@ -227,12 +227,12 @@ def test_pages_that_go_round_in_a_circle_are_stopped_with_a_reason(
         (page,) = historic.commands()
         assert page.page == number
         historic.fetch(page)
-        historic.refine(page)
+        historic.transform_object(page)
     (last,) = historic.commands()
     for _ in range(2):  # delivered again it comes to the same
         with pytest.raises(PermanentError, match=reason):
             historic.fetch(last)
-    historic.refine(last)
+    historic.transform_object(last)
     assert historic.commands() == []
     following = last.model_copy(update={"page": circle + 1, "of": max(last.of, circle + 1)})
     with pytest.raises(PermanentError, match=reason):
@@ -271,10 +271,10 @@ def test_pages_added_since_the_plan_are_fetched_too(search: Extraction) -> None:
     added, again = search.commands()
     assert added == again
     assert (added.page, added.of) == (2, 2)
-    search.refine(planned)
+    search.transform_object(planned)
     assert search.run()[0] is False
     search.fetch(added)
-    search.refine(added)
+    search.transform_object(added)
     assert search.run() == (True, now_open, now_open)
     assert search.commands() == []
 
@@ -285,11 +285,11 @@ def test_a_part_is_extended_once(search: Extraction) -> None:
     simulator(postings=700)
     (planned,) = search.commands()
     search.fetch(planned)
-    search.refine(planned)
+    search.transform_object(planned)
     (added,) = search.commands()
     now_open = simulator(postings=1_200)["open"]
     search.fetch(added)
-    search.refine(added)
+    search.transform_object(added)
     assert search.commands() == []
     complete, distinct_records, expected_records = search.run()
     assert complete

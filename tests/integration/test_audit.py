@@ -25,7 +25,7 @@ from shared.formats.run_plan import RunPlan
 from shared.formats.s3_events import created_event, created_objects
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 
 pytestmark = pytest.mark.integration
 
@@ -70,7 +70,7 @@ def page(connections: Connections, key: str, *records: dict[str, Any]) -> Object
 
 def process(connections: Connections, bronze: ObjectId, *, quarantine: bool = True) -> None:
     """Everything that transformer and loader would have done."""
-    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).transform_object(bronze)
     prefixes = ("silver/", "quarantine/") if quarantine else ("silver/",)
     for key in sorted(key for prefix in prefixes for key in objects.list_keys(connections.s3, bronze.bucket, prefix)):
         loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
@@ -95,7 +95,7 @@ def test_an_object_whose_event_was_lost_is_found_with_its_version(connections: C
 
 def test_a_deleted_silver_object_is_made_again(connections: Connections) -> None:
     bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD)
-    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).transform_object(bronze)
     connections.s3.delete_object(Bucket=bronze.bucket, Key=object_keys.silver_key(bronze, VERSION, 1))
     assert found(connections) == {(bronze.key, bronze.version)}
 
@@ -109,7 +109,7 @@ def test_a_quarantine_object_that_never_arrived_is_found(connections: Connection
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two records each."""
-    monkeypatch.setattr(transformer, "batched", partial(batched, most_records=2))
+    monkeypatch.setattr(transformer, "batched", partial(batched, max_records=2))
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -117,7 +117,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_object_of_which_a_batch_was_dropped_is_found_and_made_whole(connections: Connections, lost: int) -> None:
     lines = [json.dumps({**GOOD, "MatchedObjectId": str(n)}) for n in range(1, 6)]
     bronze = put(connections, f"uploads/{DATASET}/a.jsonl", "\n".join(lines).encode())
-    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).transform_object(bronze)
     for batch in {1, 2, 3} - {lost}:
         key = object_keys.silver_key(bronze, VERSION, batch)
         loader.load(connections.s3, connections.database, ObjectId(bronze.bucket, key))
@@ -142,7 +142,7 @@ def test_the_quarantine_of_one_batch_among_several_is_found(connections: Connect
 @pytest.mark.usefixtures("_small_batches")
 def test_an_object_one_of_whose_batches_is_a_dead_letter_is_not_missing(connections: Connections) -> None:
     bronze = page(connections, f"uploads/{DATASET}/a.json", GOOD, GOOD, GOOD)
-    Transformer(connections.s3, bronze.bucket, BOUNDS).refine(bronze)
+    Transformer(connections.s3, bronze.bucket, BOUNDS).transform_object(bronze)
     second = ObjectId(bronze.bucket, object_keys.silver_key(bronze, VERSION, 2))
     connections.sqs.send_message(
         QueueUrl=dead_letter_url(connections.settings.silver_queue_url), MessageBody=created_event(second)
@@ -162,7 +162,7 @@ def sequential(connections: Connections, pages: int, *stored: int, of: int = 3) 
         parts=(Part({}, 1, pages), Part({}, 1, 1)),
     )
     with connections.database.begin() as connection:
-        loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
+        loader.load_plan(connection, ObjectContent(plan.model_dump_json().encode(), datetime.now(UTC), {}))
     for number in stored:
         envelope = {
             "response": {"payload": {"data": []}},
@@ -195,7 +195,7 @@ def test_a_plan_that_never_arrived_and_a_page_that_was_never_fetched_are_found(c
     stored = put(connections, object_keys.plan_key(DATASET, plan.run_id), plan.model_dump_json().encode())
     assert found(connections) == {(stored.key, stored.version)}
     with connections.database.begin() as connection:
-        loader.load_plan(connection, Content(plan.model_dump_json().encode(), datetime.now(UTC), {}))
+        loader.load_plan(connection, ObjectContent(plan.model_dump_json().encode(), datetime.now(UTC), {}))
     envelope = {
         "request": {"params": {}},
         "response": {"status": 200, "payload": {"SearchResult": {"SearchResultCountAll": 0}}},

@@ -89,7 +89,7 @@ def test_a_page_that_cannot_be_read_is_named_and_fetched_anew(search: Extraction
     (anew,) = search.commands()
     assert anew == page.model_copy(update={"replaces": bad.version})
     assert [search.fetch(anew), search.fetch(anew)] == ["fetched", "duplicate"]
-    search.refine(page)
+    search.transform_object(page)
     complete, distinct_records, expected_records = search.run()
     assert complete
     assert distinct_records == expected_records > 0
@@ -105,7 +105,7 @@ def test_a_dead_letter_of_a_page_that_cannot_be_read_does_not_keep_it_from_being
     reconciliation.repair(search.connections, reconciliation.find_missing(search.connections))
     (anew,) = search.commands()
     search.fetch(anew)
-    search.refine(page)
+    search.transform_object(page)
     assert search.run()[0]
     assert reconciliation.find_missing(search.connections) == CLEAN
 
@@ -138,7 +138,7 @@ def test_of_pages_one_after_another_the_rest_follows_the_one_that_is_fetched_ane
     historic.plan(**WINDOW)
     (first,) = historic.commands()
     historic.fetch(first)
-    historic.refine(first)
+    historic.transform_object(first)
     (second,) = historic.commands()
     put(historic, second, b"damaged")
     missing = reconciliation.find_missing(historic.connections)
@@ -157,11 +157,11 @@ def test_a_part_without_end_is_named_with_the_reason(historic: Extraction) -> No
     simulator(faults={"repeated_token": 100})
     (first,) = historic.commands()
     historic.fetch(first)
-    historic.refine(first)
+    historic.transform_object(first)
     (second,) = historic.commands()
     with pytest.raises(Exception, match="leads back to") as circle:
         historic.fetch(second)
-    historic.refine(second)
+    historic.transform_object(second)
     bury(historic, historic.extractor.queue_url, second.model_dump_json(), str(circle.value))
     missing = reconciliation.find_missing(historic.connections)
     assert missing.sendable == 0

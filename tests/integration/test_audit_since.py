@@ -139,7 +139,7 @@ def test_old_plans_runs_and_quarantine_are_left_out_where_asked(pipeline: Pipeli
 
 
 def test_of_many_dead_letters_none_is_taken_for_missing(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ops.dlq.dead_letters.MOST", 1)
+    monkeypatch.setattr("services.ops.dlq.dead_letters.MAX_LETTERS", 1)
     for number in range(15):
         bury(pipeline.connections, created_event(pipeline.put(UPLOAD.format(number), posting(number))))
     assert reconciliation.find_missing(pipeline.connections) == CLEAN

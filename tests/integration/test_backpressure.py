@@ -9,7 +9,7 @@ import pytest
 from services.extractor.worker import LIMITS, Extractor, bootstrap
 from shared.config.settings import Settings, load_settings
 from shared.config.topology import BRONZE, SILVER
-from shared.engine.backpressure import FRESH, LONGEST, Backpressure
+from shared.engine.backpressure import DEPTH_TTL_SECONDS, MAX_PAUSE_SECONDS, Backpressure
 from shared.engine.message import Message
 from shared.formats.commands import PageCommand, RunCommand
 
@@ -60,18 +60,18 @@ def test_at_its_limit_a_queue_holds_nobody_up(clock: Clock, queue: str) -> None:
 
 def test_beyond_its_limit_extraction_pauses_until_it_is_worked_off(clock: Clock, queue: str) -> None:
     def work_off_after_two_looks() -> None:
-        if clock.now >= 2 * FRESH:
+        if clock.now >= 2 * DEPTH_TTL_SECONDS:
             boto3.client("sqs").purge_queue(QueueUrl=queue)
 
     clock.asleep = work_off_after_two_looks
     pressure(clock, {queue: 2}).wait()
-    assert clock.now == 2 * FRESH
+    assert clock.now == 2 * DEPTH_TTL_SECONDS
 
 
 def test_any_queue_downstream_is_enough(clock: Clock, queue: str) -> None:
     other = str(boto3.client("sqs").create_queue(QueueName="not-pressed")["QueueUrl"])
     pressure(clock, {other: 2, queue: 2}).wait()
-    assert clock.now == LONGEST
+    assert clock.now == MAX_PAUSE_SECONDS
 
 
 def test_a_depth_is_believed_for_some_seconds(clock: Clock, queue: str) -> None:
@@ -80,9 +80,9 @@ def test_a_depth_is_believed_for_some_seconds(clock: Clock, queue: str) -> None:
     boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="one more")
     one.wait()
     assert clock.now == 0
-    clock.now += FRESH
+    clock.now += DEPTH_TTL_SECONDS
     one.wait()
-    assert clock.now > FRESH
+    assert clock.now > DEPTH_TTL_SECONDS
 
 
 def test_a_depth_that_cannot_be_measured_holds_nobody_up(clock: Clock, queue: str) -> None:
@@ -91,7 +91,7 @@ def test_a_depth_that_cannot_be_measured_holds_nobody_up(clock: Clock, queue: st
 
 
 def test_the_longest_pause_is_over_before_a_stop_gives_up_waiting() -> None:
-    assert Settings.model_fields["stop_timeout_seconds"].default > LONGEST + FRESH
+    assert Settings.model_fields["stop_timeout_seconds"].default > MAX_PAUSE_SECONDS + DEPTH_TTL_SECONDS
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ def test_a_flood_that_never_ends_slows_a_run_down_and_neither_stops_nor_buries_i
     extractor: Extractor, clock: Clock
 ) -> None:
     assert extractor.handle(message(page(1))) == "fetched"
-    assert clock.now == LONGEST
+    assert clock.now == MAX_PAUSE_SECONDS
     assert extractor.handle(message(page(2))) == "fetched"
-    assert clock.now == 2 * LONGEST
+    assert clock.now == 2 * MAX_PAUSE_SECONDS
 
 
 def test_what_needs_no_fetching_does_not_pause(extractor: Extractor, clock: Clock) -> None:

@@ -68,7 +68,7 @@ def test_freshness_is_the_age_of_the_newest_complete_run_of_all(database: Engine
 def test_without_a_complete_run_freshness_is_unknown_and_says_so(database: Engine) -> None:
     ran(database, "not complete", 1, complete=False)
     found = measured(database)["freshness", DATASET]
-    assert (found.value, found.note) == (None, "no run was ever complete")
+    assert (found.value, found.note) == (None, "no run has completed")
 
 
 def test_the_share_is_of_what_waits_in_quarantine_among_what_was_read_in_a_day(database: Engine) -> None:

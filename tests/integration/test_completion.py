@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from services.loader import load as worker
 from shared.formats.silver import Replayed
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import (
     DATASET,
     MONDAY,
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 RUNS = "2026010{}T000000Z-0123abcd"
 
 
-def page(number: int, *postings: int, of: int | None, **fields: Any) -> Content:
+def page(number: int, *postings: int, of: int | None, **fields: Any) -> ObjectContent:
     """A page of the run, whose part was known to have `of` pages."""
     return silver_object(
         [posting(one) for one in postings], key=f"bronze/{DATASET}/p{number}", page=number, part_pages=of, **fields
@@ -261,7 +261,7 @@ def test_shapes_and_keys_are_forgotten_once_they_have_been_compared(database: En
 # Uploads
 
 
-def upload(*postings: dict[str, Any], name: str = "a.json", **fields: Any) -> Content:
+def upload(*postings: dict[str, Any], name: str = "a.json", **fields: Any) -> ObjectContent:
     """A file, or a batch of one."""
     return silver_object(list(postings), key=f"uploads/{DATASET}/{name}", **fields)
 

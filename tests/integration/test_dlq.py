@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import text
 
 from services.ops.connections import Connections
-from services.ops.dlq import dead_letters, discard, patch, plans, replay
-from services.ops.dlq.filters import Filter
+from services.ops.dlq import actions, dead_letters, discard, patch, replay
+from services.ops.dlq.filters import DeadLetterFilter
 from services.ops.dlq.lease import QueueLease
 from services.ops.operator_log import ActionResult
 from shared.config.topology import BRONZE, EXTRACT, QUEUES, SILVER
@@ -41,7 +41,7 @@ def records(connections: Connections) -> list[dict[str, Any]]:
         return [dict(row) for row in rows]
 
 
-def send_again(connections: Connections, asked: Filter | None = None, **options: Any) -> ActionResult:
+def send_again(connections: Connections, asked: DeadLetterFilter | None = None, **options: Any) -> ActionResult:
     steps = replay.plan(seen(connections, asked), replay.sources(connections), **options)
     return replay.replay(connections, steps, {})
 
@@ -114,11 +114,11 @@ def test_an_interrupted_look_gives_everything_back(connections: Connections, err
 def test_what_is_held_stays_hidden_for_as_long_as_it_is_held(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ops.dlq.lease.HIDDEN", 3)
+    monkeypatch.setattr("services.ops.dlq.lease.VISIBILITY_SECONDS", 3)
     for number in range(12):
         bury(connections, body(number))
     with QueueLease(connections.sqs, dead_letter_url(connections.settings.bronze_queue_url)) as hold:
-        assert len(list(hold.receive(patience=0))) == 12
+        assert len(list(hold.receive(max_empty_polls=0))) == 12
         time.sleep(4.5)
         assert visible_dead(connections) == 0
         assert hold.unseen() == 0
@@ -159,8 +159,8 @@ def test_a_replay_sends_long_bodies_whole_and_in_requests_that_sqs_takes(connect
     (first, *_) = found = seen(connections)
     assert (first.is_cut, first.body_chars, len(first.body)) == (True, len(bodies[0]), dead_letters.MAX_BODY_CHARS)
     mend = patch.read('[{"op": "remove", "path": "/text"}]')
-    refused = replay.plan(found, replay.sources(connections), mend)
-    assert all("more than the 16,384 that can be patched" in str(step.refused) for step in refused)
+    rejected = replay.plan(found, replay.sources(connections), mend)
+    assert all("more than the 16,384 that can be patched" in str(step.rejected) for step in rejected)
     assert send_again(connections).done == 5
     assert sorted(message["body"] for message in waiting(connections)) == sorted(bodies)
 
@@ -168,7 +168,7 @@ def test_a_replay_sends_long_bodies_whole_and_in_requests_that_sqs_takes(connect
 def test_what_somebody_else_holds_is_said_to_be_unseen(connections: Connections) -> None:
     bury(connections, body(1))
     with QueueLease(connections.sqs, dead_letter_url(connections.settings.bronze_queue_url)) as hold:
-        assert len(list(hold.receive(patience=0))) == 1
+        assert len(list(hold.receive(max_empty_polls=0))) == 1
         survey = dead_letters.survey(connections, QUEUES, most=10, patience=1)
         assert (survey.letters, survey.unseen) == ([], 1)
     assert len(seen(connections)) == 1
@@ -196,7 +196,7 @@ def test_letters_go_where_they_came_from_or_where_they_are_sent(connections: Con
 def test_only_what_the_filter_means_is_sent(connections: Connections) -> None:
     for number in range(30):
         bury(connections, body(number), error_type=f"Error{number % 3}", error_message="no")
-    assert send_again(connections, Filter(error="error1")).done == 10
+    assert send_again(connections, DeadLetterFilter(error="error1")).done == 10
     assert sorted(numbers([message["body"] for message in waiting(connections)])) == list(range(1, 30, 3))
     assert visible_dead(connections) == 20
 
@@ -285,7 +285,7 @@ def test_what_sqs_refuses_stays_and_the_others_go(connections: Connections) -> N
     ]
     tally = replay.replay(connections, steps, {})
     assert tally.done == 1
-    assert "SQS refuses it" in tally.failed[found[0].id]
+    assert "rejected by SQS" in tally.failed[found[0].id]
     assert [letter.id for letter in seen(connections)] == [found[0].id]
 
 
@@ -387,15 +387,15 @@ def test_a_plan_does_nothing_until_it_is_worked_and_puts_what_was_asked_on_recor
     for number in range(3):
         bury(connections, body(number), replays="3")
     given: Any = {"rate": "100/s", "patch": None, "to": "silver", "force": True}
-    plan = plans.replay(connections, Filter(queue=BRONZE), 2, **given)
-    assert (len(plan.letters), plan.total, plan.targets, plan.refused) == (2, 2, {SILVER.name: 2}, {})
-    kept = plans.replay(connections, Filter(queue=BRONZE), None, **given | {"force": False})
-    assert (len(kept.letters), kept.total, kept.refused.total()) == (3, 0, 3)
+    plan = actions.replay(connections, DeadLetterFilter(queue=BRONZE), 2, **given)
+    assert (len(plan.letters), plan.total, plan.targets, plan.rejected) == (2, 2, {SILVER.name: 2}, {})
+    kept = actions.replay(connections, DeadLetterFilter(queue=BRONZE), None, **given | {"force": False})
+    assert (len(kept.letters), kept.total, kept.rejected.total()) == (3, 0, 3)
     assert (visible_dead(connections), records(connections)) == (3, [])
     told: list[int] = []
     assert plan.work(told.append).done == sum(told) == 2
     assert (visible_dead(connections), len(waiting(connections, SILVER))) == (1, 2)
-    gone = plans.discard(connections, Filter(), 1, "a test").work(told.append)
+    gone = actions.discard(connections, DeadLetterFilter(), 1, "a test").work(told.append)
     assert (gone.done, len(gone.copies)) == (1, 1)
     assert [record["filter"] for record in records(connections)] == [
         {"action": "replay", "queue": BRONZE.name, "limit": 2, "rate": 100, "to": SILVER.name, "force": True},

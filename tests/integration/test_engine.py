@@ -321,7 +321,7 @@ def test_a_handler_that_never_returns_leaves_its_reason(prefork: Probe) -> None:
     prefork.send("stuck")
     letter = prefork.eventually(prefork.dead, 40)[0]
     assert (letter["error_type"], letter["error_message"]) == (
-        "OverdueError", "not done after 2 s, and nothing stopped it",
+        "OverdueError", "still running after 2 s, and could not be interrupted",
     )  # fmt: skip
     message = prefork.send("ok")
     prefork.eventually(lambda: prefork.noted("end", message))
@@ -462,7 +462,7 @@ def test_the_consumer_continues_the_trace_of_the_producer(probe: Probe) -> None:
         ({"redrive": False}, "has no redrive policy to its dead-letter queue"),
         ({"visibility": 10}, "has a visibility of 10 s; a time limit of 600 s and a heartbeat every 30 s need 90 s"),
         ({"max_receives": 1}, "redrives after 1 receives; the retry policy needs 3"),
-        (None, "no such queue, or no right to read its attributes"),
+        (None, "the queue does not exist, or its attributes may not be read"),
     ],
     ids=["no redrive policy", "visibility too short", "too few receives", "no queue"],
 )

@@ -85,7 +85,7 @@ def test_a_page_is_fetched_once(extractor: Extractor) -> None:
 
 
 def test_what_is_stored_is_what_the_transformer_reads(extractor: Extractor) -> None:
-    assert extractor.largest == InputLimits.of(load_settings()).document
+    assert extractor.max_bytes == InputLimits.of(load_settings()).document
 
 
 def test_no_secret_reaches_the_bucket(extractor: Extractor, backends: Mapping[str, str]) -> None:
@@ -110,7 +110,7 @@ def test_page_commands_that_sqs_did_not_take_are_sent_again(extractor: Extractor
 
     command = {"version": 1, "type": "run", "dataset": "usajobs_search", "run_id": RUN.format(4)}
     deaf = replace(extractor, sqs=HalfDeafSqs(), queue_url=queue)  # type: ignore[arg-type]
-    with pytest.raises(TransientError, match="only a part"):
+    with pytest.raises(TransientError, match="only some"):
         deaf.handle(message(command))
     assert replace(extractor, queue_url=queue).handle(message(command)) == "planned"
     assert page_commands(queue)
@@ -140,8 +140,8 @@ def test_extractors_share_one_rate(limits: tuple[RateLimit, RateLimit]) -> None:
 
 def test_a_pause_one_extractor_was_asked_for_holds_the_others(limits: tuple[RateLimit, RateLimit]) -> None:
     first, second = limits
-    first.hold("holding", 600)
-    with pytest.raises(TransientError, match="asked for a pause of") as caught:
+    first.pause("holding", 600)
+    with pytest.raises(TransientError, match="asked for a pause;") as caught:
         second.wait("holding", 5)
     assert caught.value.after
     assert caught.value.after > 500
@@ -150,7 +150,7 @@ def test_a_pause_one_extractor_was_asked_for_holds_the_others(limits: tuple[Rate
 
 def test_without_redis_each_keeps_to_the_rate_by_itself() -> None:
     alone = RateLimit(connection_pool("redis://127.0.0.1:1/0"))
-    alone.hold("away", 1)
+    alone.pause("away", 1)
     alone.wait("away", 5)
 
 

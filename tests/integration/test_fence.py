@@ -10,7 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from sqlalchemy import Engine, text
 
 from shared.formats.observation import observation
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import DATASET, MONDAY, load, posting, silver_object, titles
 
 pytestmark = pytest.mark.integration
@@ -38,14 +38,14 @@ def test_no_order_number_or_delay_of_events_makes_a_row_older(database: Engine) 
             numbers=st.sets(st.integers(1, 3), min_size=1),
             title=st.sampled_from(["a", "b"]),
         )
-        def put(self, key: str, second: int, numbers: set[int], title: str) -> tuple[Content, Any, set[int], str]:
+        def put(self, key: str, second: int, numbers: set[int], title: str) -> tuple[ObjectContent, Any, set[int], str]:
             self.puts += 1
             seen_at, sequencer = MONDAY + timedelta(seconds=second), f"{self.puts:04X}"
             content = silver_object([posting(n, title) for n in numbers], seen_at, key=key, sequencer=sequencer)
             return content, observation(seen_at, key, sequencer, 1), numbers, title
 
         @rule(stored=objects, times=st.integers(1, 2))
-        def deliver(self, stored: tuple[Content, Any, set[int], str], times: int) -> None:
+        def deliver(self, stored: tuple[ObjectContent, Any, set[int], str], times: int) -> None:
             content, seen, numbers, title = stored
             for _ in range(times):
                 load(database, content)

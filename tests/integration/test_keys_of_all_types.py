@@ -13,14 +13,14 @@ from sqlalchemy import Engine, text
 from services.loader import load as loading
 from services.ops.lineage.rows import RowLineage, row_lineage
 from services.transformer.stored_key import stored_key
-from services.transformer.transform import HashLookup, TransformResult, nothing_known, transform
+from services.transformer.transform import HashLookup, TransformResult, no_hashes, transform
 from shared import natural_key
 from shared.datasets import registry
 from shared.formats import quarantine, silver
 from shared.formats.quarantine import Problem, Rejected
-from shared.formats.silver import HASH_ONLY, Counts, Header
+from shared.formats.silver import HASH_ONLY, Counts, SilverHeader
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import BOUNDS, MONDAY, TUESDAY, WEDNESDAY
 from tests.support.own_dataset import contract, own_dataset
 
@@ -54,7 +54,7 @@ class Lake:
 
     def load(self, batch: TransformResult, at: Any = TUESDAY) -> str:
         self.objects += 1
-        header = Header(
+        header = SilverHeader(
             dataset=DATASET,
             transform_version=1,
             source=ObjectId("b", f"uploads/{DATASET}/x.json", f"{self.objects}", sequencer=f"{self.objects:02d}"),
@@ -62,7 +62,7 @@ class Lake:
             counts=Counts(read=len(batch.frame), valid=len(batch.frame), quarantined=0),
         )
         with self.engine.begin() as connection:
-            return loading.load_silver(connection, Content(silver.write(batch.frame, header), at, {})).outcome
+            return loading.load_silver(connection, ObjectContent(silver.write(batch.frame, header), at, {})).outcome
 
     def reject(self, at: Any) -> None:
         entry = Rejected(
@@ -77,7 +77,7 @@ class Lake:
             raw="{}",
         )
         with self.engine.begin() as connection:
-            loading.load_quarantine(connection, Content(quarantine.write([entry]), at, {}))
+            loading.load_quarantine(connection, ObjectContent(quarantine.write([entry]), at, {}))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:
@@ -102,7 +102,7 @@ def lake(database: Engine, tmp_path: Path) -> Iterator[Lake]:
         tables.root.metadata.drop_all(database, made)
 
 
-def batch(*titles: str, look_up: HashLookup = nothing_known) -> TransformResult:
+def batch(*titles: str, look_up: HashLookup = no_hashes) -> TransformResult:
     return transform(DATASET, [json.dumps(RECORD | {"title": title}).encode() for title in titles], 0, BOUNDS, look_up)
 
 
@@ -135,7 +135,7 @@ def test_a_known_record_travels_as_a_sighting(lake: Lake) -> None:
 
 
 def test_a_sighting_of_what_the_database_lacks_is_needed_in_full(lake: Lake) -> None:
-    with pytest.raises(loading.NeededInFullError):
+    with pytest.raises(loading.FullObjectNeededError):
         lake.load(batch("a", look_up=lambda keys: [held()[key] for key in keys]))
 
 

@@ -25,9 +25,9 @@ from shared.datasets.source import Part
 from shared.formats import quarantine, run_plan, silver
 from shared.formats.quarantine import Problem, Rejected
 from shared.formats.run_plan import RunPlan
-from shared.formats.silver import Counts, Header
+from shared.formats.silver import Counts, SilverHeader
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +57,7 @@ def silver_object(
     sequencer: str = "0A",
     page: int | None = None,
     **header: Any,
-) -> Content:
+) -> ObjectContent:
     """The silver object of these postings; `header` replaces fields of its header."""
     made = transform(DATASET, [orjson.dumps(posting) for posting in postings], 0, BOUNDS)
     fields = {
@@ -70,12 +70,12 @@ def silver_object(
         "page": page,
         "counts": Counts(read=len(postings), valid=len(made.frame), quarantined=len(made.problems)),
         "warnings": made.warnings,
-        "shape": made.shape,
+        "field_profile": made.field_profile,
     }
-    return Content(silver.write(made.frame, Header(**fields | header)), observed_at, {})
+    return ObjectContent(silver.write(made.frame, SilverHeader(**fields | header)), observed_at, {})
 
 
-def plan(pages: int, expected_records: int, run_id: str = RUN, **params: str) -> Content:
+def plan(pages: int, expected_records: int, run_id: str = RUN, **params: str) -> ObjectContent:
     made = RunPlan(
         run_id=run_id,
         dataset=DATASET,
@@ -84,15 +84,15 @@ def plan(pages: int, expected_records: int, run_id: str = RUN, **params: str) ->
         expected_records=expected_records,
         parts=(Part({}, expected_records, pages),),
     )
-    return Content(made.model_dump_json().encode(), MONDAY, {})
+    return ObjectContent(made.model_dump_json().encode(), MONDAY, {})
 
 
-def load(database: Engine, content: Content) -> str:
+def load(database: Engine, content: ObjectContent) -> str:
     with database.begin() as connection:
         return loading.load_silver(connection, content).outcome
 
 
-def load_plan(database: Engine, content: Content) -> str:
+def load_plan(database: Engine, content: ObjectContent) -> str:
     with database.begin() as connection:
         return loading.load_plan(connection, content).outcome
 
@@ -197,7 +197,7 @@ def test_any_order_of_arrival_gives_the_same_tables(database: Engine, order: tup
     assert settled == _settled_in_order(database, contents)
 
 
-def _settled_in_order(database: Engine, contents: list[Content]) -> str:
+def _settled_in_order(database: Engine, contents: list[ObjectContent]) -> str:
     with database.begin() as connection:
         connection.execute(text("truncate silver.job, silver.job_last_seen, ops.loaded_object cascade"))
     for content in contents[:3]:
@@ -333,7 +333,7 @@ def test_rejected_records_are_kept_once(database: Engine) -> None:
         problems=(Problem(rule="too_old", field="job.title", message="so old"),),
         raw='{"a": "\\u0000\\ud800"}',
     )
-    content = Content(quarantine.write([rejected]), MONDAY, {})
+    content = ObjectContent(quarantine.write([rejected]), MONDAY, {})
     for _ in range(2):
         with database.begin() as connection:
             assert loading.load_quarantine(connection, content).outcome == "quarantined"

@@ -12,7 +12,7 @@ from shared.formats import quarantine
 from shared.formats.quarantine import Problem, Rejected
 from shared.formats.silver import Replayed
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import DATASET, MONDAY, TUESDAY, WEDNESDAY, load, posting, silver_object, titles
 
 pytestmark = pytest.mark.integration
@@ -39,7 +39,7 @@ def rejected(key: str | None, seen_at: datetime, index: int = 0, **fields: Any) 
 def reject(database: Engine, *entries: Rejected) -> None:
     """Load a quarantine object."""
     with database.begin() as connection:
-        worker.load_quarantine(connection, Content(quarantine.write(entries), MONDAY, {}))
+        worker.load_quarantine(connection, ObjectContent(quarantine.write(entries), MONDAY, {}))
 
 
 def seen(database: Engine, number: int, at: datetime, **fields: Any) -> None:

@@ -45,20 +45,20 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def refine(database: Engine) -> Any:
+def transform_object(database: Engine) -> Any:
     """Take an object of bronze through transformer and loader, as its event would."""
     s3, bucket = boto3.client("s3"), load_settings().bucket
     bounds = InputLimits(stored=1 << 28, expanded=1 << 28, document=1 << 28, record=1 << 24, nesting=64)
 
-    def refine(key: str) -> None:
+    def transform_object(key: str) -> None:
         bronze = ObjectId(bucket, key, s3.head_object(Bucket=bucket, Key=key)["VersionId"], sequencer="0A")
-        Transformer(s3, bucket, bounds).refine(bronze)
+        Transformer(s3, bucket, bounds).transform_object(bronze)
         for key_of in (object_keys.silver_key, object_keys.quarantine_key):
             made = ObjectId(bucket, key_of(bronze, 1, 1))
             if objects.exists(s3, bucket, made.key):
                 loader.load(s3, database, made)
 
-    return refine
+    return transform_object
 
 
 def smelt(*arguments: str) -> str:
@@ -93,7 +93,7 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
-    database: Engine, refine: Any, monkeypatch: pytest.MonkeyPatch
+    database: Engine, transform_object: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = [posting(number) for number in range(1, 491)]
     broken = [posting(1_000 + index) for index in range(len(BROKEN))]
@@ -106,7 +106,7 @@ def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
     body = orjson.dumps({"SearchResult": {"SearchResultItems": mixed}})
     boto3.client("s3").put_object(Bucket=load_settings().bucket, Key=key, Body=body)
 
-    refine(key)
+    transform_object(key)
     assert rows(database, "select count(*) from silver.job") == [(490,)]
     entries = rows(
         database, "select natural_key, rule from ops.quarantine where closed_at is null order by natural_key"
@@ -118,13 +118,13 @@ def test_broken_postings_wait_with_their_rule_and_land_after_a_fix(
     assert smelt("replay", "--dry-run") == "would replay: 10\n"
 
     assert smelt("replay", "--rule", "latitude_range", "--yes") == "replayed: 1\n"  # before the fix it fails again
-    refine(newest_replay())
+    transform_object(newest_replay())
     assert rows(database, "select count(*), count(closed_at) from ops.quarantine") == [(11, 1)]
 
     mended(monkeypatch)
     assert smelt("replay", "--yes") == "replayed: 10\n"
     for replayed in replays()[-2:]:
-        refine(replayed)
+        transform_object(replayed)
     assert rows(database, "select count(*) from silver.job") == [(500,)]
     assert rows(database, "select count(*) from ops.quarantine where closed_at is null") == [(0,)]
     assert rows(database, "select distinct closed_as from ops.quarantine") == [("replayed",)]
@@ -149,7 +149,7 @@ def newest_replay() -> str:
 
 
 def test_a_replayed_record_never_makes_a_row_older(
-    database: Engine, refine: Any, monkeypatch: pytest.MonkeyPatch
+    database: Engine, transform_object: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, bucket = boto3.client("s3"), load_settings().bucket
     for number, title, date in (
@@ -159,11 +159,11 @@ def test_a_replayed_record_never_makes_a_row_older(
         payload = {"SearchResult": {"SearchResultItems": [posting(1, title)]}}
         page = {"response": {"headers": {"date": date}, "payload": payload}, "ingest": INGEST | {"page": number}}
         client.put_object(Bucket=bucket, Key=object_keys.page_key(DATASET, RUN, 1, number), Body=orjson.dumps(page))
-    refine(object_keys.page_key(DATASET, RUN, 1, 1))
+    transform_object(object_keys.page_key(DATASET, RUN, 1, 1))
     assert smelt("replay", "--yes") == "replayed: 1\n"
-    refine(object_keys.page_key(DATASET, RUN, 1, 2))
+    transform_object(object_keys.page_key(DATASET, RUN, 1, 2))
     mended(monkeypatch)
-    refine(newest_replay())
+    transform_object(newest_replay())
     assert rows(database, "select position_title from silver.job") == [("Newer",)]
     assert rows(database, "select closed_as from ops.quarantine") == [("superseded",)]
     assert rows(database, "select stale from ops.loaded_object order by id") == [(0,), (0,), (1,)]

@@ -23,7 +23,7 @@ from services.ops.queues.rates import queue_statuses
 from shared.config.topology import BRONZE, QUEUES, SILVER
 from shared.engine.message import Message
 from shared.engine.pending_retries import PendingRetry
-from shared.engine.worker_status import KEEP, KEY, ObservedStatus, WorkerRegistry, WorkerReporter
+from shared.engine.worker_status import KEY, STATUS_TTL_SECONDS, ObservedStatus, WorkerRegistry, WorkerReporter
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import body, bury
 from tests.integration.test_telemetry_gauges import scraped, value
@@ -97,7 +97,7 @@ def test_a_look_counts_what_waits_and_what_is_dead(connections: Connections) -> 
         "smelt-uploads": 0,
         "smelt-silver": 0,
     }
-    assert look.dead[SILVER.name] == stats.Counts(1, 0, 0)
+    assert look.dead[SILVER.name] == stats.MessageCounts(1, 0, 0)
     assert (look.workers, look.problems) == ([], ())
 
 
@@ -106,7 +106,7 @@ def test_a_queue_that_cannot_be_measured_is_unknown_and_the_others_are_not(conne
     settings = connections.settings.model_copy(update={"silver_queue_url": f"{connections.settings.silver_queue_url}x"})
     look = stats.take_snapshot(replace(connections, settings=settings, roster=WorkerRegistry(NOBODY)))
     assert (look.work[SILVER.name], look.dead[SILVER.name], look.workers) == (None, None, None)
-    assert look.work[BRONZE.name] == stats.Counts(1, 0, 0)
+    assert look.work[BRONZE.name] == stats.MessageCounts(1, 0, 0)
     assert len([problem for problem in look.problems if problem.startswith("SQS")]) >= 1
     assert len([problem for problem in look.problems if problem.startswith("Redis")]) == 1
     unknown = queue_statuses(look, look, {})[-1]
@@ -181,7 +181,7 @@ def test_what_is_tried_again_is_not_settled_and_what_is_buried_is(connections: C
     assert worker
     eventually(lambda: only(connections))
     send(connections, "transient no luck")
-    again = eventually(lambda: any(trouble.attempt == 1 for trouble in connections.trouble.current()))
+    again = eventually(lambda: any(trouble.attempt == 1 for trouble in connections.pending_retries.current()))
     assert again
     send(connections, "permanent no hope")
     buried = eventually(lambda: seen if (seen := only(connections)) and seen.note.settled else None)
@@ -195,7 +195,7 @@ def test_a_worker_that_dies_without_a_word_is_forgotten_by_itself(
     worker.kill()
     store = redis.Redis.from_url(backends["SMELT_REDIS_URL"])
     (key,) = store.keys(f"{KEY}*")
-    assert 0 < store.pttl(key) <= KEEP * 1_000
+    assert 0 < store.pttl(key) <= STATUS_TTL_SECONDS * 1_000
 
 
 @pytest.mark.parametrize("worker", ["prefork"], indirect=True)
@@ -222,18 +222,18 @@ def test_without_redis_the_work_goes_on(
 
 def test_telling_of_work_touches_no_redis(connections: Connections) -> None:
     assert connections
-    presence = WorkerReporter(NOBODY, "loader")  # not started: nobody would write
-    presence.begins(MESSAGE)
-    assert [work.message_id for work in presence._note().working] == ["id-1"]
-    presence.ends(MESSAGE, settled=True)
-    assert (presence._note().working, presence._note().settled) == ((), 1)
+    reporter = WorkerReporter(NOBODY, "loader")  # not started: nobody would write
+    reporter.message_started(MESSAGE)
+    assert [work.message_id for work in reporter._note().working] == ["id-1"]
+    reporter.message_finished(MESSAGE, settled=True)
+    assert (reporter._note().working, reporter._note().settled) == ((), 1)
 
 
 def test_notes_of_another_version_do_not_hide_the_others(connections: Connections, backends: Mapping[str, str]) -> None:
     store = redis.Redis.from_url(backends["SMELT_REDIS_URL"])
     store.set(f"{KEY}loader:older:1", '{"service": "loader"}', ex=60)
-    presence = WorkerReporter(backends["SMELT_REDIS_URL"], "extractor")
-    newer = {**json.loads(json.dumps(presence._note().__dict__)), "invented_later": True}
+    reporter = WorkerReporter(backends["SMELT_REDIS_URL"], "extractor")
+    newer = {**json.loads(json.dumps(reporter._note().__dict__)), "invented_later": True}
     store.set(f"{KEY}extractor:newer:1", json.dumps(newer), ex=60)
     assert [seen.note.service for seen in connections.roster.current()] == ["extractor"]
 
@@ -251,7 +251,7 @@ def test_the_commands_say_what_is_there_and_exit_accordingly(
     assert (queues["smelt-bronze"]["dead"], queues["smelt-bronze"]["trend"]) == (1, "empty")
     told = smelt("workers")
     assert told.returncode == 1  # three services have none
-    assert told.stdout.count("no worker lives") == len(QUEUES) - 1
+    assert told.stdout.count("no worker is running") == len(QUEUES) - 1
     (seen,) = json.loads(smelt("workers", "--json").stdout)["workers"]
     assert (seen["service"], seen["working"]) == ("transformer", [])
     picture = smelt("top", "--once")
@@ -263,7 +263,7 @@ def test_the_commands_say_what_is_there_and_exit_accordingly(
 def test_why_messages_wait_for_another_attempt_is_shown(connections: Connections, smelt: Smelt) -> None:
     again = PendingRetry("id-1", body(1), "loader", "OperationalError: no answer from 10.0.0.7", 3, 8, time.time() + 90)
     for number in range(3):
-        connections.trouble.note(replace(again, message_id=f"id-{number}", attempt=number + 1), 90)
+        connections.pending_retries.put(replace(again, message_id=f"id-{number}", attempt=number + 1), 90)
     (told,) = json.loads(smelt("top", "--json").stdout)["waits"]
     assert (told["queue"], told["messages"], told["attempt"], told["attempts"]) == ("smelt-silver", 3, 3, 8)
     picture = smelt("top", "--once").stdout

@@ -102,19 +102,19 @@ def server(port: int, tmp_path: Path) -> Iterator[Server]:
 
 
 def test_workers_are_heard_of(server: Server) -> None:
-    presence, roster = WorkerReporter(server.url, "loader"), WorkerRegistry(server.url)
-    presence.start()
+    reporter, roster = WorkerReporter(server.url, "loader"), WorkerRegistry(server.url)
+    reporter.start()
     eventually(lambda: [seen.note.service for seen in roster.current()] == ["loader"])
-    presence.leaves()
+    reporter.stop()
     eventually(lambda: roster.current() == [])
 
 
 def test_messages_that_wait_are_noted(server: Server) -> None:
     board = PendingRetryStore(server.url)
     for number in range(20):
-        board.note(PendingRetry(f"id-{number}", "{}", "loader", "E: why", 1, 5, 0.0), 60)
+        board.put(PendingRetry(f"id-{number}", "{}", "loader", "E: why", 1, 5, 0.0), 60)
     assert len([*board.current()]) == 20
-    board.settled(Message("{}", "id-1", "r", "u", receives=2, sent=0, first_received=0, attributes={}))
+    board.remove(Message("{}", "id-1", "r", "u", receives=2, sent=0, first_received=0, attributes={}))
     assert len([*board.current()]) == 19
 
 
@@ -128,11 +128,11 @@ def test_a_run_and_its_pages_are_remembered_together(server: Server) -> None:
     slots = RunGuard(connection_pool(server.url))
     page = PageCommand(dataset="things", run_id=RUN_ID, params={}, part=1, page=1, of=1)
     plan = RunPlan(run_id=RUN_ID, dataset="things", params={}, trigger=f"{TRIGGER}daily", expected_records=1, parts=())
-    slots.begins(plan, [page])
+    slots.mark_started(plan, [page])
     run = RunCommand(dataset="things", trigger=f"{TRIGGER}daily", scheduled_for="2025-09-03T12:00:00Z")
-    assert "still going" in str(slots.refusal(run, "20250904T120000Z-0badcafe"))
-    slots.fetched(page, [])
-    assert slots.refusal(run, "20250904T120000Z-0badcafe") is None
+    assert "still running" in str(slots.rejection_reason(run, "20250904T120000Z-0badcafe"))
+    slots.mark_fetched(page, [])
+    assert slots.rejection_reason(run, "20250904T120000Z-0badcafe") is None
 
 
 def test_the_rate_of_requests_is_shared(server: Server) -> None:

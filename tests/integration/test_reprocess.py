@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.ops.reconcile import reconciliation, reprocess
-from services.ops.reconcile.reprocess import LAYERS, Filter, Found
+from services.ops.reconcile.reprocess import LAYERS, ObjectFilter, SelectedObject
 from shared.config.topology import BRONZE, SILVER, UPLOADS, UPLOADS_PREFIX
 from shared.datasets import registry
 from shared.formats.s3_events import IN_FULL, created_objects
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 UPLOAD = f"uploads/{DATASET}/a.json"
 SECOND = datetime(2026, 1, 5, 12, tzinfo=UTC)
-EVERYTHING = Filter(DATASET)
+EVERYTHING = ObjectFilter(DATASET)
 
 SEARCH = registry.dataset("usajobs_search")
 
@@ -40,11 +40,11 @@ def pipeline(backends: Mapping[str, str], database: Engine) -> Iterator[Pipeline
         yield made
 
 
-def found(pipeline: Pipeline, wanted: Filter = EVERYTHING) -> list[Found]:
+def found(pipeline: Pipeline, wanted: ObjectFilter = EVERYTHING) -> list[SelectedObject]:
     return reprocess.find(pipeline.connections, wanted, datetime.now(UTC))
 
 
-def again(pipeline: Pipeline, wanted: Filter = EVERYTHING, **options: Any) -> int:
+def again(pipeline: Pipeline, wanted: ObjectFilter = EVERYTHING, **options: Any) -> int:
     """Reprocess; how many events were sent."""
     return reprocess.send(pipeline.connections, found(pipeline, wanted), wanted, **options).done
 
@@ -69,7 +69,7 @@ def records(pipeline: Pipeline, query: str) -> list[tuple[Any, ...]]:
 def test_twice_leaves_every_row_as_it_is(pipeline: Pipeline, layer: str) -> None:
     filled(pipeline)
     before = pipeline.digest()
-    wanted = Filter(DATASET, layer)
+    wanted = ObjectFilter(DATASET, layer)
     for _ in range(2):
         assert again(pipeline, wanted) == 4
         outcomes = pipeline.work()
@@ -109,7 +109,7 @@ def test_what_the_ledger_has_lost_is_loaded_from_silver(pipeline: Pipeline, data
     before = pipeline.digest(left_out=ours)
     with database.begin() as connection:
         connection.execute(text("truncate ops.loaded_object, silver.job, silver.job_last_seen cascade"))
-    assert again(pipeline, Filter(DATASET, reprocess.SILVER)) == 4
+    assert again(pipeline, ObjectFilter(DATASET, reprocess.SILVER)) == 4
     pipeline.work()
     assert pipeline.digest(left_out=ours) == before
 
@@ -223,16 +223,16 @@ def test_the_oldest_is_sent_first_whatever_its_key(pipeline: Pipeline) -> None:
     ("wanted", "number"),
     [
         (EVERYTHING, 4),
-        (Filter(DATASET, key=f"uploads/{DATASET}/"), 2),
-        (Filter(DATASET, key=UPLOAD), 2),
-        (Filter(DATASET, key="date="), 2),
-        (Filter(DATASET, since=3_600.0), 4),
-        (Filter(DATASET, until=3_600.0), 0),
-        (Filter(DATASET, since=0.0), 0),
-        (Filter("reference_table"), 0),
+        (ObjectFilter(DATASET, key=f"uploads/{DATASET}/"), 2),
+        (ObjectFilter(DATASET, key=UPLOAD), 2),
+        (ObjectFilter(DATASET, key="date="), 2),
+        (ObjectFilter(DATASET, since=3_600.0), 4),
+        (ObjectFilter(DATASET, until=3_600.0), 0),
+        (ObjectFilter(DATASET, since=0.0), 0),
+        (ObjectFilter("reference_table"), 0),
     ],
 )
-def test_only_what_is_meant_is_found(pipeline: Pipeline, wanted: Filter, number: int) -> None:
+def test_only_what_is_meant_is_found(pipeline: Pipeline, wanted: ObjectFilter, number: int) -> None:
     filled(pipeline)
     assert len(found(pipeline, wanted)) == number
 

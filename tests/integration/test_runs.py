@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, text
 from services.ops.reconcile import reprocess
 from services.ops.runs import details as run_details
 from services.ops.runs import runs
-from services.ops.runs.details import Details
+from services.ops.runs.details import RunDetails
 from services.ops.runs.queries import LATEST
 from services.ops.runs.runs import Run
 from shared.config.topology import EXTRACT
@@ -50,7 +50,7 @@ def run(pipeline: Pipeline, run_id: str = RUN_ID) -> Run:
     return found
 
 
-def details(pipeline: Pipeline, run_id: str = RUN_ID) -> Details:
+def details(pipeline: Pipeline, run_id: str = RUN_ID) -> RunDetails:
     found = run_details.details(pipeline.connections, run_id)
     assert found
     return found
@@ -216,7 +216,7 @@ def test_a_run_is_incomplete_only_with_nothing_under_way_for_a_while(pipeline: P
     assert looked.state(busy=None) == "unknown"
     assert replace(looked, last_at=looked.at).state(busy=False) == "running"
     assert replace(looked, completed_at=looked.at).state(busy=None) == "complete"
-    assert replace(looked, rejected_reason="its slot had a run").state(busy=True) == "refused"
+    assert replace(looked, rejected_reason="its slot had a run").state(busy=True) == "rejected"
 
 
 def test_what_died_or_was_replayed_of_a_run_is_named(pipeline: Pipeline, database: Engine) -> None:
@@ -224,7 +224,7 @@ def test_what_died_or_was_replayed_of_a_run_is_named(pipeline: Pipeline, databas
     page = PageCommand(dataset=DATASET, run_id=RUN_ID, params={}, part=1, page=1, of=1)
     mine = bury(pipeline.connections, page.model_dump_json(), EXTRACT)
     bury(pipeline.connections, "{}", EXTRACT)
-    reprocess.send(pipeline.connections, [], reprocess.Filter(DATASET, key=f"date=2026-01-05/run={RUN_ID}"))
+    reprocess.send(pipeline.connections, [], reprocess.ObjectFilter(DATASET, key=f"date=2026-01-05/run={RUN_ID}"))
     waiting = run_details.waiting(pipeline.connections, RUN_ID, now=1e12)
     assert [letter.id for letter in waiting.dead_letters] == [mine]
     assert [row["kind"] for row in details(pipeline).replays] == ["reprocess"]

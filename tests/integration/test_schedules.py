@@ -30,11 +30,11 @@ from shared.config.settings import load_settings
 from shared.database.ops_tables import OPERATOR_ACTION, RUN
 from shared.datasets.source import Part
 from shared.engine.message import Message
-from shared.formats.commands import SCHEDULED_TIME, PageCommand, RunCommand, command
+from shared.formats.commands import SCHEDULED_TIME, PageCommand, RunCommand, parse_command
 from shared.formats.run_plan import RunPlan
 from shared.storage import objects
 from shared.storage.object_id import ObjectId
-from shared.storage.objects import Content
+from shared.storage.objects import ObjectContent
 from tests.conftest import Smelt, smelt_command
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def slots(backends: Mapping[str, str]) -> Iterator[RunGuard]:
 def load(database: Engine, *plans: RunPlan) -> list[str]:
     with database.begin() as connection:
         bodies = [one.model_dump_json().encode() for one in plans]
-        return [loading.load_plan(connection, Content(body, MONDAY, {})).outcome for body in bodies]
+        return [loading.load_plan(connection, ObjectContent(body, MONDAY, {})).outcome for body in bodies]
 
 
 def runs(database: Engine) -> dict[str, Any]:
@@ -86,45 +86,47 @@ def runs(database: Engine) -> dict[str, Any]:
 
 
 def test_a_slot_belongs_to_the_run_that_asked_first(slots: RunGuard) -> None:
-    assert slots.refusal(hourly(), FIRST) is None
-    assert slots.refusal(hourly(), FIRST) is None  # delivered again
-    assert slots.refusal(hourly(), SECOND) == f"run {FIRST} has this slot"
-    assert slots.refusal(hourly("2026-01-01T08:00:00+01:00"), SECOND) == f"run {FIRST} has this slot"  # one moment
-    assert slots.refusal(hourly(EIGHT), SECOND) is None
-    assert slots.refusal(hourly(trigger="schedule:daily"), SECOND) is None
+    assert slots.rejection_reason(hourly(), FIRST) is None
+    assert slots.rejection_reason(hourly(), FIRST) is None  # delivered again
+    assert slots.rejection_reason(hourly(), SECOND) == f"run {FIRST} has this slot"
+    assert (
+        slots.rejection_reason(hourly("2026-01-01T08:00:00+01:00"), SECOND) == f"run {FIRST} has this slot"
+    )  # one moment
+    assert slots.rejection_reason(hourly(EIGHT), SECOND) is None
+    assert slots.rejection_reason(hourly(trigger="schedule:daily"), SECOND) is None
 
 
 def test_a_run_is_refused_while_the_one_before_it_has_pages_to_fetch(slots: RunGuard) -> None:
     before = plan(FIRST)
     first, second = before.commands()
-    slots.begins(before, [first, second])
-    assert slots.refusal(hourly(EIGHT), SECOND) == f"run {FIRST} is still going: 2 pages to fetch"
-    slots.fetched(first, [])
-    assert slots.refusal(hourly(EIGHT), SECOND) == f"run {FIRST} is still going: 1 pages to fetch"
-    slots.fetched(second, [])
-    assert slots.refusal(hourly(EIGHT), SECOND) is None
+    slots.mark_started(before, [first, second])
+    assert slots.rejection_reason(hourly(EIGHT), SECOND) == f"run {FIRST} is still running: 2 pages to fetch"
+    slots.mark_fetched(first, [])
+    assert slots.rejection_reason(hourly(EIGHT), SECOND) == f"run {FIRST} is still running: 1 pages to fetch"
+    slots.mark_fetched(second, [])
+    assert slots.rejection_reason(hourly(EIGHT), SECOND) is None
 
 
 def test_a_page_that_brings_another_keeps_its_run_going(slots: RunGuard) -> None:
     before = plan(FIRST)
     page = next(before.commands())
     following = page.model_copy(update={"page": 2})
-    slots.begins(before, [page])
-    slots.fetched(page, [following])
-    assert "1 pages to fetch" in str(slots.refusal(hourly(EIGHT), SECOND))
+    slots.mark_started(before, [page])
+    slots.mark_fetched(page, [following])
+    assert "1 pages to fetch" in str(slots.rejection_reason(hourly(EIGHT), SECOND))
 
 
 def test_only_schedules_wait_for_each_other(slots: RunGuard) -> None:
     before = plan(FIRST)
-    slots.begins(before, before.commands())
-    assert slots.refusal(hourly(EIGHT, trigger="cli"), SECOND) is None
-    assert slots.refusal(hourly(EIGHT, trigger="schedule:other"), SECOND) is None
+    slots.mark_started(before, before.commands())
+    assert slots.rejection_reason(hourly(EIGHT, trigger="cli"), SECOND) is None
+    assert slots.rejection_reason(hourly(EIGHT, trigger="schedule:other"), SECOND) is None
 
 
 def test_without_redis_nothing_is_refused_and_nothing_fails() -> None:
     alone, before = RunGuard(connection_pool("redis://127.0.0.1:1/0")), plan(FIRST)
-    alone.begins(before, before.commands())
-    assert alone.refusal(hourly(EIGHT), SECOND) is None
+    alone.mark_started(before, before.commands())
+    assert alone.rejection_reason(hourly(EIGHT), SECOND) is None
 
 
 def test_the_ledger_has_one_run_a_slot_whatever_redis_remembers(database: Engine) -> None:
@@ -141,9 +143,9 @@ def test_runs_without_a_slot_and_those_of_other_slots_do_not_disturb_each_other(
 
 
 def test_a_refused_run_leaves_its_slot_free_and_never_is_complete(database: Engine) -> None:
-    load(database, plan(FIRST, refused="the one before is still going"), plan(SECOND))
+    load(database, plan(FIRST, refused="the one before is still running"), plan(SECOND))
     found = runs(database)
-    assert (found[FIRST].completed_at, found[FIRST].rejected_reason) == (None, "the one before is still going")
+    assert (found[FIRST].completed_at, found[FIRST].rejected_reason) == (None, "the one before is still running")
     assert found[SECOND].rejected_reason is None
 
 
@@ -182,11 +184,11 @@ def test_a_slot_during_the_run_before_is_skipped_and_the_ledger_says_why(
     keyword = {"params": {"Keyword": "pilot"}, "trigger": "schedule:pilots"}
     assert extractor.handle(message(hourly(SEVEN).model_copy(update=keyword))) == "planned"
     later = hourly(EIGHT).model_copy(update=keyword)
-    assert extractor.handle(message(later)) == "refused"
-    assert extractor.handle(message(later)) == "refused"  # delivered again
+    assert extractor.handle(message(later)) == "rejected"
+    assert extractor.handle(message(later)) == "rejected"  # delivered again
     before, skipped = stored_plans(extractor, "pilot")
     load(database, before, skipped)
-    assert f"run {before.run_id} is still going" in runs(database)[skipped.run_id].rejected_reason
+    assert f"run {before.run_id} is still running" in runs(database)[skipped.run_id].rejected_reason
     for page in before.commands():
         extractor.handle(message(page))
     assert extractor.handle(message(later.model_copy(update={"scheduled_for": "2026-01-01T09:00:00Z"}))) == "planned"
@@ -303,7 +305,7 @@ def received(url: str, seconds: float = 40) -> RunCommand:
     while time.monotonic() < deadline:
         for one in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", []):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-            told = command(one["Body"])
+            told = parse_command(one["Body"])
             assert isinstance(told, RunCommand)
             return told
     pytest.fail("no command came")
@@ -331,7 +333,7 @@ def test_the_list_tells_the_last_run_and_the_slots_missed(smelt: Smelt, database
     smelt("schedules", "add", "hourly", DATASET, "rate(1 hour)")
     load(database, plan(FIRST), plan(SECOND, EIGHT, refused="it rained"))
     last = listed(smelt)["hourly"]["last"]
-    assert (last["run_id"], last["state"], last["why"]) == (SECOND, "refused", "it rained")
+    assert (last["run_id"], last["state"], last["why"]) == (SECOND, "rejected", "it rained")
     assert listed(smelt)["hourly"]["missed"] == 0  # it is new: what was before was not its business
     said = smelt("check", "--rule", "missed-slot", "--json")
     assert (said.returncode, json.loads(said.stdout)["verdicts"][0]["subject"]) == (0, "hourly")

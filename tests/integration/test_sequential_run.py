@@ -74,14 +74,14 @@ class World:
                 if page.page != losing:
                     handled.append((page.page, page.of))
                     self.extractor.handle(message(body))
-                    self.refine(object_keys.page_key(DATASET, self.run_id, page.part, page.page))
+                    self.transform_object(object_keys.page_key(DATASET, self.run_id, page.part, page.page))
         return handled
 
-    def refine(self, key: str) -> None:
+    def transform_object(self, key: str) -> None:
         """What transformer and loader do with a page."""
         s3, bucket = self.extractor.s3, self.extractor.bucket
         version = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
-        Transformer(s3, bucket, BOUNDS).refine(ObjectId(bucket, key, version))
+        Transformer(s3, bucket, BOUNDS).transform_object(ObjectId(bucket, key, version))
         for made in sorted(objects.list_keys(s3, bucket, f"silver/{key.removeprefix('bronze/')}/")):
             self.load(made)
 

@@ -119,7 +119,7 @@ def _check_numbers(connections: Connections, collector: Collector, row: Seen) ->
     assert collector.total("smelt.messages", service="transformer") == 1
     assert collector.total("smelt.message.duration", service="loader", outcome="loaded") == 1
     assert collector.total("smelt.latency", dataset=DATASET) == 1
-    assert collector.total("smelt.api.answers", status=200) == collector.total("smelt.api.requests") > 0
+    assert collector.total("smelt.api.responses", status=200) == collector.total("smelt.api.requests") > 0
     assert collector.total("smelt.api.wait") == collector.total("smelt.api.requests")
     assert collector.total("smelt.object.bytes", direction="written", layer="bronze") > 0
 

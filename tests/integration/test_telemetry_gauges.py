@@ -38,7 +38,7 @@ SEEN = text("""
 def scraped(connections: Connections) -> Samples:
     """{(name, labels): value}."""
     application = Starlette(
-        routes=[metrics.route(connections, DashboardCollector(connections, boto3.client("cloudwatch")).beat)]
+        routes=[metrics.route(connections, DashboardCollector(connections, boto3.client("cloudwatch")).sample)]
     )
 
     async def get() -> httpx.Response:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from services.extractor.rate_limit import connection_pool
 from services.ops.connections import connect as connect_operator
 from services.ops.overview.collector import with_short_timeouts
-from services.serving.api.rate_limit import Limit
+from services.serving.api.rate_limit import RequestLimit
 from services.serving.gold import db_role
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import load_settings
@@ -117,7 +117,7 @@ ENGINES: dict[str, Callable[[str], Engine]] = {
 
 
 def ask_limit(url: str) -> None:
-    limit = Limit(1_000, url)
+    limit = RequestLimit(1_000, url)
     limit._wait(limit._shared, "somebody")
 
 

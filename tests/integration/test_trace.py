@@ -13,7 +13,7 @@ from services.ops.lineage import rows as tracing
 from services.ops.lineage.objects import ObjectStatus
 from services.ops.lineage.rows import RowLineage
 from services.ops.quarantine import entries
-from services.ops.quarantine.entries import Filter
+from services.ops.quarantine.entries import QuarantineFilter
 from shared.config.topology import SILVER, UPLOADS
 from shared.datasets import registry
 from shared.errors import PermanentError
@@ -73,8 +73,8 @@ def test_a_row_is_traced_to_the_request_that_brought_it(pipeline: Pipeline) -> N
         "date": "Mon, 05 Jan 2026 12:00:00 GMT",
         "received_at": "2026-01-05T12:00:01+00:00",
     }
-    assert found.seen
-    assert found.seen["first_seen_at"] == datetime(2026, 1, 5, 12, tzinfo=UTC)
+    assert found.last_seen
+    assert found.last_seen["first_seen_at"] == datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def test_a_row_that_was_seen_again_unchanged_names_both_objects(pipeline: Pipeline) -> None:
@@ -84,8 +84,8 @@ def test_a_row_that_was_seen_again_unchanged_names_both_objects(pipeline: Pipeli
     pipeline.work()
     (found,) = traced(pipeline, " 1 ")
     assert found.entry
-    assert found.seen_entry
-    assert (found.entry["key"], found.seen_entry["key"]) == (page.key, upload.key)
+    assert found.last_seen_entry
+    assert (found.entry["key"], found.last_seen_entry["key"]) == (page.key, upload.key)
 
 
 def test_an_upload_has_no_request(pipeline: Pipeline) -> None:
@@ -126,7 +126,7 @@ def test_a_record_that_was_only_rejected_is_found(pipeline: Pipeline) -> None:
     pipeline.put(UPLOAD, BROKEN)
     pipeline.work()
     (found,) = traced(pipeline, "77")
-    assert (found.entry, found.seen, found.bronze) == (None, None, None)
+    assert (found.entry, found.last_seen, found.bronze) == (None, None, None)
     assert [entry["key"] for entry in found.quarantine] == [UPLOAD]
 
 
@@ -136,7 +136,7 @@ def test_a_replayed_record_names_the_object_that_it_was_seen_in(pipeline: Pipeli
     fixed = json.dumps(posting(77))
     with database.begin() as connection:
         connection.execute(text("update ops.quarantine set raw = :raw"), {"raw": fixed})
-    entries.replay(pipeline.connections, [1], Filter())
+    entries.replay(pipeline.connections, [1], QuarantineFilter())
     pipeline.work()
     (found,) = traced(pipeline, "77")
     assert found.bronze
@@ -215,7 +215,7 @@ def test_what_is_a_dead_letter_is_not_missing(pipeline: Pipeline) -> None:
 def test_nothing_is_told_of_what_is_not_there(pipeline: Pipeline) -> None:
     pipeline.put(UPLOAD, posting(1))
     assert fates.object_status(pipeline.connections, UPLOAD[:-1]) is None
-    with pytest.raises(PermanentError, match="no service is told of such an object"):
+    with pytest.raises(PermanentError, match="no service processes such objects"):
         fates.object_status(pipeline.connections, "discarded/a")
 
 
@@ -231,7 +231,7 @@ def test_the_command_tells_the_story_or_says_that_it_knows_none(pipeline: Pipeli
     assert json.loads(smelt("lineage", "1", "--json").stdout)["rows"][0]["bronze"]["kind"] == "page"
     unknown = smelt("lineage", "2")
     assert unknown.returncode == 1
-    assert unknown.stderr.startswith("smelt: 2: no row of that key in ")
+    assert unknown.stderr.startswith("smelt: 2: no row with this key in ")
     key = object_keys.page_key(DATASET, RUN, 1, 1)
     story = smelt("lineage", f"s3://{pipeline.connections.settings.bucket}/{key}")
     assert (story.returncode, "loaded" in story.stdout, "1 record: " in story.stdout) == (0, True, True), story

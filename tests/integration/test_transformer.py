@@ -50,7 +50,7 @@ class Dying:
 @pytest.fixture
 def transformer(backends: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Transformer:
     """With batches of two records each."""
-    monkeypatch.setattr(worker, "batched", partial(batched, most_records=2))
+    monkeypatch.setattr(worker, "batched", partial(batched, max_records=2))
     return Transformer(boto3.client("s3"), backends["SMELT_BUCKET"], BOUNDS)
 
 
@@ -111,7 +111,7 @@ def test_an_object_of_several_batches_is_loaded_completely_and_counted_once_each
 
 def test_the_keys_of_batches_and_their_headers_are_numbered(transformer: Transformer) -> None:
     bronze = put(transformer, "numbered.jsonl", lines(posting(1), posting(2), BAD))
-    transformer.refine(bronze)
+    transformer.transform_object(bronze)
     assert [key.rpartition("/")[2][17:] for key in made(transformer, bronze)] == [
         f"v{VERSION}-00001.parquet",
         f"v{VERSION}-00002.parquet",
@@ -150,7 +150,7 @@ def test_a_message_received_for_the_first_time_makes_all_batches_again(transform
 def test_batches_before_one_that_is_refused_are_kept(
     transformer: Transformer, database: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "batched", partial(batched, most_records=20))
+    monkeypatch.setattr(worker, "batched", partial(batched, max_records=20))
     bronze = put(transformer, "refused.jsonl", lines(*map(posting, range(1, 21)), *[BAD] * 20, posting(99)))
     with pytest.raises(PermanentError, match="20 of 20 records failed, most often int_parsing"):
         transformer.handle(event(bronze, 1))

@@ -87,7 +87,7 @@ def test_an_upgrade_gives_up_where_other_work_holds_a_lock_and_works_once_it_is_
 ) -> None:
     with database.begin() as reader:
         reader.execute(text("select count(*) from ops.run"))  # and its transaction stays open
-        with pytest.raises(PermanentError, match="other work holds a lock on what a migration changes"):
+        with pytest.raises(PermanentError, match="another session holds a lock on a table that a migration changes"):
             newer.upgrade()
         assert not newer.done
     newer.upgrade()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.ops.dlq import dead_letters
-from services.ops.dlq.filters import Filter
+from services.ops.dlq.filters import DeadLetterFilter
 from services.transformer import uploads, worker
 from shared.config.topology import BRONZE, SILVER, UPLOADS
 from shared.formats.s3_events import created_objects
@@ -72,6 +72,6 @@ def test_a_dead_letter_of_the_queue_of_uploads_is_sent_back_to_it(pipeline: Pipe
     connections = pipeline.connections
     bury(connections, "no event", UPLOADS, source_queue=UPLOADS.name)
     assert [letter.queue for letter in dead_letters.look(connections)] == [UPLOADS.name]
-    assert send_again(connections, Filter(queue=UPLOADS)).done == 1
+    assert send_again(connections, DeadLetterFilter(queue=UPLOADS)).done == 1
     assert [one.body for one in pipeline.taken(UPLOADS)] == ["no event"]
     assert dead_letters.look(connections) == []

@@ -18,7 +18,7 @@ from shared.engine.message import Message
 from shared.engine.worker_status import WorkerReporter
 from shared.errors import NewerVersionError
 from shared.formats import silver
-from shared.formats.silver import HEADER, Header
+from shared.formats.silver import HEADER, SilverHeader
 from tests.integration import letters
 from tests.integration.pipeline import DATASET, Pipeline, emptied, posting
 
@@ -67,18 +67,20 @@ def test_a_batch_of_a_newer_form_waits_on_its_queue_for_a_newer_loader(
     monkeypatch.setattr(retry, "MAX_SOURCE_WAIT_SECONDS", 1.0)  # s instead of five minutes
     connections = pipeline.connections
     handle = loading.bootstrap(connections.settings)
-    presence = WorkerReporter(connections.settings.redis_url.get_secret_value(), "loader")
+    reporter = WorkerReporter(connections.settings.redis_url.get_secret_value(), "loader")
     written(pipeline, schema_version=2, of_tomorrow="?")
     message = received(pipeline)
     process_message(
-        MessageContext(connections.sqs, SILVER, connections.trouble, presence, Availability({})), message, handle
+        MessageContext(connections.sqs, SILVER, connections.pending_retries, reporter, Availability({})),
+        message,
+        handle,
     )
     assert (letters.dead(connections, SILVER), titles(pipeline)) == (0, 0)
 
-    class OfTomorrow(Header):
+    class OfTomorrow(SilverHeader):
         schema_version: Literal[1, 2] = 2  # type: ignore[assignment]
 
-    monkeypatch.setattr(silver, "Header", OfTomorrow)
+    monkeypatch.setattr(silver, "SilverHeader", OfTomorrow)
     copy = received(pipeline)
     assert (copy.id != message.id, copy.attempts, handle(copy)) == (True, 1, "loaded")
     assert titles(pipeline) == 2

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from services.ops.health import measurements, rules
-from services.ops.health.cli import _described, _told
+from services.ops.health.cli import _verdict_json, _verdict_text
 from services.ops.health.rules import Measurement, State, Verdict
 from services.ops.queues.monitor import Sample
 from services.ops.queues.rates import queue_statuses
-from services.ops.queues.stats import Counts, QueueSnapshot
+from services.ops.queues.stats import MessageCounts, QueueSnapshot
 from shared.config.topology import QUEUES, SILVER
 from shared.datasets import registry
 from shared.engine.availability import Outage
@@ -21,8 +21,8 @@ from shared.engine.worker_status import InFlightMessage, ObservedStatus, WorkerS
 
 ROOT = Path(__file__).parents[2]
 FOR_TERRAFORM = ROOT / "infra" / "terraform" / "alerts.json"
-EMPTY = Counts(0, 0, 0)
-WAITING = Counts(5, 1, 0)
+EMPTY = MessageCounts(0, 0, 0)
+WAITING = MessageCounts(5, 1, 0)
 
 
 def well() -> dict[tuple[str, str], Measurement]:
@@ -104,14 +104,14 @@ def test_only_datasets_that_promise_freshness_are_held_to_it() -> None:
 
 def test_a_verdict_says_what_is_how_much_and_why() -> None:
     (told,) = (one for one in verdicts(Measurement("oldest", SILVER.name, 725)) if one.state != "ok")
-    assert _told(told) == "a message waits for too long: 12 min 5 s, at most 10 min"
+    assert _verdict_text(told) == "a message has waited too long: 12 min 5 s, at most 10 min"
     (unknown,) = (one for one in verdicts(Measurement("oldest", SILVER.name, None, "SQS: away")) if one.state != "ok")
-    assert _told(unknown) == "unknown (SQS: away)"
+    assert _verdict_text(unknown) == "unknown (SQS: away)"
 
 
 def test_what_is_beyond_measure_is_null_in_json_and_its_state_is_not_unknown() -> None:
     (told,) = (one for one in verdicts(Measurement("no-progress", SILVER.name, inf)) if one.state != "ok")
-    described = json.loads(json.dumps(_described(told), allow_nan=False))
+    described = json.loads(json.dumps(_verdict_json(told), allow_nan=False))
     assert (described["value"], described["state"]) == (None, "critical")
 
 
@@ -120,8 +120,8 @@ def loader(*working: InFlightMessage, settled: float | None = None) -> ObservedS
     return ObservedStatus(WorkerStatus("loader", "host", 1, 1_000.0, 5_000.0, working, 0, settled), ago=0.0)
 
 
-def look(silver: Counts | None, *workers: ObservedStatus) -> QueueSnapshot:
-    counts: dict[str, Counts | None] = dict.fromkeys((queue.name for queue in QUEUES), EMPTY)
+def look(silver: MessageCounts | None, *workers: ObservedStatus) -> QueueSnapshot:
+    counts: dict[str, MessageCounts | None] = dict.fromkeys((queue.name for queue in QUEUES), EMPTY)
     return QueueSnapshot(0.0, {**counts, SILVER.name: silver}, dict(counts), [*workers], problems=("SQS: away",))
 
 
@@ -177,7 +177,7 @@ def test_one_process_that_works_is_enough() -> None:
 
 def test_messages_that_nobody_is_there_for_make_no_progress_however_long_they_have_waited() -> None:
     nobody = look(WAITING)
-    assert (progress(nobody, nobody).value, progress(nobody, nobody).note) == (inf, "no worker lives")
+    assert (progress(nobody, nobody).value, progress(nobody, nobody).note) == (inf, "no worker is running")
     assert progress(nobody, nobody, age=30.0).value == 30.0  # a worker may be starting
 
 

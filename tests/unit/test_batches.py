@@ -41,19 +41,19 @@ def test_slices_are_numbered_and_say_where_they_begin(records: list[Encoded], li
 def test_no_slice_is_above_a_limit_unless_it_is_a_single_record(
     records: list[Encoded], limits: tuple[int, int]
 ) -> None:
-    most_bytes, most_records = limits
+    max_bytes, max_records = limits
     for one in batched(records, *limits):
-        assert len(one.records) <= most_records
-        assert sum(map(size, one.records)) <= most_bytes or len(one.records) == 1
+        assert len(one.records) <= max_records
+        assert sum(map(size, one.records)) <= max_bytes or len(one.records) == 1
 
 
 @given(RECORDS, LIMITS)
 def test_no_slice_is_cut_before_it_is_full(records: list[Encoded], limits: tuple[int, int]) -> None:
-    most_bytes, most_records = limits
+    max_bytes, max_records = limits
     slices = list(batched(records, *limits))
     for one, following in pairwise(slices):
         more = sum(map(size, one.records)) + size(following.records[0])
-        assert len(one.records) == most_records or more > most_bytes
+        assert len(one.records) == max_records or more > max_bytes
 
 
 def test_no_record_makes_one_empty_slice_that_is_the_last() -> None:
@@ -68,6 +68,6 @@ def test_a_slice_is_given_before_what_comes_after_it_is_read() -> None:
             read.append(number)
             yield b"x"
 
-    slices = batched(stream(), most_records=10)
+    slices = batched(stream(), max_records=10)
     assert len(next(slices).records) == 10
     assert len(read) == 11

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engine.circuit_breaker import LONGEST, CircuitBreaker, State
+from shared.engine.circuit_breaker import MAX_PROBE_INTERVAL, CircuitBreaker, State
 
 CLOSED = CircuitBreaker()
-OPEN = CLOSED.failed("database", "refused", now=0)
-HALF_OPEN = OPEN.answered()
+OPEN = CLOSED.message_failed("database", "refused", now=0)
+HALF_OPEN = OPEN.probe_succeeded()
 EVENTS = {
-    "a message fails": lambda it: it.failed("database", "refused", 10),
-    "a message works": lambda it: it.worked(),
-    "the probe fails": lambda it: it.still_away("refused", 10),
-    "the probe is answered": lambda it: it.answered(),
+    "a message fails": lambda it: it.message_failed("database", "refused", 10),
+    "a message works": lambda it: it.message_succeeded(),
+    "the probe fails": lambda it: it.probe_failed("refused", 10),
+    "the probe is answered": lambda it: it.probe_succeeded(),
 }
 
 
@@ -51,17 +51,17 @@ def test_it_probes_with_longer_and_longer_rests_and_at_once_again_after_it_worke
     for _ in range(7):
         rests.append(breaker.next_probe - now)
         now = breaker.next_probe
-        breaker = breaker.still_away("refused", now)
-    assert rests == [1, 2, 4, 8, LONGEST, LONGEST, LONGEST]
-    assert breaker.answered().worked().failed("bucket", "away", now).next_probe == now + 1
+        breaker = breaker.probe_failed("refused", now)
+    assert rests == [1, 2, 4, 8, MAX_PROBE_INTERVAL, MAX_PROBE_INTERVAL, MAX_PROBE_INTERVAL]
+    assert breaker.probe_succeeded().message_succeeded().message_failed("bucket", "away", now).next_probe == now + 1
 
 
 def test_a_message_that_fails_after_a_probe_worked_prolongs_the_rest() -> None:
-    assert HALF_OPEN.failed("database", "disk full", now=10).next_probe == 12
+    assert HALF_OPEN.message_failed("database", "disk full", now=10).next_probe == 12
 
 
 def test_what_is_away_is_what_the_last_message_met() -> None:
-    reopened = HALF_OPEN.failed("bucket", "away", now=10)
+    reopened = HALF_OPEN.message_failed("bucket", "away", now=10)
     assert (reopened.part, reopened.reason) == ("bucket", "away")
 
 

@@ -62,7 +62,7 @@ BLIND = replace(HEALTHY, queues=Unavailable("SQS is away"), dead_letters=Unavail
 
 def render(template: str, measured: Measurements) -> str:
     user = User("ann", "operator", "session", "form")
-    return TEMPLATES.get_template(template).render(**web.shown(measured), user=user, path="/")
+    return TEMPLATES.get_template(template).render(**web.template_values(measured), user=user, path="/")
 
 
 def with_queue(**counts: int) -> Measurements:
@@ -186,7 +186,7 @@ def test_an_old_count_says_how_old_it_is() -> None:
 def test_dead_letters_stand_out_by_words_and_by_a_sign() -> None:
     html = render("overview/fragment.html", with_queue(dead=3))
     assert 'class="verdict dead"' in html
-    assert "3 dead letters wait for you" in html
+    assert "3 dead letters need attention" in html
     assert re.search(r'class="dead some"><dt><svg.*#icon-warning.*</svg> dead letters</dt><dd>3</dd>', html)
 
 
@@ -284,8 +284,8 @@ def test_a_part_that_hangs_is_unknown_and_is_asked_only_once() -> None:
         return answer.wait()
 
     gauge = CachedProbe("part", hangs)
-    assert gauge.read(monotonic()) == Unavailable("no answer in time")
-    assert gauge.read(monotonic()) == Unavailable("no answer in time")
+    assert gauge.read(monotonic()) == Unavailable("no response in time")
+    assert gauge.read(monotonic()) == Unavailable("no response in time")
     answer.set()
     assert isinstance(gauge.read(monotonic() + 10), Measured)
     assert asked == [1]

@@ -7,7 +7,7 @@ import pytest
 
 from services.ops import operator_log
 from services.ops.operator_log import ActionResult, OnProgress, Work
-from services.ops.web.actions import KEPT, Action, Actions
+from services.ops.web.actions import MAX_ACTIONS, Action, Actions
 from shared.errors import PermanentError
 
 
@@ -78,11 +78,11 @@ def test_an_old_plan_gives_way_to_a_new_one_but_nothing_that_is_under_way_does()
     go_on = Event()
     actions = Actions()
     first = actions.plan(action(tally(lambda: None)))
-    for _ in range(KEPT):
+    for _ in range(MAX_ACTIONS):
         running = actions.plan(action(tally(lambda: go_on.wait(10))))
         actions.start(running, "ann")
     assert actions.find(first.id) is None
-    with pytest.raises(PermanentError, match="under way"):
+    with pytest.raises(PermanentError, match="are running"):
         actions.plan(action(tally(lambda: None)))
     go_on.set()
     actions.stop()

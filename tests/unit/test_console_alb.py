@@ -94,9 +94,9 @@ def test_keys_are_where_aws_keeps_them_for_a_region() -> None:
 @pytest.mark.parametrize(
     ("environment", "problem"),
     [
-        ({}, "nobody comes in without"),
+        ({}, "to configure authentication"),
         ({"TOKEN": "short"}, "SMELT_CONSOLE_TOKEN"),
-        ({"TOKEN": "long enough", "READ_TOKEN": "long enough"}, "must be another one"),
+        ({"TOKEN": "long enough", "READ_TOKEN": "long enough"}, "must differ from"),
         ({"TOKEN": "long enough", "ALB_ARN": ARN, "ALB_CLIENT": "smelt"}, "either"),
         ({"ALB_ARN": ARN}, "SMELT_CONSOLE_ALB_CLIENT"),
         ({"TOKEN": "long enough", "PORT": "http"}, "SMELT_CONSOLE_PORT"),

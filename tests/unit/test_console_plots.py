@@ -10,7 +10,7 @@ from services.ops.overview.plots import COLUMN, COLUMNS, HEIGHT, Plot, plot
 from services.ops.probe import Measured, Unavailable
 from services.ops.queues.monitor import QueueMonitor, TimedStatus
 from services.ops.queues.rates import QueueStatus
-from services.ops.queues.stats import Counts, QueueSnapshot
+from services.ops.queues.stats import MessageCounts, QueueSnapshot
 from shared.config.topology import QUEUES
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -30,7 +30,7 @@ def drawn(depths: Sequence[int | None]) -> Plot:
 
 
 def look(at: float, messages: int | None) -> QueueSnapshot:
-    counts = None if messages is None else Counts(messages, 0, 0)
+    counts = None if messages is None else MessageCounts(messages, 0, 0)
     work = {queue.name: counts for queue in QUEUES}
     return QueueSnapshot(at, work, work, [], () if counts else ("SQS: away",))
 
@@ -62,7 +62,7 @@ def test_a_reading_of_long_ago_is_not_what_is_now() -> None:
 def test_a_queue_that_is_unknown_leaves_no_others_to_be_counted_and_says_why() -> None:
     known = look(0.0, 1)
     away = replace(known, dead={**known.dead, QUEUE: None}, problems=("Redis: away", "SQS: away"))
-    beats = [Measured(QueueMonitor(partial(replace, seen), dict).beat(), NOW) for seen in (known, away)]
+    beats = [Measured(QueueMonitor(partial(replace, seen), dict).sample(), NOW) for seen in (known, away)]
     assert isinstance(collector._queues(beats[0]), Measured)
     assert collector._queues(beats[1]) == Unavailable("SQS: away")
 
@@ -70,8 +70,8 @@ def test_a_queue_that_is_unknown_leaves_no_others_to_be_counted_and_says_why() -
 def test_looks_become_rates_and_history_and_an_unknown_look_stays_unknown() -> None:
     looks = iter([look(0.0, 10), look(10.0, 4), look(20.0, None)])
     pulse = QueueMonitor(lambda: next(looks), dict)
-    first, second, third = (pulse.beat() for _ in range(3))
-    assert first.flows[0].rate_out is None
-    assert second.flows[0].rate_out == 0.6
-    assert third.flows[0].visible is None
+    first, second, third = (pulse.sample() for _ in range(3))
+    assert first.statuses[0].rate_out is None
+    assert second.statuses[0].rate_out == 0.6
+    assert third.statuses[0].visible is None
     assert [flow.total for _, flow in pulse.history()[QUEUE]] == [10, 4, None]

@@ -143,7 +143,7 @@ def test_characters_that_sqs_refuses_are_replaced() -> None:
 
 
 def test_a_long_reason_is_cut() -> None:
-    assert len(buried(error=PermanentError("x" * 300_000))["error_message"]) == messages.LONGEST_ATTRIBUTE
+    assert len(buried(error=PermanentError("x" * 300_000))["error_message"]) == messages.MAX_ATTRIBUTE_LENGTH
 
 
 def test_a_message_is_read_from_what_sqs_gives() -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import MetaData
 from shared.datasets import definition, registry
 from shared.datasets.dataset import Tables
 from shared.datasets.definition import ChangedDefinitionError
-from shared.engine.retry import PutBack, Tried, plan_retry
+from shared.engine.retry import MessageHistory, PutBack, plan_retry
 from shared.errors import PermanentError
 from shared.formats import silver
-from shared.formats.silver import Counts, Header
+from shared.formats.silver import Counts, SilverHeader
 from shared.storage.object_id import ObjectId
 from tests.support.own_dataset import contract, own_dataset
 
@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def batch(made_by: str | None) -> bytes:
     """An empty one, of the tables as they are."""
-    header = Header(
+    header = SilverHeader(
         dataset="mine",
         transform_version=1,
         source=ObjectId("b", "uploads/mine/a.json", "v"),
@@ -65,7 +65,7 @@ def test_a_change_undone_is_none(home: Path) -> None:
 
 
 def test_a_message_of_a_changed_definition_is_put_back_and_no_attempt_counts() -> None:
-    tried = Tried(attempts=5, most=5, age=60, oldest=86_400)
+    tried = MessageHistory(attempts=5, max_attempts=5, age=60, max_age=86_400)
     assert plan_retry(ChangedDefinitionError("mine"), tried, 0.5) == PutBack(definition.WAIT_SECONDS)
 
 

@@ -41,25 +41,28 @@ def test_it_goes_elsewhere_where_asked() -> None:
 
 def test_the_body_is_untouched() -> None:
     (step,) = replay.plan([letter('{ "a" : 1 }\n')], SOURCES)
-    assert (step.patched, step.refused) == (None, None)
+    assert (step.patched, step.rejected) == (None, None)
 
 
 def test_a_patch_that_fits_one_letter_does_not_stop_another() -> None:
     mend = patch.read('[{"op": "replace", "path": "/a", "value": 2}]')
     good, bad = replay.plan([letter('{"a": 1}'), letter('{"b": 1}')], SOURCES, mend)
-    assert (good.patched, good.refused) == ('{"a":2}', None)
+    assert (good.patched, good.rejected) == ('{"a":2}', None)
     assert bad.patched is None
-    assert "does not apply" in str(bad.refused)
+    assert "does not apply" in str(bad.rejected)
 
 
 def test_a_message_replayed_too_often_stays_unless_forced() -> None:
     often, seldom = letter(replays="3"), letter(replays="2")
-    assert [bool(step.refused) for step in replay.plan([often, seldom], SOURCES)] == [True, False]
-    assert [bool(step.refused) for step in replay.plan([often, seldom], SOURCES, force=True)] == [False, False]
+    assert [bool(step.rejected) for step in replay.plan([often, seldom], SOURCES)] == [True, False]
+    assert [bool(step.rejected) for step in replay.plan([often, seldom], SOURCES, force=True)] == [False, False]
 
 
 def test_a_replay_keeps_its_trace_and_drops_the_reason() -> None:
-    held = {name: text("x") for name in dead_letter.REASON} | {"own": text("1"), "traceparent": text("00-a-b-01")}
+    held = {name: text("x") for name in dead_letter.REQUIRED_REASON} | {
+        "own": text("1"),
+        "traceparent": text("00-a-b-01"),
+    }
     assert replay.attributes(held, 2) == {
         "replays": text("2"),
         "traceparent": text("00-a-b-01"),
@@ -92,4 +95,4 @@ def test_the_count_and_the_trace_survive_the_next_burial_whatever_else_the_messa
     dead_letter.move_to_dead_letter_queue(cast("Any", sqs), message, "transformer", PermanentError("again"))
     buried = sqs.sent[0]["MessageAttributes"]
     assert (buried["replays"]["StringValue"], buried["traceparent"]["StringValue"]) == ("2", sent["traceparent"])
-    assert set(buried) - set(sent) <= set(dead_letter.REASON)
+    assert set(buried) - set(sent) <= set(dead_letter.REQUIRED_REASON)

@@ -9,7 +9,7 @@ import pytest
 from services.ops import durations
 from services.ops.dlq import filters, patch
 from services.ops.dlq.dead_letters import DeadLetter
-from services.ops.dlq.filters import Filter
+from services.ops.dlq.filters import DeadLetterFilter
 from services.ops.queues import names
 from shared.config.topology import BRONZE, EXTRACT, QUEUES, SILVER
 from shared.errors import PermanentError
@@ -41,39 +41,39 @@ ALL = [LETTER, COMMAND, MUTE]
 @pytest.mark.parametrize(
     ("asked", "meant"),
     [
-        pytest.param(Filter(), [MUTE, COMMAND, LETTER], id="nothing asked, the oldest first"),
-        pytest.param(Filter(ids=("ab",)), [COMMAND, LETTER], id="the beginning of an id"),
-        pytest.param(Filter(ids=("abc", "x")), [MUTE, LETTER], id="one of several ids"),
-        pytest.param(Filter(queue=SILVER), [MUTE], id="queue"),
-        pytest.param(Filter(error="permanent"), [LETTER], id="type of error in any case"),
-        pytest.param(Filter(error="API IS"), [COMMAND], id="part of the message in any case"),
-        pytest.param(Filter(dataset="books"), [LETTER], id="dataset in a key"),
-        pytest.param(Filter(dataset="films"), [COMMAND], id="dataset of a command"),
-        pytest.param(Filter(dataset="book"), [], id="a dataset is asked for by its whole name"),
-        pytest.param(Filter(run=RUN), [LETTER], id="run"),
-        pytest.param(Filter(older_than=200), [COMMAND], id="age, where it is known"),
-        pytest.param(Filter(contains="[at"), [MUTE], id="text in the body, as it is"),
-        pytest.param(Filter(queue=BRONZE, error="away"), [], id="all of what is asked"),
+        pytest.param(DeadLetterFilter(), [MUTE, COMMAND, LETTER], id="nothing asked, the oldest first"),
+        pytest.param(DeadLetterFilter(ids=("ab",)), [COMMAND, LETTER], id="the beginning of an id"),
+        pytest.param(DeadLetterFilter(ids=("abc", "x")), [MUTE, LETTER], id="one of several ids"),
+        pytest.param(DeadLetterFilter(queue=SILVER), [MUTE], id="queue"),
+        pytest.param(DeadLetterFilter(error="permanent"), [LETTER], id="type of error in any case"),
+        pytest.param(DeadLetterFilter(error="API IS"), [COMMAND], id="part of the message in any case"),
+        pytest.param(DeadLetterFilter(dataset="books"), [LETTER], id="dataset in a key"),
+        pytest.param(DeadLetterFilter(dataset="films"), [COMMAND], id="dataset of a command"),
+        pytest.param(DeadLetterFilter(dataset="book"), [], id="a dataset is asked for by its whole name"),
+        pytest.param(DeadLetterFilter(run=RUN), [LETTER], id="run"),
+        pytest.param(DeadLetterFilter(older_than=200), [COMMAND], id="age, where it is known"),
+        pytest.param(DeadLetterFilter(contains="[at"), [MUTE], id="text in the body, as it is"),
+        pytest.param(DeadLetterFilter(queue=BRONZE, error="away"), [], id="all of what is asked"),
     ],
 )
-def test_a_filter_selects_what_is_meant(asked: Filter, meant: list[DeadLetter]) -> None:
+def test_a_filter_selects_what_is_meant(asked: DeadLetterFilter, meant: list[DeadLetter]) -> None:
     assert asked.select(ALL, NOW) == meant
 
 
 def test_a_run_is_found_in_a_key_that_the_event_encodes() -> None:
     key = f"silver/books/run%3D{RUN}%2Fpage.parquet"
-    assert Filter(run=RUN).select([replace(LETTER, body=event(key))], NOW)
+    assert DeadLetterFilter(run=RUN).select([replace(LETTER, body=event(key))], NOW)
 
 
 def test_a_filter_says_for_the_record_only_what_it_asks() -> None:
-    asked = Filter(ids=("a",), queue=BRONZE, older_than=60)
+    asked = DeadLetterFilter(ids=("a",), queue=BRONZE, older_than=60)
     assert asked.described() == {"ids": ("a",), "queue": BRONZE.name, "older_than": 60}
-    assert Filter().described() == {}
+    assert DeadLetterFilter().described() == {}
 
 
 def test_only_the_queue_that_is_asked_for_is_looked_at() -> None:
-    assert Filter(queue=SILVER).queues == (SILVER,)
-    assert Filter().queues == QUEUES
+    assert DeadLetterFilter(queue=SILVER).queues == (SILVER,)
+    assert DeadLetterFilter().queues == QUEUES
 
 
 def test_letters_that_differ_only_in_names_and_numbers_have_the_same_reason() -> None:
@@ -131,7 +131,7 @@ def test_rates(text: str, rate: float) -> None:
 
 
 def test_a_rate_of_nothing_is_refused() -> None:
-    with pytest.raises(PermanentError, match="never end"):
+    with pytest.raises(PermanentError, match="above 0"):
         durations.per_second("0/s")
 
 

@@ -9,19 +9,21 @@ from services.loader import drift
 from services.loader.drift import Drift, Shares
 from shared.datasets import registry
 from shared.datasets.contract.options import BatchLimits
-from shared.formats.silver import Shape
+from shared.formats.silver import FieldProfile
 
 LIMITS = BatchLimits().model_copy(update={"smallest": 20, "null_share_rise": 0.3})
 
 
-def shape(objects: int = 100, **fields: dict[str, int]) -> Shape:
+def shape(objects: int = 100, **fields: dict[str, int]) -> FieldProfile:
     """Of so many records; `a__b` is the field b in a."""
     return {"": {"object": objects}, **{name.replace("__", "."): counts for name, counts in fields.items()}}
 
 
-def found(seen: Shape, before: Shares, known: tuple[str, ...] = ("a",), **values: tuple[str, ...]) -> list[Drift]:
+def found(
+    seen: FieldProfile, before: Shares, known: tuple[str, ...] = ("a",), **values: tuple[str, ...]
+) -> list[Drift]:
     """What is new."""
-    return list(drift.drifts(seen, before, known, values))
+    return list(drift.schema_drifts(seen, before, known, values))
 
 
 class Inner(BaseModel):
@@ -36,19 +38,19 @@ class Outer(BaseModel):
 
 
 def test_a_model_declares_its_fields_by_all_their_names_and_those_of_what_is_in_them() -> None:
-    assert set(drift.declared(Outer)) == {"Name", "Speled", "Spelled", "one", "one.Code", "Many", "Many[].Code"}
+    assert set(drift.declared_paths(Outer)) == {"Name", "Speled", "Spelled", "one", "one.Code", "Many", "Many[].Code"}
 
 
 def test_every_dataset_declares_its_key() -> None:
     for name in registry.names():
         raw = registry.dataset(name)
-        assert set(raw.key_fields) <= set(drift.declared(raw.record_model))
+        assert set(raw.key_fields) <= set(drift.declared_paths(raw.record_model))
 
 
 def test_known_values_are_of_fields_that_are_declared() -> None:
     for name in registry.names():
         raw = registry.dataset(name)
-        assert raw.known_values.keys() <= set(drift.declared(raw.record_model))
+        assert raw.known_values.keys() <= set(drift.declared_paths(raw.record_model))
 
 
 # What is new
@@ -66,7 +68,7 @@ def test_of_an_unknown_object_only_the_object_is_told() -> None:
 
 
 def test_an_unknown_field_of_a_declared_object_or_list_is_told() -> None:
-    seen: Shape = {
+    seen: FieldProfile = {
         "": {"object": 1},
         "a": {"object": 1},
         "a.new": {"string": 1},
@@ -109,14 +111,16 @@ def test_a_value_that_is_not_documented_is_told_whatever_was_there_before() -> N
 
 def test_a_field_that_most_records_had_and_none_has_is_told() -> None:
     before = {"a": {"string": 0.7, "null": 0.3}, "rare": {"string": 0.4}, "empty": {"null": 1.0}}
-    assert list(drift.vanished(shape(20), before, LIMITS)) == [Drift("vanished_field", "a", "was in 70%", 20)]
+    assert list(drift.vanished_fields(shape(20), before, LIMITS)) == [Drift("vanished_field", "a", "was in 70%", 20)]
 
 
 def test_a_field_that_is_still_there_or_of_too_few_records_is_not_told_as_gone() -> None:
     before = {"a": {"string": 1.0}, "b.c": {"string": 1.0}}
-    assert list(drift.vanished(shape(19), before, LIMITS)) == []
-    assert list(drift.vanished(shape(100, a={"null": 1}, b={"object": 19}), before, LIMITS)) == []
-    assert [one.path for one in drift.vanished(shape(100, a={"null": 1}, b={"object": 20}), before, LIMITS)] == ["b.c"]
+    assert list(drift.vanished_fields(shape(19), before, LIMITS)) == []
+    assert list(drift.vanished_fields(shape(100, a={"null": 1}, b={"object": 19}), before, LIMITS)) == []
+    assert [one.path for one in drift.vanished_fields(shape(100, a={"null": 1}, b={"object": 20}), before, LIMITS)] == [
+        "b.c"
+    ]
 
 
 def test_a_field_that_many_more_records_lack_is_warned_about() -> None:
@@ -141,7 +145,7 @@ def test_few_records_or_a_field_never_seen_before_raise_no_warning() -> None:
 
 
 def test_shares_are_of_the_objects_that_could_have_the_field() -> None:
-    seen: Shape = {
+    seen: FieldProfile = {
         "": {"object": 10},
         "a": {"string": 5, "null": 5},
         "b": {"array": 10},

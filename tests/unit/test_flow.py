@@ -7,11 +7,11 @@ import pytest
 from services.ops.cli import formatting
 from services.ops.queues import cli_output
 from services.ops.queues.rates import QueueStatus, queue_statuses
-from services.ops.queues.stats import Counts, QueueSnapshot
+from services.ops.queues.stats import MessageCounts, QueueSnapshot
 from shared.config.topology import QUEUES, SILVER
 from shared.engine.worker_status import ObservedStatus, WorkerStatus
 
-NOTHING = Counts(0, 0, 0)
+NOTHING = MessageCounts(0, 0, 0)
 
 
 def worker(settled: int, pid: int = 1, up: float = 100.0, service: str = "loader") -> ObservedStatus:
@@ -21,9 +21,11 @@ def worker(settled: int, pid: int = 1, up: float = 100.0, service: str = "loader
     return ObservedStatus(note, ago=0.0)
 
 
-def look(at: float, silver: Counts | None, *workers: ObservedStatus) -> QueueSnapshot:
-    counts: dict[str, Counts | None] = dict.fromkeys((queue.name for queue in QUEUES), NOTHING)
-    return QueueSnapshot(at, {**counts, SILVER.name: silver}, {**counts, SILVER.name: Counts(3, 1, 0)}, [*workers])
+def look(at: float, silver: MessageCounts | None, *workers: ObservedStatus) -> QueueSnapshot:
+    counts: dict[str, MessageCounts | None] = dict.fromkeys((queue.name for queue in QUEUES), NOTHING)
+    return QueueSnapshot(
+        at, {**counts, SILVER.name: silver}, {**counts, SILVER.name: MessageCounts(3, 1, 0)}, [*workers]
+    )
 
 
 def flow(earlier: QueueSnapshot | None, later: QueueSnapshot) -> QueueStatus:
@@ -31,47 +33,47 @@ def flow(earlier: QueueSnapshot | None, later: QueueSnapshot) -> QueueStatus:
 
 
 def test_what_workers_settled_went_out_and_what_the_queue_did_not_lose_came_in() -> None:
-    found = flow(look(0, Counts(100, 2, 0), worker(10)), look(2, Counts(90, 2, 0), worker(40)))
+    found = flow(look(0, MessageCounts(100, 2, 0), worker(10)), look(2, MessageCounts(90, 2, 0), worker(40)))
     assert (found.rate_out, found.rate_in) == (15.0, 10.0)
     assert (found.trend, found.empty_in) == ("shrinking", 92 / 5)
 
 
 def test_messages_that_only_go_from_waiting_to_in_flight_are_still_there() -> None:
-    found = flow(look(0, Counts(10, 0, 0), worker(0)), look(1, Counts(4, 6, 0), worker(0)))
+    found = flow(look(0, MessageCounts(10, 0, 0), worker(0)), look(1, MessageCounts(4, 6, 0), worker(0)))
     assert (found.rate_in, found.rate_out, found.trend, found.empty_in) == (0.0, 0.0, "steady", None)
 
 
 def test_a_growing_queue_has_no_end() -> None:
-    found = flow(look(0, Counts(10, 0, 0), worker(0)), look(2, Counts(20, 0, 0), worker(4)))
+    found = flow(look(0, MessageCounts(10, 0, 0), worker(0)), look(2, MessageCounts(20, 0, 0), worker(4)))
     assert (found.rate_in, found.rate_out, found.trend, found.empty_in) == (7.0, 2.0, "growing", None)
 
 
 def test_what_left_without_a_worker_s_word_went_out_all_the_same() -> None:
-    found = flow(look(0, Counts(10, 0, 0)), look(1, Counts(4, 0, 0)))
+    found = flow(look(0, MessageCounts(10, 0, 0)), look(1, MessageCounts(4, 0, 0)))
     assert (found.rate_in, found.rate_out) == (0.0, 6.0)
 
 
 def test_several_processes_and_a_new_one_add_up() -> None:
-    earlier = look(0, Counts(10, 0, 0), worker(5), worker(7, pid=2), worker(99, service="extractor"))
-    later = look(10, Counts(10, 0, 0), worker(10), worker(8, pid=2), worker(4, pid=3, up=6.0))
+    earlier = look(0, MessageCounts(10, 0, 0), worker(5), worker(7, pid=2), worker(99, service="extractor"))
+    later = look(10, MessageCounts(10, 0, 0), worker(10), worker(8, pid=2), worker(4, pid=3, up=6.0))
     assert flow(earlier, later).rate_out == 1.0
 
 
 def test_a_process_heard_of_again_after_its_note_was_lost_makes_the_rate_unknown() -> None:
-    earlier, later = look(0, Counts(10, 0, 0)), look(10, Counts(10, 0, 0), worker(5_000, up=3_600.0))
+    earlier, later = look(0, MessageCounts(10, 0, 0)), look(10, MessageCounts(10, 0, 0), worker(5_000, up=3_600.0))
     assert (flow(earlier, later).rate_out, flow(earlier, later).rate_in) == (None, None)
 
 
-@pytest.mark.parametrize("earlier", [None, look(0, None, worker(0)), look(1, Counts(4, 0, 0))])
+@pytest.mark.parametrize("earlier", [None, look(0, None, worker(0)), look(1, MessageCounts(4, 0, 0))])
 def test_without_a_look_before_rates_are_unknown(earlier: QueueSnapshot | None) -> None:
-    found = flow(earlier, look(1, Counts(4, 0, 0), worker(0)))
+    found = flow(earlier, look(1, MessageCounts(4, 0, 0), worker(0)))
     assert (found.rate_in, found.rate_out, found.trend, found.empty_in) == (None, None, "unknown", None)
     assert found.visible == 4
 
 
 def test_what_could_not_be_measured_is_unknown_and_not_nothing() -> None:
     unmeasured = replace(look(1, None), dead=dict.fromkeys(queue.name for queue in QUEUES), workers=None)
-    found = flow(look(0, Counts(4, 0, 0)), unmeasured)
+    found = flow(look(0, MessageCounts(4, 0, 0)), unmeasured)
     assert (found.visible, found.in_flight, found.delayed, found.dead, found.oldest) == (None,) * 5
     assert (found.rate_in, found.rate_out, found.trend) == (None, None, "unknown")
     assert "unknown" in formatting.count(found.visible)
@@ -81,12 +83,12 @@ def test_what_could_not_be_measured_is_unknown_and_not_nothing() -> None:
 
 
 def test_without_workers_notes_the_trend_is_known_and_the_rates_are_not() -> None:
-    found = flow(look(0, Counts(9, 0, 0)), replace(look(1, Counts(6, 0, 0)), workers=None))
+    found = flow(look(0, MessageCounts(9, 0, 0)), replace(look(1, MessageCounts(6, 0, 0)), workers=None))
     assert (found.rate_in, found.rate_out, found.trend, found.empty_in) == (None, None, "shrinking", 2.0)
 
 
 def test_the_oldest_message_of_an_empty_queue_waits_no_time_and_of_another_as_cloudwatch_says() -> None:
-    full = look(0, Counts(1, 0, 0))
+    full = look(0, MessageCounts(1, 0, 0))
     assert queue_statuses(None, full, {SILVER.name: 42.0})[-1].oldest == 42.0
     assert queue_statuses(None, full, {})[-1].oldest is None
     assert queue_statuses(None, look(0, NOTHING), {})[-1].oldest == 0.0

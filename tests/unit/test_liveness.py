@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from shared.engine.availability import Availability
-from shared.engine.transport import STUCK_AFTER, Channel
+from shared.engine.transport import STUCK_AFTER_SECONDS, Channel
 
 LONGEST_TASK = 10.0
 
@@ -35,24 +35,27 @@ def channel(alive: Path) -> Channel:
 
 
 def test_an_idle_worker_is_alive(channel: Channel, alive: Path) -> None:
-    channel._report_life()
+    channel._touch_liveness_file()
     assert alive.exists()
 
 
 def test_a_worker_busy_within_its_time_limit_is_alive(channel: Channel, alive: Path) -> None:
     channel._delivered_at = {"receipt": time.monotonic() - LONGEST_TASK}
-    channel._report_life()
+    channel._touch_liveness_file()
     assert alive.exists()
 
 
 def test_a_worker_whose_task_should_have_been_ended_long_ago_is_not(channel: Channel, alive: Path) -> None:
-    channel._delivered_at = {"stuck": time.monotonic() - LONGEST_TASK - STUCK_AFTER - 1, "new": time.monotonic()}
-    channel._report_life()
+    channel._delivered_at = {
+        "stuck": time.monotonic() - LONGEST_TASK - STUCK_AFTER_SECONDS - 1,
+        "new": time.monotonic(),
+    }
+    channel._touch_liveness_file()
     assert not alive.exists()
 
 
 def test_a_settled_message_no_longer_counts(channel: Channel, alive: Path) -> None:
     channel._delivered_at = {"stuck": 0.0}
     channel._settled("stuck")
-    channel._report_life()
+    channel._touch_liveness_file()
     assert alive.exists()

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import orjson
 import pytest
 
-from services.extractor.answers import Page
 from services.extractor.page_envelope import compressed, envelope
+from services.extractor.responses import SourcePage
 from services.transformer.formats import document
 from shared import lenient_json
 from shared.datasets import registry
@@ -30,7 +30,7 @@ def stored(
     received_at: datetime = RECEIVED, text: bytes = PAYLOAD, fingerprints: tuple[str, ...] = (), rows: int | None = None
 ) -> bytes:
     """The bronze object."""
-    page = Page(200, text, lenient_json.outline(text), PageCounts(1, rows))
+    page = SourcePage(200, text, lenient_json.outline(text), PageCounts(1, rows))
     return compressed(envelope(COMMAND, REQUEST, fingerprints, page, HEADERS, received_at), LARGEST)
 
 
@@ -91,7 +91,7 @@ def test_a_payload_that_is_none_or_flawed_is_kept_and_read(text: bytes) -> None:
 
 
 def test_a_page_that_the_transformer_would_not_read_is_refused() -> None:
-    with pytest.raises(PermanentError, match="more than the 10000 that SMELT_MAX_DOCUMENT_MIB allows"):
+    with pytest.raises(PermanentError, match="exceeds 10000, the limit set by SMELT_MAX_DOCUMENT_MIB"):
         stored(text=b'"' + b"x" * LARGEST + b'"')
 
 

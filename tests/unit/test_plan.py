@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from services.extractor.run_id import run_id
+from services.extractor.run_ids import run_id
 from shared.errors import PermanentError
 from shared.fields import run_date
 from shared.formats.commands import RunCommand

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.ops.runs.cli_output import state_line
-from services.ops.runs.details import Part, parts
+from services.ops.runs.details import PartProgress, parts
 from services.ops.runs.runs import Run
 from shared.datasets.source import Part as Planned
 from shared.formats.run_plan import RunPlan
@@ -53,8 +53,8 @@ COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, distinct_records=2_849_00
         ),
         (
             replace(RUN, rejected_reason="[b]its slot[/b] had a run"),
-            "refused",
-            r"refused[/]: \[b]its slot\[/b] had a run",
+            "rejected",
+            r"rejected[/]: \[b]its slot\[/b] had a run",
         ),
     ],
 )
@@ -72,4 +72,4 @@ def test_a_part_has_as_many_pages_as_its_last_page_said() -> None:
         parts=(Planned({"a": "1"}, 3, 3), Planned({}, 6, 2)),
     )
     loaded = {(2, 3): 3, (2, 1): 2}
-    assert [*parts(plan, loaded)] == [Part(1, {"a": "1"}, 3, 3, 0), Part(2, {}, 6, 3, 2)]
+    assert [*parts(plan, loaded)] == [PartProgress(1, {"a": "1"}, 3, 3, 0), PartProgress(2, {}, 6, 3, 2)]

@@ -64,7 +64,7 @@ def stored(payload: object, *tokens: str) -> Envelope:
     ],
 )
 def test_a_page_knows_how_many_its_part_has(number: int, of: int, token: str | None, known: int) -> None:
-    assert pagination.pages_known(OneAfterAnother(), page(number, of), token, NO_COUNTS, of) == known
+    assert pagination.page_count(OneAfterAnother(), page(number, of), token, NO_COUNTS, of) == known
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_where_all_pages_can_be_asked_for_at_once_a_part_grows_once(
     number: int, of: int, announced: int | None, planned: int, known: int
 ) -> None:
     asked = page(number, of)
-    assert pagination.pages_known(AtOnce(), asked, None, PageCounts(1, pages=announced), planned) == known
+    assert pagination.page_count(AtOnce(), asked, None, PageCounts(1, pages=announced), planned) == known
     assert list(pagination.next_pages(AtOnce(), asked, stored(None), known)) == [
         page(added, known) for added in range(of + 1, known + 1)
     ]
@@ -131,7 +131,7 @@ def test_in_a_part_that_an_older_version_began_a_circle_is_named_by_its_pages_to
 
 def test_pages_far_beyond_those_announced_are_a_permanent_error() -> None:
     assert pagination.params_after(OneAfterAnother(), page(17, 18), stored("new"))
-    with pytest.raises(PermanentError, match="page 18 says that more follow, and that there are 4 pages"):
+    with pytest.raises(PermanentError, match="page 18 says that more pages follow, although it announces 4 pages"):
         pagination.params_after(OneAfterAnother(), page(18, 19), stored("new"))
 
 

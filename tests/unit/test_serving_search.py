@@ -5,14 +5,14 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from services.serving.api.rate_limit import Limit
-from services.serving.api.search import Filters, Search, cursor_of, matching, page, place_of
+from services.serving.api.rate_limit import RequestLimit
+from services.serving.api.search import Filters, Search, filter_clause, make_cursor, page, parse_cursor
 
 ROW = {"sort_key": "2026-01-05", "control_number": 7}
 
 
 def test_a_cursor_leads_back_to_its_place() -> None:
-    assert place_of(cursor_of(ROW, "newest"), "newest") == ("2026-01-05", 7)
+    assert parse_cursor(make_cursor(ROW, "newest"), "newest") == ("2026-01-05", 7)
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,18 @@ def test_a_cursor_leads_back_to_its_place() -> None:
 )
 def test_a_cursor_that_is_not_ours_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        place_of(base64.urlsafe_b64encode(written.encode()).decode(), "newest")
+        parse_cursor(base64.urlsafe_b64encode(written.encode()).decode(), "newest")
 
 
 @pytest.mark.parametrize("key", ["'; drop table x; --", "now()", "", "1e999", "2026-01-05"])
 def test_a_sort_key_of_another_kind_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        place_of(cursor_of({"sort_key": key, "control_number": 7}, "pay"), "pay")
+        parse_cursor(make_cursor({"sort_key": key, "control_number": 7}, "pay"), "pay")
 
 
 def test_a_cursor_of_another_order_is_refused() -> None:
     with pytest.raises(ValidationError, match="cursor"):
-        Search(sort="closing", cursor=cursor_of(ROW, "newest"))
+        Search(sort="closing", cursor=make_cursor(ROW, "newest"))
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_a_point_is_on_earth(near: str) -> None:
 def test_no_value_is_ever_part_of_the_sql() -> None:
     hostile = "'; drop table gold.posting_stored; --"
     asked = Search(q=hostile, agency=hostile, near=hostile, sort="newest")
-    for statement in (matching(asked, (1.0, 2.0)), page(asked, (1.0, 2.0))):
+    for statement in (filter_clause(asked, (1.0, 2.0)), page(asked, (1.0, 2.0))):
         assert "drop table" not in statement.sql
         assert hostile in statement.values.values()
 
 
 def test_a_client_that_asked_enough_waits_and_another_does_not() -> None:
-    limit = Limit(2, None)
+    limit = RequestLimit(2, None)
     assert [limit.wait("a") for _ in range(2)] == [0, 0]
     assert 1 <= limit.wait("a") <= 60
     assert limit.wait("b") == 0

@@ -60,7 +60,7 @@ def test_no_way_of_printing_settings_shows_a_secret() -> None:
 @pytest.mark.parametrize("name", REQUIRED)
 def test_what_is_missing_is_named_in_one_line_as_the_variable_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
-    assert refusal().startswith(f"wrong environment: {name} (field required);")
+    assert refusal().startswith(f"invalid environment: {name} (field required);")
     assert "\n" not in refusal()
 
 
@@ -93,7 +93,7 @@ def test_a_number_out_of_its_bounds_is_refused_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, wrong: str
 ) -> None:
     monkeypatch.setenv(name, wrong)
-    assert refusal().startswith(f"wrong environment: {name} (")
+    assert refusal().startswith(f"invalid environment: {name} (")
 
 
 @pytest.mark.parametrize(

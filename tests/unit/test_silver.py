@@ -24,14 +24,14 @@ from shared.formats.silver import (
     RECORD_INDEX,
     Counts,
     HashOnlyRow,
-    Header,
     Replayed,
     RuleWarning,
+    SilverHeader,
 )
 from shared.storage.object_id import ObjectId
 
 DATASETS = [name for name in registry.names() if registry.dataset(name).tables]
-HEADER = Header(
+HEADER = SilverHeader(
     dataset="usajobs_search",
     transform_version=3,
     source=ObjectId("lake", "uploads/things/ünï.json", version_id="v", etag="e", sequencer="01"),
@@ -44,7 +44,7 @@ HEADER = Header(
     last=False,
     counts=Counts(read=3, valid=2, quarantined=1),
     warnings=(RuleWarning(rule="key_unique", field="job", message="möre", records=2),),
-    shape={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
+    field_profile={"": {"object": 3}, "a.b": {"string": 2, "=é": 1}},
     made_by="smelt 9.9.9",
 )
 ROWS = [
@@ -100,7 +100,13 @@ def test_the_header_of_an_object_written_before_batches_says_that_it_is_the_only
     fields = {"schema_version", "dataset", "transform_version", "source", "observed_at", "run_id", "part", "page"}
     old = HEADER.model_dump_json(include={*fields, "counts"})
     header, _ = silver.read(_parquet({silver.HEADER: old}))
-    assert (header.batch, header.last, header.part_pages, header.shape, header.made_by) == (1, True, None, {}, None)
+    assert (header.batch, header.last, header.part_pages, header.field_profile, header.made_by) == (
+        1,
+        True,
+        None,
+        {},
+        None,
+    )
 
 
 def test_a_field_that_a_later_release_adds_to_the_header_is_no_hindrance() -> None:
@@ -212,7 +218,7 @@ def test_a_batch_of_an_older_transformer_lacks_newer_columns_and_is_read_all_the
     tables = registry.dataset("reference_table").tables
     row = {"list": "a", "code": "1", "label": None, "valid_from": None, "valid_to": None}
     frame = silver.frame([{"record_index": 0, "content_hash": b"x", **row}], tables)
-    header = Header(
+    header = SilverHeader(
         dataset="reference_table",
         transform_version=1,
         source=ObjectId("b", "uploads/reference_table/a.csv", "v"),

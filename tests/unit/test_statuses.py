@@ -27,7 +27,13 @@ def test_the_docs_have_each_status_as_the_code_does() -> None:
 
 @pytest.mark.parametrize(
     ("status", "leads_to"),
-    [(100, Outcome.REFUSE), (206, Outcome.REFUSE), (304, Outcome.REFUSE), (418, Outcome.REFUSE), (527, Outcome.RETRY)],
+    [
+        (100, Outcome.DEAD_LETTER),
+        (206, Outcome.DEAD_LETTER),
+        (304, Outcome.DEAD_LETTER),
+        (418, Outcome.DEAD_LETTER),
+        (527, Outcome.RETRY),
+    ],
 )
 def test_a_status_that_is_not_in_the_table_leads_to_what_its_class_does(status: int, leads_to: Outcome) -> None:
     assert outcome(status) is leads_to

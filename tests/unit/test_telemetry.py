@@ -28,7 +28,7 @@ def finished() -> InMemorySpanExporter:
 @pytest.fixture
 def _received(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there were a collector."""
-    monkeypatch.setattr(collector, "_endings", [object()])
+    monkeypatch.setattr(collector, "_shutdown_threads", [object()])
 
 
 def named(finished: InMemorySpanExporter, name: str) -> ReadableSpan:
@@ -56,7 +56,7 @@ def explode() -> Iterator[int]:
 def test_an_object_goes_on_with_the_trace_of_its_writer_and_links_to_its_message(
     finished: InMemorySpanExporter,
 ) -> None:
-    with telemetry.of_message("loader", {}), telemetry.of_object("loader", STORED, began=1):
+    with telemetry.message_span("loader", {}), telemetry.object_span("loader", STORED, began=1):
         assert telemetry.trace_id() == TRACE
         assert TRACE in telemetry.carrier()["traceparent"]
     message, stored = named(finished, "loader.message"), named(finished, "loader.object")
@@ -67,7 +67,7 @@ def test_an_object_goes_on_with_the_trace_of_its_writer_and_links_to_its_message
 
 
 def test_an_object_without_a_trace_is_a_part_of_its_messages_trace(finished: InMemorySpanExporter) -> None:
-    with telemetry.of_message("transformer", {}), telemetry.of_object("transformer", {}, began=1):
+    with telemetry.message_span("transformer", {}), telemetry.object_span("transformer", {}, began=1):
         pass
     message, stored = named(finished, "transformer.message"), named(finished, "transformer.object")
     assert stored.parent
@@ -76,7 +76,7 @@ def test_an_object_without_a_trace_is_a_part_of_its_messages_trace(finished: InM
 
 
 def test_a_message_goes_on_with_the_trace_of_its_sender(finished: InMemorySpanExporter) -> None:
-    with telemetry.of_message("extractor", STORED, receives=2):
+    with telemetry.message_span("extractor", STORED, receives=2):
         pass
     assert trace_of(named(finished, "extractor.message")) == TRACE
     assert named(finished, "extractor.message").attributes == {"receives": 2}
@@ -85,8 +85,8 @@ def test_a_message_goes_on_with_the_trace_of_its_sender(finished: InMemorySpanEx
 def test_what_is_said_of_an_error_belongs_to_the_trace_of_the_object_it_befell(
     finished: InMemorySpanExporter,
 ) -> None:
-    with telemetry.of_message("loader", {}):
-        with pytest.raises(ValueError, match="broken") as raised, telemetry.of_object("loader", STORED, began=1):
+    with telemetry.message_span("loader", {}):
+        with pytest.raises(ValueError, match="broken") as raised, telemetry.object_span("loader", STORED, began=1):
             list(explode())
         with telemetry.record_failure(raised.value):
             assert telemetry.trace_id() == TRACE
@@ -97,10 +97,10 @@ def test_what_is_said_of_an_error_belongs_to_the_trace_of_the_object_it_befell(
 
 
 def test_an_error_of_one_message_is_none_of_the_next() -> None:
-    stored = telemetry.of_object("loader", STORED, began=1)
-    with telemetry.of_message("loader", {}), pytest.raises(ValueError, match="broken"), stored:
+    stored = telemetry.object_span("loader", STORED, began=1)
+    with telemetry.message_span("loader", {}), pytest.raises(ValueError, match="broken"), stored:
         list(explode())
-    with telemetry.of_message("loader", {}), telemetry.record_failure(ValueError("another")):
+    with telemetry.message_span("loader", {}), telemetry.record_failure(ValueError("another")):
         assert telemetry.trace_id() != TRACE
 
 
@@ -124,7 +124,7 @@ def test_attributes_that_are_none_are_left_out(finished: InMemorySpanExporter) -
 def test_without_a_collector_parts_of_the_work_have_no_span_but_the_trace_goes_on(
     finished: InMemorySpanExporter,
 ) -> None:
-    with telemetry.of_message("loader", STORED), telemetry.span("loader.load") as span:
+    with telemetry.message_span("loader", STORED), telemetry.span("loader.load") as span:
         assert not span.is_recording()
         assert telemetry.trace_id() == TRACE
         assert list(telemetry.traced_iter("parse", [1, 2])) == [1, 2]

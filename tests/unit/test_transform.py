@@ -157,8 +157,8 @@ def test_a_bad_record_never_touches_its_neighbours(bad: Encoded) -> None:
 
 def test_the_shape_is_of_all_records_that_are_json() -> None:
     outcome = batch(SEARCH, *encoded(posting(1), posting("x"), 5), b"{")
-    assert outcome.shape[""] == {"object": 2}
-    assert outcome.shape["MatchedObjectId"] == {"number": 1, "string": 1}
+    assert outcome.field_profile[""] == {"object": 2}
+    assert outcome.field_profile["MatchedObjectId"] == {"number": 1, "string": 1}
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,10 @@ def test_two_spellings_with_different_values_are_drift() -> None:
     same = historic(hiringPaths=[{"hiringPath": "public"}], HiringPaths=[{"hiringPath": "public"}])
     outcome = batch(HISTORIC, both, same, both)
     assert outcome.problems == {}
-    assert outcome.shape["HiringPaths"]["=differs from hiringPaths"] == 2
-    found = drift.drifts(outcome.shape, {}, drift.declared(registry.dataset(HISTORIC).record_model), {})
+    assert outcome.field_profile["HiringPaths"]["=differs from hiringPaths"] == 2
+    found = drift.schema_drifts(
+        outcome.field_profile, {}, drift.declared_paths(registry.dataset(HISTORIC).record_model), {}
+    )
     assert ("new_value", "HiringPaths", 2) in {(one.kind, one.path, one.records) for one in found}
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options shared by several commands."""
 
 from typing import Annotated
 
@@ -6,10 +6,8 @@ import typer
 
 from shared.datasets import registry
 
-Dataset = Annotated[
-    str | None, typer.Option("--dataset", help="the dataset it is about", autocompletion=registry.names)
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="so many at most, the oldest first")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, and do nothing")]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="only this dataset", autocompletion=registry.names)]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="maximum number, oldest first")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="show what would be done without doing it")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]

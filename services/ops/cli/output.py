@@ -1,4 +1,4 @@
-"""What a person sees: one console for results, and text from outside made harmless."""
+"""Output to the terminal, with untrusted text escaped."""
 
 import json
 import os
@@ -7,26 +7,26 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-PIPE_WIDTH = 200  # characters of a line for a program or a file, where nobody counts columns
+PIPE_WIDTH = 200  # width of output to a pipe or file
 _width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 out = Console(highlight=False, width=_width)
 
 
 def say(line: str = "") -> None:
-    """A line that may carry rich's markup; what comes from outside goes through `plain`."""
+    """Print a line with rich markup; untrusted text must be escaped with `plain`."""
     out.print(line, soft_wrap=True)
 
 
 def say_json(value: object) -> None:
-    """One JSON object on a line, for programs."""
+    """Print one JSON object on a line."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
 
 
 def plain(text: str) -> str:
-    """Text from outside, harmless to markup and terminal: an object's key may hold anything."""
+    """Escape markup and control characters of untrusted text, such as object keys."""
     return escape(printable(text))
 
 
 def printable(text: str) -> str:
-    """The same for a line that no markup is read from: what a terminal might obey is spelled out."""
+    """Escape control characters only, for output without markup."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

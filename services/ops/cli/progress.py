@@ -1,4 +1,4 @@
-"""A progress bar for a long action, and what is printed when it is interrupted."""
+"""A progress bar for long actions, with a summary when interrupted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from services.ops.operator_log import OnProgress
 
 @contextmanager
 def advancing(done: str, total: int, rest: str, *, shown: bool) -> Iterator[OnProgress]:
-    """Yields a callback that takes how many more are `done`. On Ctrl-C it prints how far it came and exits with 130."""
+    """Context manager with a callback that advances the bar. Ctrl-C prints the progress and exits with 130."""
     count = 0
     columns = (TextColumn(done), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not (shown and out.is_terminal)) as progress:

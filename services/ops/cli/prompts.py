@@ -7,11 +7,11 @@ import typer
 
 from services.ops.cli.output import say
 
-INTERRUPTED = 130  # exit code, as shells have it
+INTERRUPTED = 130  # exit code of shells after Ctrl-C
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on only with a yes. Without a terminal `--yes` must be given, else the exit code is 2."""
+    """Ask for confirmation; exit unless confirmed. Without a terminal `--yes` is required, else the exit code is 2."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -23,6 +23,6 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def stop_in_order() -> None:
-    """From now on SIGTERM and SIGHUP are like Ctrl-C, so that messages in hand become visible again."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that leased messages become visible again."""
     for word in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(word, signal.default_int_handler)

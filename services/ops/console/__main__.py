@@ -26,55 +26,65 @@ from shared import telemetry
 from shared.errors import PermanentError
 from shared.version import VERSION
 
-SOFT_STOP = 4  # s for pages under way: a little more than a page waits for its measurements
-KEEP_ALIVE = 75  # s; longer than a load balancer keeps an idle connection (60), or it would use one just closed
+SHUTDOWN_TIMEOUT_SECONDS = 4  # slightly longer than a page waits for measurements
+KEEP_ALIVE_SECONDS = (
+    75  # longer than the load balancer's idle timeout (60), which would otherwise reuse a closed connection
+)
 
 log = structlog.get_logger()
 
 
 def main() -> NoReturn:
-    """Serve; what prevents it is one line on standard error and exit code 1."""
+    """Serve until stopped. Start-up errors are printed as one line, with exit code 1."""
     for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: sys.exit(0))  # before uvicorn's handlers, and after: it raises the signal again
+        signal.signal(
+            stop, lambda *_: sys.exit(0)
+        )  # effective before and after uvicorn's handlers, which re-raise the signal
     telemetry.configure("console", os.environ.get("SMELT_LOG_LEVEL", "INFO"))
     try:
         acting = connect()
-        chosen = settings.load()
+        console_settings = settings.load()
         reading = with_short_timeouts(acting)
         cloudwatch = boto3.client("cloudwatch", config=Config(connect_timeout=1, read_timeout=2))
-        listening = _listen(chosen)
+        listener = _listen(console_settings)
     except (PermanentError, BotoCoreError, ArgumentError) as error:
         sys.exit(f"smelt: {error}")
-    watch, actions = DashboardCollector(reading, cloudwatch), Actions()
+    collector, actions = DashboardCollector(reading, cloudwatch), Actions()
     context = ConsoleContext(reading, acting, actions)
     config = uvicorn.Config(
-        application(context, watch, authenticator(chosen), [*chosen.names], metrics.route(reading, watch.beat)),
+        application(
+            context,
+            collector,
+            authenticator(console_settings),
+            [*console_settings.names],
+            metrics.route(reading, collector.sample),
+        ),
         access_log=False,
         log_config=None,
         log_level="warning",
         lifespan="off",
         ws="none",
-        timeout_graceful_shutdown=SOFT_STOP,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
-    log.info("console.started", version=VERSION, url="http://{}:{}".format(*listening.getsockname()))
-    metronome = Ticker(watch.beat)
-    metronome.start()
+    log.info("console.started", version=VERSION, url="http://{}:{}".format(*listener.getsockname()))
+    ticker = Ticker(collector.sample)
+    ticker.start()
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listener])
     finally:
-        metronome.stop()
+        ticker.stop()
         actions.stop()
     sys.exit(0)
 
 
-def _listen(chosen: ConsoleSettings) -> socket.socket:
+def _listen(console_settings: ConsoleSettings) -> socket.socket:
     try:
-        return socket.create_server((chosen.host, chosen.port))
+        return socket.create_server((console_settings.host, console_settings.port))
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
-        place = f"{chosen.host}:{chosen.port}"
+        place = f"{console_settings.host}:{console_settings.port}"
         message = f"the console cannot listen on {place} ({reason}); SMELT_CONSOLE_PORT chooses another port"
         raise PermanentError(message) from error
 

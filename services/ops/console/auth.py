@@ -1,4 +1,4 @@
-"""Authentication: by a token and a session, or by the signed header of a load balancer."""
+"""Authentication by token and session cookie, or by the signed header of a load balancer."""
 
 import hashlib
 import secrets
@@ -22,8 +22,8 @@ from services.ops.web import templating
 from services.ops.web.user import Role, User
 
 TOKEN = "token"  # noqa: S105 - the parameter's name
-# Browsers leave SameSite=Strict cookies out of cross-site navigation: reload once, from our own origin.
-ONCE_MORE = '<!doctype html><meta http-equiv="refresh" content="0"><title>smelt</title>'
+# Browsers omit SameSite=Strict cookies in cross-site navigation; this page reloads from the same origin.
+RELOAD_PAGE = '<!doctype html><meta http-equiv="refresh" content="0"><title>smelt</title>'
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Authenticator(Protocol):
     """Authenticates requests."""
 
     sessions: Sessions
-    secure: bool  # whether browsers always come by https
+    secure: bool  # whether browsers always use https
 
     def authenticate(self, request: Request) -> User | Response:
         """The user, or the response to send when authentication fails. May block."""
@@ -40,7 +40,7 @@ class Authenticator(Protocol):
 
 
 class TokenAuth:
-    """A token in a form or a link becomes a session's cookie."""
+    """Exchanges a token from the login form or a link for a session cookie."""
 
     secure = False
 
@@ -56,36 +56,36 @@ class TokenAuth:
         if user is not None:
             return user
         if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
-            return HTMLResponse(ONCE_MORE)
+            return HTMLResponse(RELOAD_PAGE)
         if request.method not in {"GET", "HEAD"}:
-            return templating.refused(request, "Your session has ended. Log in, and do it again.")
+            return templating.error_page(request, "Your session has expired. Log in and try again.")
         return RedirectResponse(URL("/login").include_query_params(next=_path(request.url)), 303)
 
     def exchange(self, request: Request, token: str, to: str, user: User | None = None) -> Response:
-        """On to `to` with a session, if the token is one of ours, or if there is one already; else to the form."""
-        opened = self._opened(token)
-        if opened is None and user is None:
-            log.warning("console.login_refused", host=request.client.host if request.client else "")
+        """Redirect to `to` with a session if the token is valid, or keep an existing one; else show the login form."""
+        new_user = self._user_of(token)
+        if new_user is None and user is None:
+            log.warning("console.login_failed", host=request.client.host if request.client else "")
             return login_form(request, to, wrong=True)
         response = RedirectResponse(to, 303)
-        if opened:
-            self.sessions.keep(response, opened, secure=request.url.scheme == "https")
+        if new_user:
+            self.sessions.keep(response, new_user, secure=request.url.scheme == "https")
         return response
 
-    def _opened(self, token: str) -> User | None:
-        for role, held in self._tokens.items():
-            if compare_digest(token.encode(), held.encode()):
+    def _user_of(self, token: str) -> User | None:
+        for role, expected in self._tokens.items():
+            if compare_digest(token.encode(), expected.encode()):
                 return self.sessions.open(f"{operator_log.operator()} (console)", role)
         return None
 
 
 class AlbAuth:
-    """Authenticates every request by the load balancer's signed JWT; the session is only the CSRF token of forms."""
+    """Authenticates every request by the load balancer's signed JWT. The session only holds the CSRF token of forms."""
 
     secure = True
 
     def __init__(self, settings: ConsoleSettings) -> None:
-        self._settings, self._key_of = settings, alb.fetching(settings)
+        self._settings, self._key_of = settings, alb.key_fetcher(settings)
         self.sessions = Sessions(secrets.token_bytes(32))
 
     def authenticate(self, request: Request) -> User | Response:
@@ -93,11 +93,13 @@ class AlbAuth:
         try:
             identity = alb.identify(self._settings, request.headers.get(alb.HEADER, ""), self._key_of)
         except (jwt.InvalidTokenError, jwt.InvalidKeyError, URLError, TimeoutError) as error:
-            log.warning("console.identity_refused", error_type=type(error).__name__, error=str(error))
-            return templating.refused(request, "Come through the load balancer: it says who you are.")
+            log.warning("console.identity_rejected", error_type=type(error).__name__, error=str(error))
+            return templating.error_page(
+                request, "Sign in through the load balancer; this request carries no valid identity."
+            )
         name = f"{identity.name} (console)"
-        held = self.sessions.read(request)
-        return held if held and (held.name, held.role) == (name, identity.role) else self._open(name, identity.role)
+        user = self.sessions.read(request)
+        return user if user and (user.name, user.role) == (name, identity.role) else self._open(name, identity.role)
 
     def _open(self, name: str, role: Role) -> User:
         return self.sessions.open(name, role)
@@ -116,15 +118,15 @@ def authenticator(settings: ConsoleSettings) -> TokenAuth | AlbAuth:
 
 
 def login_form(request: Request, to: str, *, wrong: bool = False) -> Response:
-    """The form that asks for the token, and goes on to `to`."""
+    """The login form, which redirects to `to`."""
     return templating.page(request, "console/login.html", 403 if wrong else 200, to=to, wrong=wrong)
 
 
 def local_path(target: str) -> str:
-    """A path of ours to go on to; the overview for anything else."""
+    """The target if it is a local path, else the overview."""
     parts = urlsplit(target)
-    ours = target.startswith("/") and not parts.scheme and not parts.netloc and "\\" not in target
-    return target if ours and target.isprintable() else "/"
+    is_local = target.startswith("/") and not parts.scheme and not parts.netloc and "\\" not in target
+    return target if is_local and target.isprintable() else "/"
 
 
 def _without_token(url: URL) -> str:

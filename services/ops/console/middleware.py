@@ -1,4 +1,4 @@
-"""Middleware: pages need an authenticated user, and every response carries security headers."""
+"""Middleware for authentication and security headers."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -14,16 +14,16 @@ HEADERS = {
         "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # Not `no-referrer`: with that a browser does not say where a form comes from either.
+    # With `no-referrer` browsers would also omit the Origin of forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-STATIC = "no-cache"  # what holds nothing of anybody may be kept and asked for again
+STATIC = "no-cache"  # static files may be cached with revalidation
 
 
 class RequireUser:
-    """Puts the user into `request.state.user`, or answers as the authenticator says when authentication fails."""
+    """Sets `request.state.user`, or sends the authenticator's response if authentication fails."""
 
     def __init__(self, app: ASGIApp, auth: Authenticator) -> None:
         self._app, self._auth = app, auth
@@ -36,10 +36,10 @@ class RequireUser:
             await result(scope, receive, send)
             return
         request.state.user = result
-        known = request.cookies.get(self._auth.sessions.cookie) == result.session
-        await self._app(scope, receive, send if known else self._introducing(send, result))
+        has_cookie = request.cookies.get(self._auth.sessions.cookie) == result.session
+        await self._app(scope, receive, send if has_cookie else self._with_cookie(send, result))
 
-    def _introducing(self, send: Send, user: User) -> Send:
+    def _with_cookie(self, send: Send, user: User) -> Send:
         cookie = Response()
         self._auth.sessions.keep(cookie, user, secure=self._auth.secure)
 
@@ -52,7 +52,7 @@ class RequireUser:
 
 
 class SecurityHeaders:
-    """On every answer, whatever it is."""
+    """Adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Where each subject's templates are, and the pages of the navigation."""
+"""Template folders of the subjects, and the navigation."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The console as a web application: its routes, and what becomes of errors."""
+"""The console's web application: routes and error handling."""
 
 from collections.abc import Callable
 from functools import partial
@@ -51,9 +51,7 @@ GET_ROUTES: dict[str, Page] = {
     "/actions/{id}": action_pages.show,
     "/actions/{id}/progress": action_pages.progress,
 }
-POST_ROUTES: dict[
-    str, FormHandler
-] = {  # for operators; all but /actions/… only prepare an action, which `confirm` executes
+POST_ROUTES: dict[str, FormHandler] = {  # for operators; all but /actions/… only prepare an action for confirmation
     "/dead-letters/replay": replay_dead_letters,
     "/dead-letters/discard": discard_dead_letters,
     "/quarantine/replay": replay_entries,
@@ -71,44 +69,44 @@ def application(
     names: list[str],
     *more: BaseRoute,
 ) -> Starlette:
-    """The whole console for requests under these names, and `more` routes that need no login.
+    """The console for requests with these host names, with `more` routes that need no login.
 
-    `measure` is for the overview, and may block for seconds.
+    `measure` provides the overview's measurements and may block for seconds.
     """
     overview = OverviewPages(measure)
     get_routes = {"/": overview.show, "/overview": overview.show_fragment, **GET_ROUTES}
-    known = Middleware(TrustedHostMiddleware, allowed_hosts=names)
-    inside = [
-        *(Route(path, partial(look, context), methods=["GET"]) for path, look in get_routes.items()),
-        *(Route(path, _doing(context, does), methods=["POST"]) for path, does in POST_ROUTES.items()),
+    trusted_hosts = Middleware(TrustedHostMiddleware, allowed_hosts=names)
+    user_routes = [
+        *(Route(path, partial(page, context), methods=["GET"]) for path, page in get_routes.items()),
+        *(Route(path, _form_endpoint(context, handler), methods=["POST"]) for path, handler in POST_ROUTES.items()),
         Route("/logout", _logout(auth), methods=["POST"]),
     ]
     login = [*_login(auth)] if isinstance(auth, TokenAuth) else []
     console = Starlette(
         routes=[
-            Route("/healthz", _healthy),  # by whatever name a load balancer asks
+            Route("/healthz", _healthy),  # under any host name, for load balancers
             Mount("/static", StaticFiles(directory=templating.HERE / "static")),
             Mount(
                 "/",
-                routes=[*login, *more, Mount("/", routes=inside, middleware=[Middleware(RequireUser, auth=auth)])],
-                middleware=[known],
+                routes=[*login, *more, Mount("/", routes=user_routes, middleware=[Middleware(RequireUser, auth=auth)])],
+                middleware=[trusted_hosts],
             ),
         ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={
-            HTTPException: _refused,
-            PermanentError: partial(_told, status=400),
-            **dict.fromkeys(UNAVAILABLE_ERRORS, partial(_told, status=503)),
+            HTTPException: _http_error,
+            PermanentError: partial(_error_page, status=400),
+            **dict.fromkeys(UNAVAILABLE_ERRORS, partial(_error_page, status=503)),
         },
     )
     console.state.templates = pages.templates()
     return console
 
 
-def _doing(context: ConsoleContext, does: FormHandler) -> Callable[[Request], object]:
+def _form_endpoint(context: ConsoleContext, handler: FormHandler) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
-        form = await forms.checked(request)
-        return await run_in_threadpool(does, context, request, form)
+        form = await forms.operator_form(request)
+        return await run_in_threadpool(handler, context, request, form)
 
     return endpoint
 
@@ -127,10 +125,10 @@ def _login(auth: TokenAuth) -> list[BaseRoute]:
 
 def _logout(auth: Authenticator) -> Callable[[Request], object]:
     async def leave(request: Request) -> Response:
-        await forms.own(request, request.state.user)
-        answer = RedirectResponse("/", 303)
-        auth.sessions.end(answer)
-        return answer
+        await forms.session_form(request, request.state.user)
+        response = RedirectResponse("/", 303)
+        auth.sessions.end(response)
+        return response
 
     return leave
 
@@ -139,10 +137,10 @@ async def _healthy(_: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _http_error(request: Request, error: Exception) -> Response:
     status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
-    return templating.refused(request, why, status)
+    return templating.error_page(request, why, status)
 
 
-def _told(request: Request, error: Exception, status: int) -> Response:
-    return templating.refused(request, reason_of(error), status)
+def _error_page(request: Request, error: Exception, status: int) -> Response:
+    return templating.error_page(request, reason_of(error), status)

@@ -1,4 +1,4 @@
-"""Who is there, kept in a signed cookie, and the token that makes a form this session's own."""
+"""Sessions in signed cookies, and CSRF tokens of forms."""
 
 import hashlib
 import hmac
@@ -11,46 +11,46 @@ from starlette.responses import Response
 
 from services.ops.web.user import Role, User
 
-LASTS = timedelta(hours=12)  # a working day: afterwards one shows the token again
+SESSION_LIFETIME = timedelta(hours=12)  # a working day
 ALGORITHM = "HS256"
 
 
 class Sessions:
-    """Makes and reads cookies. Another key, and all sessions have ended: nothing of them is kept here."""
+    """Creates and verifies session cookies. Nothing is stored; a new key invalidates all sessions."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        # Cookies know no ports: two consoles on one machine must not take each other's.
+        # Cookies are not separated by port, so two consoles on one machine need different names.
         self.cookie = f"smelt-{hashlib.blake2s(b'cookie', key=key[:32], digest_size=4).hexdigest()}"
 
     def open(self, name: str, role: Role) -> User:
-        """A new session."""
+        """Start a session."""
         now = datetime.now(UTC)
-        claims = {"sub": name, "role": role, "exp": now + LASTS, "jti": secrets.token_hex(16)}
+        claims = {"sub": name, "role": role, "exp": now + SESSION_LIFETIME, "jti": secrets.token_hex(16)}
         return self._user(name, role, jwt.encode(claims, self._key, ALGORITHM))
 
     def read(self, request: Request) -> User | None:
-        """The session that a request belongs to."""
-        held = request.cookies.get(self.cookie, "")
+        """The session of a request, or None."""
+        cookie = request.cookies.get(self.cookie, "")
         try:
-            claims = jwt.decode(held, self._key, [ALGORITHM], options={"require": ["sub", "role", "exp", "jti"]})
+            claims = jwt.decode(cookie, self._key, [ALGORITHM], options={"require": ["sub", "role", "exp", "jti"]})
         except jwt.InvalidTokenError:
             return None
-        return self._user(claims["sub"], claims["role"], held)
+        return self._user(claims["sub"], claims["role"], cookie)
 
     def keep(self, response: Response, user: User, *, secure: bool) -> None:
-        """Let the browser keep it; pages elsewhere cannot make the browser send it."""
+        """Set the session cookie. SameSite=Strict keeps other sites from using it."""
         response.set_cookie(
             self.cookie,
             user.session,
-            max_age=int(LASTS.total_seconds()),
+            max_age=int(SESSION_LIFETIME.total_seconds()),
             httponly=True,
             samesite="strict",
             secure=secure,
         )
 
     def end(self, response: Response) -> None:
-        """Let the browser forget it."""
+        """Delete the session cookie."""
         response.delete_cookie(self.cookie, httponly=True, samesite="strict")
 
     def _user(self, name: str, role: Role, session: str) -> User:

@@ -9,14 +9,16 @@ from services.ops.cli import formatting
 from services.ops.cli.options import Dataset, Json
 from services.ops.cli.output import plain, say, say_json
 from services.ops.connections import Connections, connect
-from services.ops.dlq import cli_actions, cli_options, cli_output, filters, plans
+from services.ops.dlq import actions, cli_actions, cli_options, cli_output, filters
 from services.ops.dlq.cli_options import Contains, Error, Ids, OlderThan, QueueName, Run
 from services.ops.dlq.dead_letters import DeadLetter
-from services.ops.dlq.filters import Filter
+from services.ops.dlq.filters import DeadLetterFilter
 from services.ops.dlq.object_state import state_of
 from shared.errors import PermanentError
 
-dlq_commands = typer.Typer(help="Dead letters: messages that could not be handled, and why.", no_args_is_help=True)
+dlq_commands = typer.Typer(
+    help="Dead letters: messages that could not be processed, with the reason.", no_args_is_help=True
+)
 
 
 @dlq_commands.command("list")
@@ -28,33 +30,33 @@ def list_(  # noqa: PLR0913, PLR0917 - the options of a command
     run: Run = None,
     older_than: OlderThan = None,
     contains: Contains = None,
-    every: Annotated[bool, typer.Option("--all", help="every letter of a reason, not only the oldest")] = False,  # noqa: FBT002
+    every: Annotated[bool, typer.Option("--all", help="list every letter, not only the oldest of each reason")] = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show the dead letters, grouped by reason. Looking changes nothing.
+    """Show the dead letters, grouped by reason. Read-only.
 
-    Exit 0, whether there are any or not; 1 if nobody could look.
+    Exit 0, whether there are any or not; 1 if they could not be read.
 
     Example: smelt dlq list --queue bronze --error "no such object" --older-than 1h
     """
-    asked = filters.parse_filter(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
+    filter_ = filters.parse_filter(ids, queue, older_than, error=error, dataset=dataset, run=run, contains=contains)
     with cli_options.status_while_looking():
-        survey = plans.find(connect(), asked)
-    found, groups, now = survey.letters, filters.grouped(survey.letters), time.time()
+        survey = actions.find(connect(), filter_)
+    letters, groups, now = survey.letters, filters.grouped(survey.letters), time.time()
     if as_json:
-        described = [cli_output.to_json(letter, now) for letter in found]
-        by_reason = [cli_output.group_to_json(group, now) for group in groups]
-        say_json({"dead_letters": described, "groups": by_reason, "unseen": survey.unseen})
+        letters_json = [cli_output.to_json(letter, now) for letter in letters]
+        groups_json = [cli_output.group_to_json(group, now) for group in groups]
+        say_json({"dead_letters": letters_json, "groups": groups_json, "unseen": survey.unseen})
         return
     say(
-        formatting.counted(len(found), "dead letter")
-        + (f", {formatting.counted(len(groups), 'reason')}" if found else "")
+        formatting.counted(len(letters), "dead letter")
+        + (f", {formatting.counted(len(groups), 'reason')}" if letters else "")
     )
     for group in groups:
         cli_output.say_group(group, now, every=every)
-    if found:
-        say(f"\n[dim]look closer  smelt dlq show {found[0].id[: cli_output.SHORT_ID]}[/dim]")
-        say("[dim]send again   smelt dlq replay --dry-run, with the same options as here[/dim]")
+    if letters:
+        say(f"\n[dim]details      smelt dlq show {letters[0].id[: cli_output.SHORT_ID]}[/dim]")
+        say("[dim]send again   smelt dlq replay --dry-run, with the same options[/dim]")
     cli_options.say_unseen(survey.unseen)
 
 
@@ -63,9 +65,9 @@ def show(
     identity: Annotated[str, typer.Argument(metavar="ID", help="a dead letter's id, or the beginning of it")],
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show one dead letter: why, how often it was tried, its object, trace and body.
+    """Show one dead letter with its error, attempts, object, trace and body.
 
-    Exit 1 if there is no such one.
+    Exit 1 if it does not exist.
 
     Example: smelt dlq show 5f2a91c0
     """
@@ -85,15 +87,17 @@ dlq_commands.command()(cli_actions.discard)
 
 
 def _only(connections: Connections, identity: str) -> DeadLetter:
-    """The letter of that id. Raises PermanentError where there is none, or more than one."""
+    """The letter with this id. Raises PermanentError if there is none or more than one."""
     with cli_options.status_while_looking():
-        survey = plans.find(connections, Filter(ids=(identity,)))
-    found = survey.letters
-    if len(found) == 1:
-        return found[0]
-    if found:
-        message = f"{len(found)} dead letters begin with {plain(identity)}: {', '.join(letter.id for letter in found)}"
+        survey = actions.find(connections, DeadLetterFilter(ids=(identity,)))
+    letters = survey.letters
+    if len(letters) == 1:
+        return letters[0]
+    if letters:
+        message = (
+            f"{len(letters)} dead letters begin with {plain(identity)}: {', '.join(letter.id for letter in letters)}"
+        )
     else:
-        elsewhere = f"; {formatting.counted(survey.unseen, 'dead letter')} could not be seen" if survey.unseen else ""
+        elsewhere = f"; {formatting.counted(survey.unseen, 'dead letter')} could not be read" if survey.unseen else ""
         message = f"no dead letter {plain(identity)}{elsewhere}"
     raise PermanentError(message)

@@ -1,4 +1,4 @@
-"""The options by which dead letters are chosen, the same for all that is done with them."""
+"""Filter options of the dlq commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from services.ops.cli import formatting, prompts
 from services.ops.cli.output import out, say
 from services.ops.queues.names import short_names
 
-Ids = Annotated[list[str] | None, typer.Option("--id", help="its id, or the beginning of it; may be repeated")]
+Ids = Annotated[list[str] | None, typer.Option("--id", help="id or its beginning; may be repeated")]
 QueueName = Annotated[
     str | None, typer.Option("--queue", help="extract, bronze, uploads or silver", autocompletion=short_names)
 ]
@@ -22,14 +22,14 @@ Contains = Annotated[str | None, typer.Option("--contains", help="text in the bo
 
 @contextmanager
 def status_while_looking() -> Iterator[None]:
-    """While dead letters are looked at."""
+    """Show a status while dead letters are read."""
     prompts.stop_in_order()
-    with out.status("looking at the dead letters"):
+    with out.status("reading dead letters"):
         yield
 
 
 def say_unseen(unseen: int) -> None:
-    """That there are more than were seen, if so."""
+    """Print the number of letters that could not be read, if any."""
     if unseen:
         letters = formatting.counted(unseen, "dead letter")
-        say(f"[yellow]{letters} more could not be seen[/yellow]: somebody else holds them just now")
+        say(f"[yellow]{letters} more could not be read[/yellow]: another process holds them at the moment")

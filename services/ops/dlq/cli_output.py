@@ -1,4 +1,4 @@
-"""Dead letters as a person reads them, and as a program does."""
+"""Output of dead letters as text and JSON."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,19 +9,19 @@ from rich.table import Table
 from services.ops.cli import formatting
 from services.ops.cli.output import out, plain, say
 from services.ops.dlq.dead_letters import DeadLetter
-from services.ops.dlq.filters import Group
+from services.ops.dlq.filters import DeadLetterGroup
 from services.ops.formatting import readable
 from services.ops.queues.cli_output import subject_text
 from shared.storage.object_id import ObjectId
 
-SHORT_ID = 8  # characters of an id: enough to name it
-SHOWN = 5  # letters of a group, unless all are asked for
-OTHERS = 32  # columns of a line besides how often it was tried and what it is about
-NARROWEST = 20  # columns for what it is about
+SHORT_ID = 8  # characters of an id in lists
+SHOWN = 5  # letters per group without --all
+OTHERS = 32  # columns used beside attempts and subject
+NARROWEST = 20  # minimum columns of the subject
 
 
 def to_json(letter: DeadLetter, now: float) -> dict[str, object]:
-    """A dead letter for programs; `now` is in epoch seconds."""
+    """A dead letter as JSON; `now` is in epoch seconds."""
     return {
         **asdict(letter),
         "age_seconds": _age(letter, now),
@@ -32,8 +32,8 @@ def to_json(letter: DeadLetter, now: float) -> dict[str, object]:
     }
 
 
-def group_to_json(group: Group, now: float) -> dict[str, object]:
-    """A group for programs, with the ids of its letters."""
+def group_to_json(group: DeadLetterGroup, now: float) -> dict[str, object]:
+    """A group as JSON, with the ids of its letters."""
     return {
         "queue": group.queue,
         "error_type": group.error_type,
@@ -44,8 +44,8 @@ def group_to_json(group: Group, now: float) -> dict[str, object]:
     }
 
 
-def say_group(group: Group, now: float, *, every: bool) -> None:
-    """One reason: how many, since when, and what they are about."""
+def say_group(group: DeadLetterGroup, now: float, *, every: bool) -> None:
+    """Print a group: reason, number, age and subjects."""
     count, oldest = f"{len(group.letters):,}", formatting.duration(_age(group.letters[0], now))
     say(f"\n[bold]{group.queue}-dlq[/bold]  [red]{plain(group.error_type)}[/red]  {count}, oldest {oldest}")
     say(f"  {plain(group.reason)}")
@@ -68,7 +68,7 @@ def say_group(group: Group, now: float, *, every: bool) -> None:
 
 
 def say_letter(letter: DeadLetter, now: float, stored: dict[ObjectId, str]) -> None:
-    """Everything about one. `stored` says of each object what the bucket has."""
+    """Print all details of a letter. `stored` has the state of each object in the bucket."""
     since = "unknown" if letter.sent is None else f"{datetime.fromtimestamp(letter.sent, UTC):%Y-%m-%d %H:%M:%S} UTC"
     service = letter.attributes.get("service") or "unknown"
     _say("dead letter", f"[bold]{letter.id}[/bold]")

@@ -1,4 +1,4 @@
-"""Dead letters: messages that could not be handled, and how to look at them without consuming them."""
+"""Reading dead letters without consuming them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from services.ops.connections import Connections
-from services.ops.dlq.lease import MOST as MOST_HELD
-from services.ops.dlq.lease import QueueLease
+from services.ops.dlq.lease import MAX_MESSAGES, QueueLease
 from services.ops.queues import stats
 from services.ops.queues.failures import Failure
 from services.ops.queues.messages import MessageSubject
@@ -19,23 +18,22 @@ from shared.storage.object_id import ObjectId
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-# Characters of a body that are kept while looking: our own messages have a few thousand at most, and ten thousand dead
-# letters of 1 MiB each would not fit into memory.
+# Characters kept of a body: our own messages are much shorter, and ten thousand letters of 1 MiB would not fit in
+# memory.
 MAX_BODY_CHARS = 16_384
-MOST = 1_000  # messages of one queue that a passing look takes in
-PATIENCE = 10  # s to wait for letters that another process holds while it looks at them, which takes a few seconds
+MAX_LETTERS = 1_000  # per queue, for a quick look
+PATIENCE = 10  # s to wait for letters held by another process, which takes a few seconds to read them
 DIED = "worker died"
-BURIAL = 60  # s that a worker may take to send a dead letter after it asked SQS for the time
-REPLAYS = "replays"  # the attribute that counts how often a message was sent again
+CLOCK_TOLERANCE_SECONDS = 60  # s between a worker's query for SQS's time and its sending of the letter
+REPLAYS = "replays"  # attribute with the number of replays
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message that could not be handled, and why. Without a word from its worker the error is `worker died`.
+    """A dead letter. Without a recorded reason its error is `worker died`.
 
-    `sent` is when it came onto the dead-letter queue, in epoch seconds; where SQS itself moved it, when it was first
-    sent. `attributes` are the texts among its attributes. `body` may be only the first part of a long body, of which
-    `body_chars` is the length.
+    `sent` is when it came onto the dead-letter queue, in epoch seconds, or when it was first sent if SQS moved it.
+    `attributes` are its string attributes. `body` may be truncated; `body_chars` is the full length.
     """
 
     queue: str
@@ -50,17 +48,17 @@ class DeadLetter:
 
     @property
     def is_cut(self) -> bool:
-        """Whether `body` is only the beginning of the message's body."""
+        """Whether `body` is truncated."""
         return self.body_chars > len(self.body)
 
     @property
     def line(self) -> str:
-        """Where, about what, and why."""
+        """Queue, subject and error in one line."""
         return f"{self.queue}-dlq: {self.about}: {self.error_type}: {self.error_message}"
 
     @property
     def about(self) -> str:
-        """The objects that the message names, or the beginning of its body."""
+        """The keys of its objects, or the beginning of its body."""
         return self.subject.summary
 
     @property
@@ -75,53 +73,53 @@ class DeadLetter:
 
     @cached_property
     def subject(self) -> MessageSubject:
-        """What the message is about."""
+        """The objects or command in the message."""
         return MessageSubject(self.body)
 
     @property
     def failure(self) -> Failure:
-        """Why it could not be handled."""
+        """The failure, for grouping by reason."""
         return Failure(self.queue, self.error_type, self.error_message, self.subject)
 
     @property
     def replays(self) -> int:
-        """How often it was sent again already."""
+        """The number of replays."""
         count = self.attributes.get(REPLAYS, "")
         return int(count) if count.isascii() and count.isdigit() else 0
 
     @property
     def trace_id(self) -> str:
-        """The trace it belongs to; empty where nothing says so."""
+        """The trace id, or empty."""
         _, _, after = self.attributes.get("traceparent", "").partition("-")
         return self.attributes.get("trace_id") or after.partition("-")[0]
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The dead letters seen, and how many more there are: held by somebody else, or too many to look at."""
+    """The dead letters read, and the number of others: held by another process, or beyond the limit."""
 
     letters: list[DeadLetter]
     unseen: int
 
 
 def look(connections: Connections) -> list[DeadLetter]:
-    """The dead letters of all queues. A message that somebody else holds at the moment is not seen."""
-    return survey(connections, most=MOST).letters
+    """The dead letters of all queues, without those held by another process."""
+    return survey(connections, most=MAX_LETTERS).letters
 
 
 def look_if_any(connections: Connections) -> list[DeadLetter]:
-    """The same, asking first how many there are: to look hides them from others for a moment."""
+    """The same, but only if there are any: reading hides them from others for a moment."""
     return look(connections) if any(counts.total for counts in stats.dead_letter_counts(connections).values()) else []
 
 
 def survey(
-    connections: Connections, queues: Sequence[Queue] = QUEUES, most: int = MOST_HELD, patience: int = PATIENCE
+    connections: Connections, queues: Sequence[Queue] = QUEUES, most: int = MAX_MESSAGES, patience: int = PATIENCE
 ) -> Survey:
-    """Up to `most` dead letters of each queue; waits `patience` seconds for those that somebody else holds."""
+    """Up to `most` dead letters per queue; waits `patience` seconds for those held by another process."""
     with ThreadPoolExecutor(len(QUEUES)) as pool:
         surveys = list(pool.map(partial(_survey, connections, most=most, patience=patience), queues))
-    letters = [letter for one in surveys for letter in one.letters]
-    return Survey(letters, sum(one.unseen for one in surveys))
+    letters = [letter for result in surveys for letter in result.letters]
+    return Survey(letters, sum(result.unseen for result in surveys))
 
 
 def _survey(connections: Connections, queue: Queue, *, most: int, patience: int) -> Survey:
@@ -131,7 +129,7 @@ def _survey(connections: Connections, queue: Queue, *, most: int, patience: int)
 
 
 def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
-    """A message as received from the dead-letter queue of `queue`, with all its attributes."""
+    """From a message received from the dead-letter queue of `queue` with all attributes."""
     attributes = dict(_texts(message))
     sent = int(message["Attributes"]["SentTimestamp"]) / 1_000
     error_type, error_message, attempts = _reason(attributes, sent)
@@ -149,16 +147,16 @@ def dead_letter(queue: str, message: "MessageTypeDef") -> DeadLetter:
 
 
 def _reason(attributes: Mapping[str, str], sent: float) -> tuple[str, str, str]:
-    """The error's type, its message, and the attempts.
+    """Error type, message and attempts.
 
-    A redrive by SQS itself keeps the attributes, so that a message that died again without a word still has the reason
-    of its first death. But then it was sent after that.
+    A redrive by SQS keeps attributes, so a message that died again without a reason still has its first reason; it is
+    recognised by its later time of sending.
     """
     if "error_type" not in attributes:
         return DIED, "no reason recorded", "unknown"
     before = f"{attributes['error_type']}: {attributes.get('error_message', '')}"
     dead_since = attributes.get("dead_since", "")
-    if dead_since.isdigit() and sent > int(dead_since) / 1_000 + BURIAL:
+    if dead_since.isdigit() and sent > int(dead_since) / 1_000 + CLOCK_TOLERANCE_SECONDS:
         return DIED, f"died again without a reason; the first was {before}", "unknown"
     return attributes["error_type"], attributes.get("error_message", ""), attributes.get("attempts", "unknown")
 

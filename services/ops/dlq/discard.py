@@ -1,4 +1,4 @@
-"""Dead letters that nobody needs: kept in the bucket, then deleted, with a row in `ops.operator_action`."""
+"""Discarding dead letters: copied to the bucket, deleted, and recorded in `ops.operator_action`."""
 
 import base64
 import gzip
@@ -20,35 +20,35 @@ from shared.storage import objects
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-TOGETHER = 500  # messages in an object
+MESSAGES_PER_OBJECT = 500  # messages per object
 
 
 def discard(
     connections: Connections,
     letters: list[DeadLetter],
     reason: str,
-    asked: Mapping[str, object],
+    filter_json: Mapping[str, object],
     on_done: OnProgress = lambda _: None,
 ) -> ActionResult:
-    """Delete them, each only once a copy is in the bucket."""
-    what = {"action": "discard", "reason": reason, **asked}
-    with operator_log.recorded(connections.database, "dead_letter", "discarded", what, len(letters)) as tally:
+    """Delete letters, each after its copy is in the bucket."""
+    what = {"action": "discard", "reason": reason, **filter_json}
+    with operator_log.record_action(connections.database, "dead_letter", "discarded", what, len(letters)) as result:
         for queue in QUEUES:
             ids = {letter.id for letter in letters if letter.queue == queue.name}
             with QueueLease(connections.sqs, dead_letter_url(connections.settings.queue_url(queue))) as hold:
-                for together in _chunks(hold.among(ids)):
-                    tally.copies.append(_keep(connections, queue, together, reason, tally))
-                    ids.difference_update(message["MessageId"] for message in together)
-                    _delete(hold, [message["MessageId"] for message in together], tally, on_done)
-            tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
-    return tally
+                for messages in _chunks(hold.among(ids)):
+                    result.copies.append(_keep(connections, queue, messages, reason, result))
+                    ids.difference_update(message["MessageId"] for message in messages)
+                    _delete(hold, [message["MessageId"] for message in messages], result, on_done)
+            result.failed.update(dict.fromkeys(ids, "no longer there, or held by another process"))
+    return result
 
 
 def _keep(
-    connections: Connections, queue: Queue, messages: list["MessageTypeDef"], reason: str, tally: ActionResult
+    connections: Connections, queue: Queue, messages: list["MessageTypeDef"], reason: str, result: ActionResult
 ) -> str:
     now = datetime.now(UTC)
-    name = f"{now:%H%M%S}-{tally.identity}-{queue.name}-{tally.done + 1}"
+    name = f"{now:%H%M%S}-{result.identity}-{queue.name}-{result.done + 1}"
     key = f"{DISCARDED_PREFIX}{now:%Y-%m-%d}/{name}.jsonl.gz"
     about = {
         "queue": queue.dead_letter_name,
@@ -62,12 +62,12 @@ def _keep(
     return key
 
 
-def _delete(hold: QueueLease, ids: Sequence[str], tally: ActionResult, on_done: OnProgress) -> None:
+def _delete(hold: QueueLease, ids: Sequence[str], result: ActionResult, on_done: OnProgress) -> None:
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         failed = hold.delete(batch)
-        tally.done += len(batch) - len(failed)
-        tally.failed.update((identity, f"copied, but still there: {why}") for identity, why in failed.items())
+        result.done += len(batch) - len(failed)
+        result.failed.update((identity, f"copied, but not deleted: {why}") for identity, why in failed.items())
         on_done(len(batch))
 
 
@@ -81,11 +81,11 @@ def _copy(message: "MessageTypeDef") -> dict[str, object]:
 
 
 def _text(value: object) -> str:
-    """Binary attributes are the only part that JSON cannot hold."""
+    """Encode binary attributes, which JSON cannot represent."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _chunks(messages: Iterable["MessageTypeDef"]) -> Iterator[list["MessageTypeDef"]]:
     remaining = iter(messages)
-    while chunk := list(islice(remaining, TOGETHER)):
+    while chunk := list(islice(remaining, MESSAGES_PER_OBJECT)):
         yield chunk

@@ -1,4 +1,4 @@
-"""Which dead letters are meant, and which have the same reason. Pure."""
+"""Filtering dead letters and grouping them by reason. No I/O."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,10 +11,10 @@ from shared.config.topology import QUEUES, Queue
 
 
 @dataclass(frozen=True)
-class Filter:
-    """What must be true of a dead letter; None and an empty tuple ask nothing. `older_than` is in seconds.
+class DeadLetterFilter:
+    """A filter on dead letters; None and an empty tuple match all. `older_than` is in seconds.
 
-    `ids` may be shortened to their first characters, `error` is any part of its type and message in any case.
+    `ids` may be prefixes; `error` matches any part of type and message, ignoring case.
     """
 
     ids: tuple[str, ...] = ()
@@ -27,18 +27,18 @@ class Filter:
 
     @property
     def queues(self) -> tuple[Queue, ...]:
-        """Whose dead letters have to be looked at."""
+        """The queues to read."""
         return (self.queue,) if self.queue else QUEUES
 
     def select(self, letters: Iterable[DeadLetter], now: float) -> list[DeadLetter]:
-        """Those of which it is true, the oldest first. `now` is in epoch seconds."""
-        found = [letter for letter in letters if self._is_true_of(letter, now)]
-        return sorted(found, key=lambda letter: letter.sent or 0.0)
+        """The matching letters, oldest first. `now` is in epoch seconds."""
+        matches = [letter for letter in letters if self._is_true_of(letter, now)]
+        return sorted(matches, key=lambda letter: letter.sent or 0.0)
 
     def described(self) -> dict[str, object]:
-        """What it asks, for the record."""
-        asked = {**asdict(self), "queue": self.queue.name if self.queue else None}
-        return {name: value for name, value in asked.items() if value not in {None, ()}}
+        """The conditions, for the audit log."""
+        values = {**asdict(self), "queue": self.queue.name if self.queue else None}
+        return {name: value for name, value in values.items() if value not in {None, ()}}
 
     def _is_true_of(self, letter: DeadLetter, now: float) -> bool:
         return all(
@@ -54,9 +54,11 @@ class Filter:
         )
 
 
-def parse_filter(ids: Iterable[str] | None, queue: str | None, older_than: str | None, **same: str | None) -> Filter:
-    """A filter as people write it: `bronze`, `15m`. Raises PermanentError for what cannot be meant."""
-    return Filter(
+def parse_filter(
+    ids: Iterable[str] | None, queue: str | None, older_than: str | None, **same: str | None
+) -> DeadLetterFilter:
+    """Parse a filter as typed: `bronze`, `15m`. Raises PermanentError for invalid values."""
+    return DeadLetterFilter(
         ids=tuple(ids or ()),
         queue=find_queue(queue) if queue else None,
         older_than=durations.seconds(older_than) if older_than else None,
@@ -65,8 +67,8 @@ def parse_filter(ids: Iterable[str] | None, queue: str | None, older_than: str |
 
 
 @dataclass(frozen=True)
-class Group:
-    """Dead letters of one queue that failed for the same reason, the oldest first."""
+class DeadLetterGroup:
+    """Dead letters of one queue with the same reason, oldest first."""
 
     queue: str
     error_type: str
@@ -74,7 +76,7 @@ class Group:
     letters: tuple[DeadLetter, ...]
 
 
-def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
-    """By queue in the order of the pipeline, then by reason, most letters first."""
+def grouped(letters: Iterable[DeadLetter]) -> list[DeadLetterGroup]:
+    """Groups by queue in pipeline order, largest first."""
     groups = group_by_reason(letters, lambda letter: letter.failure)
-    return [Group(group.queue, group.error_type, group.reason, group.messages) for group in groups]
+    return [DeadLetterGroup(group.queue, group.error_type, group.reason, group.messages) for group in groups]

@@ -1,4 +1,4 @@
-"""Dead letters by what they stand for: objects, and pages of runs."""
+"""Index of dead letters by object and by page of a run."""
 
 from collections.abc import Iterable
 
@@ -14,10 +14,10 @@ from shared.storage.object_id import ObjectId
 
 
 class DeadLetterIndex:
-    """Finds the reason of the dead letter that stands for something."""
+    """Looks up the reason for which an object or page became a dead letter."""
 
     def __init__(self, letters: Iterable[DeadLetter]) -> None:
-        self._objects: dict[tuple[str, str], str] = {}  # by key and version, eTag, or nothing, as the message names it
+        self._objects: dict[tuple[str, str], str] = {}  # {(key, version, eTag or nothing, as in the message): reason}
         self._stems: dict[str, str] = {}
         self._pages: dict[tuple[str, int, int], str] = {}
         for letter in letters:
@@ -30,17 +30,20 @@ class DeadLetterIndex:
                 self._pages[page.run_id, page.part, page.page] = reason
 
     def has(self, stored: ObjectId) -> bool:
-        """Whether one stands for the object."""
+        """Whether the object has a dead letter."""
         return self.of_object(stored) is not None
 
     def of_object(self, stored: ObjectId) -> str | None:
-        """Why it is dead; what is made of a bronze object may be a dead letter in its place."""
+        """The reason of the object's dead letter, or of its silver object's, or None."""
         names = dict.fromkeys((stored.version, stored.etag or "", ""))
         own = (self._objects.get((stored.key, name)) for name in names)
         return next(filter(None, own), None) or self._stems.get(_silver_stem(stored) or "")
 
     def of_page(self, page: PageCommand, *, sequential: bool) -> str | None:
-        """Why its command is dead; one that another page brings may have died with that."""
+        """The reason of the page command's dead letter; in sequential parts also the previous page's.
+
+        None if there is none.
+        """
         own = self._pages.get((page.run_id, page.part, page.page))
         return own or (self._pages.get((page.run_id, page.part, page.page - 1)) if sequential else None)
 
@@ -53,11 +56,11 @@ def _page_command(body: str) -> PageCommand | None:
 
 
 def _silver_stem(stored: ObjectId) -> str | None:
-    """What is made of a bronze object may be a dead letter in its place."""
+    """The prefix of the silver keys of a bronze object, or None."""
     if not stored.key.startswith(RAW_PREFIXES):
         return None
     try:
         version = registry.dataset(object_keys.dataset_of(stored.key)).version
-    except PermanentError:  # no such dataset
+    except PermanentError:  # unknown dataset
         return None
     return object_keys.silver_prefix(stored, version)

@@ -1,4 +1,4 @@
-"""Whether the bucket still has an object that a message is about."""
+"""The state in the bucket of an object that a message names."""
 
 from typing import Any
 

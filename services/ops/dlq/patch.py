@@ -1,4 +1,4 @@
-"""A JSON patch (RFC 6902) of a message's body. Pure, but for reading the patch from a file."""
+"""JSON patches (RFC 6902) of message bodies."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from shared.errors import PermanentError
 
 
 def read(file_or_json: str) -> JsonPatch:
-    """The patch in a file, or written out as a JSON array. Raises PermanentError for what is not a patch."""
+    """Read a patch from a file or inline JSON. Raises PermanentError if it is invalid."""
     written_out = file_or_json.lstrip().startswith("[")
     try:
         text = file_or_json if written_out else Path(file_or_json).read_text(encoding="utf-8")
@@ -26,9 +26,9 @@ def read(file_or_json: str) -> JsonPatch:
 
 
 def apply(patch: JsonPatch, body: str) -> str:
-    """The body as patched; as it was, byte by byte, where the patch changes nothing.
+    """Apply the patch; the body is unchanged byte for byte if the patch has no effect.
 
-    Raises PermanentError where the body is not JSON or the patch does not apply to it.
+    Raises PermanentError if the body is not JSON or the patch does not apply.
     """
     try:
         before = json.loads(body)

@@ -1,4 +1,4 @@
-"""Dead letters sent on their way again: planned without I/O, then done, with a row in `ops.operator_action`."""
+"""Replaying dead letters: prepared without I/O, then sent, with a row in `ops.operator_action`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from services.ops.dlq.lease import BATCH, QueueLease
 from services.ops.operator_log import ActionResult, OnProgress
 from services.ops.throttle import throttled
 from shared.config.topology import QUEUES, Queue
-from shared.engine.dead_letter import MORE, REASON
-from shared.engine.message import CARRIED, MOST_ATTRIBUTES, dead_letter_url
+from shared.engine.dead_letter import OPTIONAL_REASON, REQUIRED_REASON
+from shared.engine.message import COPY_ATTRIBUTES, MAX_ATTRIBUTES, dead_letter_url
 from shared.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
         SendMessageBatchRequestEntryTypeDef,
     )
 
-MOST_REPLAYS = 3  # a message that died once more after so many has a reason that replaying does not mend
-TRACE = ("traceparent", "tracestate")  # kept first: the replay belongs to the same trace
-UNSENDABLE = {
+MAX_REPLAYS = 3  # a message that keeps failing needs another remedy
+TRACE = ("traceparent", "tracestate")  # take precedence, so that the replay belongs to the same trace
+MESSAGE_ERRORS = {
     "InvalidMessageContents",
     "InvalidParameterValue",
     "AWS.SimpleQueueService.BatchRequestTooLong",
-}  # it is about this message: the others can go
+}  # errors about this message only
 
 Attributes = Mapping[str, "MessageAttributeValueTypeDef"]
-MAX_MESSAGE_BYTES = 1 << 20  # of a message, and of all in a batch: bodies, and names, types and values of attributes
+MAX_MESSAGE_BYTES = 1 << 20  # of a message or batch: bodies, and names, types and values of attributes
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is to be done with one dead letter: where it goes, with what body if not its own, or why it stays."""
+    """The replay of one letter: target queue, changed body if any, or the reason not to send it."""
 
     letter: DeadLetter
     to: Queue
     patched: str | None = None
-    refused: str | None = None
+    rejected: str | None = None
 
 
 def plan(
@@ -56,9 +56,9 @@ def plan(
     *,
     force: bool = False,
 ) -> list[Step]:
-    """One step for each letter. `sources` is {name of a work queue as SQS has it: queue}. Pure.
+    """A step for each letter. `sources` is {queue name in SQS: queue}. No I/O.
 
-    A letter goes to the queue that it came from: the one it names if that is one of ours, else its dead-letter queue's.
+    A letter goes to the queue named in its attributes if that is a smelt queue, else to the queue of its DLQ.
     """
     return [_step(letter, to or _source(letter, sources), patch, force=force) for letter in letters]
 
@@ -71,54 +71,58 @@ def sources(connections: Connections) -> dict[str, Queue]:
 def replay(
     connections: Connections,
     steps: list[Step],
-    asked: Mapping[str, object],
+    filter_json: Mapping[str, object],
     rate: float | None = None,
     on_done: OnProgress = lambda _: None,
 ) -> ActionResult:
-    """Send what is not refused, at most `rate` a second; `asked` goes into the record.
+    """Send the letters that are not rejected, at most `rate` per second; `filter_json` goes into the record.
 
-    Each is sent before its dead letter is deleted: a crash in between leaves both, a duplicate, which is handled
-    without effect, and never a loss. What was not sent is in `failed`.
+    Each is sent before its dead letter is deleted: a crash in between leaves a duplicate, which is handled without
+    effect. Letters that were not sent are in `failed`.
     """
-    todo = {step.letter.id: step for step in steps if not step.refused}
-    what = {"action": "replay", **asked}
-    with operator_log.recorded(connections.database, "dead_letter", "replayed", what, len(steps)) as tally:
-        tally.failed.update((step.letter.id, step.refused) for step in steps if step.refused)
+    pending = {step.letter.id: step for step in steps if not step.rejected}
+    what = {"action": "replay", **filter_json}
+    with operator_log.record_action(connections.database, "dead_letter", "replayed", what, len(steps)) as result:
+        result.failed.update((step.letter.id, step.rejected) for step in steps if step.rejected)
         for queue in QUEUES:
             url = dead_letter_url(connections.settings.queue_url(queue))
-            ids = {identity for identity, step in todo.items() if step.letter.queue == queue.name}
+            ids = {identity for identity, step in pending.items() if step.letter.queue == queue.name}
             with QueueLease(connections.sqs, url) as hold:
-                for batch in _batches(throttled(hold.among(ids), rate), todo, rate):
+                for batch in _batches(throttled(hold.among(ids), rate), pending, rate):
                     ids.difference_update(step.letter.id for step, _ in batch)
                     for to in {step.to for step, _ in batch}:
-                        _send(connections, hold, to, [(s, entry) for s, entry in batch if s.to == to], tally)
+                        _send(connections, hold, to, [(s, entry) for s, entry in batch if s.to == to], result)
                     on_done(len(batch))
-            tally.failed.update(dict.fromkeys(ids, "no longer there, or held by somebody else"))
-    return tally
+            result.failed.update(dict.fromkeys(ids, "no longer there, or held by another process"))
+    return result
 
 
-def attributes(held: Attributes, replayed: int) -> Attributes:
-    """What goes with a replayed message: its trace, the count, and as much of its own as the next burial can keep."""
-    own = {name: value for name, value in held.items() if name not in {*REASON, *MORE, *CARRIED, REPLAYS}}
+def attributes(original: Attributes, replayed: int) -> Attributes:
+    """Attributes of a replayed message: trace, number of replays, and as many of its own as leave room for a reason."""
+    own = {
+        name: value
+        for name, value in original.items()
+        if name not in {*REQUIRED_REASON, *OPTIONAL_REASON, *COPY_ATTRIBUTES, REPLAYS}
+    }
     first = [*(name for name in TRACE if name in own), *(name for name in own if name not in TRACE)]
-    kept = {name: own[name] for name in first[: MOST_ATTRIBUTES - len(REASON) - 1]}
+    kept = {name: own[name] for name in first[: MAX_ATTRIBUTES - len(REQUIRED_REASON) - 1]}
     return {REPLAYS: {"DataType": "String", "StringValue": str(replayed)}, **kept}
 
 
 def _step(letter: DeadLetter, to: Queue, patch: JsonPatch | None, *, force: bool) -> Step:
-    if letter.replays >= MOST_REPLAYS and not force:
-        return Step(letter, to, refused=f"replayed {letter.replays} times already; --force sends it all the same")
+    if letter.replays >= MAX_REPLAYS and not force:
+        return Step(letter, to, rejected=f"replayed {letter.replays} times already; use --force to send it anyway")
     if not patch:
         return Step(letter, to)
     if letter.is_cut:
         too_long = (
             f"its body has {letter.body_chars:,} characters, more than the {MAX_BODY_CHARS:,} that can be patched"
         )
-        return Step(letter, to, refused=too_long)
+        return Step(letter, to, rejected=too_long)
     try:
         body = patches.apply(patch, letter.body)
     except PermanentError as error:
-        return Step(letter, to, refused=str(error))
+        return Step(letter, to, rejected=str(error))
     return Step(letter, to, body if body != letter.body else None)
 
 
@@ -130,8 +134,8 @@ def _source(letter: DeadLetter, sources: Mapping[str, Queue]) -> Queue:
 def _batches(
     messages: Iterable["MessageTypeDef"], steps: Mapping[str, Step], rate: float | None
 ) -> Iterator[list[tuple[Step, "SendMessageBatchRequestEntryTypeDef"]]]:
-    """What SQS takes in one request: ten messages of 1 MiB in all. Slow replays send no more than a second's worth."""
-    most = max(1, min(BATCH, int(rate))) if rate else BATCH
+    """Batches within SQS's limits of ten messages and 1 MiB; slow replays send at most a second's worth."""
+    max_size = max(1, min(BATCH, int(rate))) if rate else BATCH
     batch: list[tuple[Step, SendMessageBatchRequestEntryTypeDef]] = []
     size = 0
     for message in messages:
@@ -144,7 +148,7 @@ def _batches(
             batch, size = [], 0
         batch.append((step, {"Id": str(len(batch)), "MessageBody": body, "MessageAttributes": own}))
         size += length
-        if len(batch) == most:
+        if len(batch) == max_size:
             yield batch
             batch, size = [], 0
     if batch:
@@ -152,7 +156,7 @@ def _batches(
 
 
 def _size(attributes: Attributes) -> int:
-    """Bytes that count towards SQS's limit."""
+    """The size that counts towards SQS's limit."""
     return sum(
         len(name.encode()) + len(value["DataType"]) + len(value.get("StringValue", "").encode() or _binary(value))
         for name, value in attributes.items()
@@ -168,20 +172,20 @@ def _send(
     hold: QueueLease,
     to: Queue,
     batch: Sequence[tuple[Step, "SendMessageBatchRequestEntryTypeDef"]],
-    tally: ActionResult,
+    result: ActionResult,
 ) -> None:
-    """Send to one queue, then delete the dead letters of what was sent."""
+    """Send a batch to one queue, then delete the dead letters that were sent."""
     url, by_id = connections.settings.queue_url(to), {entry["Id"]: step.letter.id for step, entry in batch}
     try:
-        answer = connections.sqs.send_message_batch(QueueUrl=url, Entries=[entry for _, entry in batch])
+        response = connections.sqs.send_message_batch(QueueUrl=url, Entries=[entry for _, entry in batch])
     except ClientError as error:
-        if len(batch) > 1 or error.response["Error"]["Code"] not in UNSENDABLE:
+        if len(batch) > 1 or error.response["Error"]["Code"] not in MESSAGE_ERRORS:
             raise
-        tally.failed[batch[0][0].letter.id] = f"SQS refuses it: {error.response['Error']['Message']}"
+        result.failed[batch[0][0].letter.id] = f"rejected by SQS: {error.response['Error']['Message']}"
         return
-    for failed in answer.get("Failed", []):
-        tally.failed[by_id[failed["Id"]]] = f"SQS refuses it: {failed.get('Message', failed['Code'])}"
-    sent = [by_id[entry["Id"]] for entry in answer["Successful"]]
-    tally.done += len(sent)
+    for failed in response.get("Failed", []):
+        result.failed[by_id[failed["Id"]]] = f"rejected by SQS: {failed.get('Message', failed['Code'])}"
+    sent = [by_id[entry["Id"]] for entry in response["Successful"]]
+    result.done += len(sent)
     for identity, why in (hold.delete(sent) if sent else {}).items():
-        tally.failed[identity] = f"sent, but still a dead letter: {why}"
+        result.failed[identity] = f"sent, but still a dead letter: {why}"

@@ -1,11 +1,11 @@
-"""Dead letters replayed and discarded: planned as on the command line, shown, and done once it is confirmed."""
+"""Replaying and discarding dead letters in the console: prepared, shown, and done after confirmation."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.ops.dlq import actions
 from services.ops.dlq import patch as patches
-from services.ops.dlq import plans
-from services.ops.dlq.plans import Plan
+from services.ops.dlq.actions import DeadLetterAction
 from services.ops.dlq.web import filter_from
 from services.ops.web import formatting, query_params
 from services.ops.web.actions import Action
@@ -13,13 +13,13 @@ from services.ops.web.context import ConsoleContext
 from services.ops.web.forms import Form
 from shared.errors import PermanentError
 
-MOST = 10_000  # letters of a queue in an action: they are held in memory, and the preview is waited for
+MAX_LETTERS = 10_000  # letters per queue in an action, which are held in memory
 
 
 def replay_dead_letters(context: ConsoleContext, _: Request, form: Form) -> Response:
-    """Plan to send them on their way again. Raises PermanentError for what cannot be meant."""
+    """Prepare a replay. Raises PermanentError for invalid input."""
     patch = query_params.text(form, "patch")
-    plan = plans.replay(
+    action = actions.replay(
         context.acting,
         filter_from(form),
         query_params.number(form, "limit"),
@@ -27,37 +27,37 @@ def replay_dead_letters(context: ConsoleContext, _: Request, form: Form) -> Resp
         patch=patches.read(_written_out(patch)) if patch else None,
         to=query_params.text(form, "to"),
         force="force" in form,
-        most=MOST,
+        most=MAX_LETTERS,
     )
-    return _planned(context, "Replay", plan)
+    return _confirmation(context, "Replay", action)
 
 
 def discard_dead_letters(context: ConsoleContext, _: Request, form: Form) -> Response:
-    """Plan to delete them, keeping copies. Raises PermanentError for what cannot be meant."""
+    """Prepare discarding, with copies kept. Raises PermanentError for invalid input."""
     reason = query_params.text(form, "reason")
     if reason is None:
-        message = "a reason is needed: it is kept with the copies, and on record"
+        message = "a reason is required; it is stored with the copies and in the audit log"
         raise PermanentError(message)
-    plan = plans.discard(context.acting, filter_from(form), query_params.number(form, "limit"), reason, MOST)
-    return _planned(context, "Discard", plan, reason)
+    action = actions.discard(context.acting, filter_from(form), query_params.number(form, "limit"), reason, MAX_LETTERS)
+    return _confirmation(context, "Discard", action, reason)
 
 
 def _written_out(patch: str) -> str:
-    """A patch is never the name of a file of the console's machine. Raises PermanentError."""
+    """Require inline JSON: a file name would refer to the console's machine. Raises PermanentError."""
     if not patch.startswith("["):
         message = "not a JSON patch (RFC 6902): it must be an array of operations"
         raise PermanentError(message)
     return patch
 
 
-def _planned(context: ConsoleContext, verb: str, plan: Plan, reason: str = "") -> Response:
+def _confirmation(context: ConsoleContext, verb: str, action: DeadLetterAction, reason: str = "") -> Response:
     return context.plan(
         Action(
-            title=f"{verb} {formatting.counted(plan.total, 'dead letter')}",
+            title=f"{verb} {formatting.counted(action.total, 'dead letter')}",
             preview="dlq/preview.html",
-            shown={"plan": plan, "reason": reason},
-            total=plan.total,
-            work=plan.work,
+            shown={"plan": action, "reason": reason},
+            total=action.total,
+            work=action.work,
             back="/dead-letters",
         )
     )

@@ -1,4 +1,4 @@
-"""`smelt drift`: how data differs from what was declared and from what came before."""
+"""`smelt drift`: differences between records, their declaration and earlier records."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -21,20 +21,20 @@ def drift(
     kind: Annotated[str | None, typer.Option(help="unknown_field, vanished_field, type_change or new_value")] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Fields nobody declared, fields that vanished, other types, values beyond the documented ones; per run or upload.
+    """Show undeclared fields, vanished fields, changed types and undocumented values by run or upload.
 
-    The records were loaded all the same. Exit 0, also where there is none.
+    The records were loaded nevertheless. Exit 0, whether there is drift or not.
 
     Example: smelt drift --since 7d
     """
     with connect().database.connect() as connection:
-        found = queries.find_drift(connection, timedelta(seconds=durations.seconds(since)), dataset, kind)
+        rows = queries.find_drift(connection, timedelta(seconds=durations.seconds(since)), dataset, kind)
     if as_json:
-        say_json([row._asdict() for row in found])
+        say_json([row._asdict() for row in rows])
         return
     table = Table("seen", "dataset", "run or upload", "kind", "field", "what", "records", box=None, pad_edge=False)
-    for row in found:
-        seen = f"{row.seen_at:%m-%d %H:%M}"
+    for row in rows:
+        seen_at = f"{row.seen_at:%m-%d %H:%M}"
         texts = (row.dataset, row.source, row.kind, row.path, row.detail)
-        table.add_row(seen, *map(plain, texts), f"{row.records:,}")
-    out.print(table) if found else say("no drift")
+        table.add_row(seen_at, *map(plain, texts), f"{row.records:,}")
+    out.print(table) if rows else say("no drift")

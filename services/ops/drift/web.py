@@ -1,4 +1,4 @@
-"""Drift: how data differs from what was declared and from what came before."""
+"""Console page of schema drift."""
 
 from datetime import timedelta
 
@@ -13,12 +13,16 @@ SINCE = timedelta(days=30)
 
 
 def show_drift(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt drift`."""
-    given = request.query_params
-    since = query_params.age(given, "since") or SINCE
+    """Like `smelt drift`."""
+    params = request.query_params
+    since = query_params.age(params, "since") or SINCE
     with context.reading.database.connect() as connection:
-        found = queries.find_drift(
-            connection, since, query_params.text(given, "dataset"), query_params.text(given, "kind"), query_params.MOST
+        rows = queries.find_drift(
+            connection,
+            since,
+            query_params.text(params, "dataset"),
+            query_params.text(params, "kind"),
+            query_params.MAX_ROWS,
         )
-    fields = query_params.fields(given, ("dataset", "kind", "since"))
-    return templating.page(request, "drift/list.html", fields=fields, found=found, kinds=queries.KINDS)
+    fields = query_params.fields(params, ("dataset", "kind", "since"))
+    return templating.page(request, "drift/list.html", fields=fields, found=rows, kinds=queries.KINDS)

@@ -25,12 +25,12 @@ QUEUE_RULES = ("dead-letters", "oldest", "no-progress", "outage")
 
 
 def rule_names() -> list[str]:
-    """For the shell's completion."""
+    """Names for shell completion."""
     return [rule.name for rule in rules.rules()]
 
 
 Rules = Annotated[
-    list[str] | None, typer.Option("--rule", help="this rule only; may be repeated", autocompletion=rule_names)
+    list[str] | None, typer.Option("--rule", help="only this rule; may be repeated", autocompletion=rule_names)
 ]
 
 
@@ -38,27 +38,27 @@ def check(rule: Rules = None, as_json: Json = False) -> None:  # noqa: FBT002
     """Evaluate every alert rule and print one line per rule with a link to its runbook.
 
     Exit 0 if all is well, 1 for a warning, 2 if something is critical, 3 if something could not be measured and nothing
-    worse is known: what cron, Nagios and its kin expect.
+    else is wrong, as cron and Nagios expect.
 
     Example: smelt check --rule freshness --rule conservation
     """
     try:
-        found = _verdicts(set(rule or rule_names()))
+        verdicts = _verdicts(set(rule or rule_names()))
     except (PermanentError, BotoCoreError, ClientError, RedisError, DBAPIError) as error:
         sys.stderr.write(f"smelt: {printable(str(error))}\n")
         raise typer.Exit(rules.EXIT_CODES["unknown"]) from None
-    state = rules.worst(verdict.state for verdict in found)
+    state = rules.worst(verdict.state for verdict in verdicts)
     if as_json:
-        say_json({"state": state, "verdicts": [_described(verdict) for verdict in found]})
+        say_json({"state": state, "verdicts": [_verdict_json(verdict) for verdict in verdicts]})
     else:
         say(f"[{COLOURS[state]}]{state}[/]")
         for name in dict.fromkeys(rule or rule_names()):
-            _say_rule(name, [verdict for verdict in found if verdict.rule.name == name])
+            _say_rule(name, [verdict for verdict in verdicts if verdict.rule.name == name])
     raise typer.Exit(rules.EXIT_CODES[state])
 
 
 def _verdicts(wanted: set[str]) -> list[Verdict]:
-    """Raises PermanentError for a rule that there is not."""
+    """Raises PermanentError for an unknown rule."""
     if strange := wanted - set(rule_names()):
         message = f"no rule {', '.join(sorted(strange))}; known: {', '.join(rule_names())}"
         raise PermanentError(message)
@@ -79,41 +79,41 @@ def _measured(wanted: set[str]) -> Iterator[Measurement]:
         yield from measurements.of_schedules(connections)
 
 
-def _say_rule(name: str, found: list[Verdict]) -> None:
-    """Its worst subjects; of those that are well, how many."""
-    state = rules.worst(verdict.state for verdict in found)
+def _say_rule(name: str, verdicts: list[Verdict]) -> None:
+    """Print a rule's worst subjects, or the number of subjects if all are well."""
+    state = rules.worst(verdict.state for verdict in verdicts)
     line = f"[{COLOURS[state]}]{state:<8}[/]  {name:<16}"
     if state == "ok":
-        say(f"{line}  {formatting.counted(len(found), 'subject')}")
+        say(f"{line}  {formatting.counted(len(verdicts), 'subject')}")
         return
     subjects: dict[str, list[str]] = defaultdict(list)
-    bad = [verdict for verdict in found if verdict.state != "ok"]
+    bad = [verdict for verdict in verdicts if verdict.state != "ok"]
     for verdict in bad:
-        subjects[_told(verdict)].append(plain(verdict.subject))
-    told = "; ".join(f"{', '.join(those)}: {what}" for what, those in subjects.items())
-    say(f"{line}  {told}  [dim]{bad[0].rule.page}[/dim]")
+        subjects[_verdict_text(verdict)].append(plain(verdict.subject))
+    summary = "; ".join(f"{', '.join(those)}: {what}" for what, those in subjects.items())
+    say(f"{line}  {summary}  [dim]{bad[0].rule.page}[/dim]")
 
 
-def _told(verdict: Verdict) -> str:
+def _verdict_text(verdict: Verdict) -> str:
     note = f" ({plain(verdict.note)})" if verdict.note else ""
     if verdict.value is None:
         return f"unknown{note}"
     if not isfinite(verdict.value):
         return f"{verdict.rule.wrong}{note}"
-    measured, most = (_worded(value, verdict.rule.unit) for value in (verdict.value, verdict.limit))
+    measured, most = (_value_text(value, verdict.rule.unit) for value in (verdict.value, verdict.limit))
     return f"{verdict.rule.wrong}: {measured}, at most {most}{note}"
 
 
-def _worded(value: float, unit: Unit) -> str:
+def _value_text(value: float, unit: Unit) -> str:
     return {
         "seconds": lambda: formatting.duration(value),
         "share": lambda: f"{value:.1%}",
     }.get(unit, lambda: f"{value:,.0f}")()
 
 
-def _described(verdict: Verdict) -> dict[str, object]:
-    """For programs. A value that is beyond all measure is null, like an unknown one; the state tells them apart."""
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    """As JSON. Infinite values are null like unknown ones; the state distinguishes them."""
     rule = verdict.rule
     value = verdict.value if verdict.value is not None and isfinite(verdict.value) else None
-    told = {name: value for name, value in asdict(verdict).items() if name not in {"rule", "value"}}
-    return {"rule": rule.name, **told, "value": value, "unit": rule.unit, "wrong": rule.wrong, "runbook": rule.page}
+    fields = {name: value for name, value in asdict(verdict).items() if name not in {"rule", "value"}}
+    return {"rule": rule.name, **fields, "value": value, "unit": rule.unit, "wrong": rule.wrong, "runbook": rule.page}

@@ -1,7 +1,7 @@
-"""How old a dataset is, as everything that speaks of freshness means it.
+"""The age of datasets, shared by all displays and rules of freshness.
 
-A dataset with a source is as old as its newest complete run; one that is loaded from files as its newest file. Files do
-not make the former fresh, nor does a run of a part where runs of all of it are what keeps it so.
+A dataset with a source is as old as its newest complete run, a dataset of files as its newest file. Uploads do not
+refresh the former, nor do partial runs if full runs are scheduled.
 """
 
 import json
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, TextClause, text
 from shared.datasets import registry
 from shared.errors import PermanentError
 
-# By the database's clock. What is read counts from the plan on, by S3's clock.
+# By the database's clock; the start is the plan's time by S3's clock.
 OF_RUNS = text("""
     select extract(epoch from clock_timestamp() - max(planned_at))::float from ops.run
     where dataset = :dataset and completed_at is not null and params = coalesce(cast(:whole as jsonb), params)
@@ -24,9 +24,9 @@ OF_FILES = text("""
 
 
 def ages(connection: Connection) -> dict[str, float]:
-    """{dataset: seconds}, without those of which nothing was ever complete. Raises sqlalchemy's DBAPIError."""
-    found = {dataset: _age(connection, dataset) for dataset in registry.names()}
-    return {dataset: max(0.0, age) for dataset, age in found.items() if age is not None}  # the clocks may differ
+    """{dataset: age in seconds}, without datasets that were never complete. Raises sqlalchemy's DBAPIError."""
+    values = {dataset: _age(connection, dataset) for dataset in registry.names()}
+    return {dataset: max(0.0, age) for dataset, age in values.items() if age is not None}  # the two clocks may differ
 
 
 def _age(connection: Connection, dataset: str) -> float | None:
@@ -37,5 +37,5 @@ def _age(connection: Connection, dataset: str) -> float | None:
     return _seconds(connection, OF_RUNS, dataset=dataset, whole=None if whole is None else json.dumps(dict(whole)))
 
 
-def _seconds(connection: Connection, query: TextClause, **asked: str | None) -> float | None:
-    return cast("float | None", connection.scalar(query, asked))
+def _seconds(connection: Connection, query: TextClause, **params: str | None) -> float | None:
+    return cast("float | None", connection.scalar(query, params))

@@ -1,6 +1,6 @@
-"""What only the system as a whole can tell, for Prometheus and for a collector: depth, age, dead letters, freshness.
+"""System-wide gauges for Prometheus and OTLP: depth, age, dead letters, freshness.
 
-Measured when asked. What could not be measured has no sample: unknown is never 0.
+Measured on demand. Unknown values have no sample.
 """
 
 from collections import Counter
@@ -25,22 +25,22 @@ from services.ops.queues.rates import QueueStatus
 from shared.config.topology import QUEUES
 from shared.telemetry import collector
 
-PATIENCE = 5.0  # s that an answer waits for the database; Prometheus waits 10
+DATABASE_TIMEOUT_SECONDS = 5.0  # Prometheus waits 10 s
 
 Observe = Callable[[CallbackOptions], Iterator[Observation]]
 Look = Callable[[], Measured[Sample] | Unavailable]
 
 
 def route(connections: Connections, look: Look) -> Route:
-    """`/metrics`; where the environment names a collector, it is sent the same from time to time.
+    """The route `/metrics`; also exports over OTLP if a collector is configured.
 
-    The queues are those of the console's last `look`: CloudWatch is paid for each answer.
+    Queues are those of the console's last sample, as CloudWatch bills each request.
     """
     registry = CollectorRegistry()
     prometheus = PrometheusMetricReader(scope_info_enabled=False, registry=registry)
     readers = filter(None, [prometheus, collector.otlp_reader()])
     provider = MeterProvider(list(readers), resource=collector.resource(), shutdown_on_exit=False)
-    collector.Ending(provider.shutdown)
+    collector.ShutdownThread(provider.shutdown)
     observe(provider.get_meter("smelt"), connections, look)
 
     def metrics(_: Request) -> Response:
@@ -50,31 +50,31 @@ def route(connections: Connections, look: Look) -> Route:
 
 
 def observe(meter: Meter, connections: Connections, look: Look) -> None:
-    """Register the gauges. What hangs is waited for in the background, once for all of them."""
-    known = CachedProbe("freshness", lambda: _freshness(connections))
+    """Register the gauges. Slow measurements run in the background, shared by all gauges."""
+    freshness_probe = CachedProbe("freshness", lambda: _freshness(connections))
     gauge = meter.create_observable_gauge
     gauge("smelt.queue.messages", [_of_queues(look, _messages)], "{message}", "Messages on a queue, by state")
-    gauge("smelt.queue.dead_letters", [_of_queues(look, _dead)], "{message}", "Messages that could not be handled")
-    gauge("smelt.queue.oldest", [_of_queues(look, _oldest)], "s", "How long the oldest message has waited")
-    gauge("smelt.workers.waiting", [_outages(look)], "{process}", "Worker processes that wait for a part that is away")
-    gauge("smelt.freshness", [partial(_ages_of_data, known)], "s", "Since the newest complete run, or file")
+    gauge("smelt.queue.dead_letters", [_of_queues(look, _dead)], "{message}", "Messages that could not be processed")
+    gauge("smelt.queue.oldest", [_of_queues(look, _oldest)], "s", "Age of the oldest message")
+    gauge("smelt.workers.waiting", [_outages(look)], "{process}", "Worker processes waiting for an unavailable part")
+    gauge("smelt.freshness", [partial(_ages_of_data, freshness_probe)], "s", "Age of the newest complete run or file")
 
 
 def _of_queues(look: Look, say: Callable[[QueueStatus], Iterator[Observation]]) -> Observe:
     def observations(_: CallbackOptions) -> Iterator[Observation]:
-        found = look()
-        for flow in found.value.flows if isinstance(found, Measured) else ():
-            yield from say(flow)
+        sample = look()
+        for status in sample.value.statuses if isinstance(sample, Measured) else ():
+            yield from say(status)
 
     return observations
 
 
 def _outages(look: Look) -> Observe:
-    """A sample for each service, and part that one of its processes waits for."""
+    """A sample for each service and unavailable part."""
 
     def observations(_: CallbackOptions) -> Iterator[Observation]:
-        found = look()
-        workers = found.value.look.workers if isinstance(found, Measured) else None
+        sample = look()
+        workers = sample.value.snapshot.workers if isinstance(sample, Measured) else None
         if workers is None:
             return
         waiting = Counter((s.note.service, s.note.outage.part) for s in workers if s.note.outage)
@@ -86,26 +86,26 @@ def _outages(look: Look) -> Observe:
     return observations
 
 
-def _messages(flow: QueueStatus) -> Iterator[Observation]:
+def _messages(status: QueueStatus) -> Iterator[Observation]:
     for state in ("visible", "in_flight", "delayed"):
-        yield from _known(getattr(flow, state), queue=flow.queue, state=state)
+        yield from _observation(getattr(status, state), queue=status.queue, state=state)
 
 
-def _dead(flow: QueueStatus) -> Iterator[Observation]:
-    yield from _known(flow.dead, queue=flow.queue)
+def _dead(status: QueueStatus) -> Iterator[Observation]:
+    yield from _observation(status.dead, queue=status.queue)
 
 
-def _oldest(flow: QueueStatus) -> Iterator[Observation]:
-    yield from _known(flow.oldest, queue=flow.queue)
+def _oldest(status: QueueStatus) -> Iterator[Observation]:
+    yield from _observation(status.oldest, queue=status.queue)
 
 
-def _ages_of_data(known: CachedProbe[dict[str, float]], _: CallbackOptions) -> Iterator[Observation]:
-    found = known.read(monotonic() + PATIENCE)
-    for dataset, age in found.value.items() if isinstance(found, Measured) else ():
-        yield from _known(age, dataset=dataset)
+def _ages_of_data(probe: CachedProbe[dict[str, float]], _: CallbackOptions) -> Iterator[Observation]:
+    ages = probe.read(monotonic() + DATABASE_TIMEOUT_SECONDS)
+    for dataset, age in ages.value.items() if isinstance(ages, Measured) else ():
+        yield from _observation(age, dataset=dataset)
 
 
-def _known(value: float | None, **labels: str) -> Iterator[Observation]:
+def _observation(value: float | None, **labels: str) -> Iterator[Observation]:
     if value is not None:
         yield Observation(value, labels)
 

@@ -18,23 +18,23 @@ from shared.datasets import registry
 State = Literal["ok", "unknown", "warning", "critical"]
 Unit = Literal["messages", "seconds", "share", "records", "slots"]
 
-EXIT_CODES: Mapping[State, int] = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}  # as Nagios has them
-SEVERITY: tuple[State, ...] = ("ok", "unknown", "warning", "critical")  # trouble that is known comes before what is not
+EXIT_CODES: Mapping[State, int] = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}  # as in Nagios
+SEVERITY: tuple[State, ...] = ("ok", "unknown", "warning", "critical")  # unknown ranks below problems
 RUNBOOKS = "docs/runbooks"
 
-# s that a message may wait: a source is waited out by back-off, ours by more workers; each is told of before its SLO
+# s that a message may wait: sources recover through back-off, our own queues through more workers; below the SLO
 OLDEST = {queue.name: 1_800.0 if queue is EXTRACT else 600.0 for queue in QUEUES}
-OUTAGE = 120.0  # s that workers may wait for a part: a failover of the database takes one or two minutes
-STARTING = 10  # minutes that a service may take to start from no worker at all
-QUARANTINE_SHARE = 0.05  # of a day's records: more is a change of the source or a bug, not a few bad records
+OUTAGE = 120.0  # s that workers may wait for an unavailable part; a database failover takes one or two minutes
+STARTING = 10  # minutes that a service may take to start from zero workers
+QUARANTINE_SHARE = 0.05  # of a day's records; more indicates a changed source or a bug
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is `wrong` where a reading is over its limit, and how bad that is: a warning can wait for the morning.
+    """An alert rule. `wrong` describes the problem if a measurement exceeds its limit.
 
-    `limits` are the most that is right, by subject; 0 for subjects that nobody can list beforehand. `minutes` is how
-    long CloudWatch must see it before it tells, by queue; empty where CloudWatch cannot see it.
+    `limits` are maxima by subject, 0 for subjects unknown in advance. `minutes` is how long CloudWatch must see the
+    problem before alarming, by queue; empty if CloudWatch cannot measure it.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Rule:
 
     @property
     def page(self) -> str:
-        """What to do."""
+        """The path of the runbook."""
         return f"{RUNBOOKS}/{self.runbook}.md"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of a subject for a rule. None is unknown; `note` says why, or what the value does not."""
+    """A measurement of a subject for a rule. The value is None if unknown; `note` gives the reason or details."""
 
     rule: str
     subject: str
@@ -63,7 +63,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says of one subject."""
+    """The evaluation of a rule for one subject."""
 
     rule: Rule
     subject: str
@@ -82,18 +82,18 @@ def rules() -> tuple[Rule, ...]:
     return (
         Rule(
             "dead-letters", "messages could not be handled", "messages", "warning", "dead-letters",
-            nothing, minutes=dict.fromkeys(nothing, 1),  # each is a message that needs a person
+            nothing, minutes=dict.fromkeys(nothing, 1),  # each needs an operator
         ),
         Rule(
-            "oldest", "a message waits for too long", "seconds", "warning", "backlog",
-            OLDEST, minutes=dict.fromkeys(OLDEST, 5),  # a restart of the service is over by then
+            "oldest", "a message has waited too long", "seconds", "warning", "backlog",
+            OLDEST, minutes=dict.fromkeys(OLDEST, 5),  # longer than a restart of the service
         ),
         Rule(
-            "no-progress", "messages wait and none is done", "seconds", "critical", "backlog",
+            "no-progress", "messages are waiting and none is processed", "seconds", "critical", "backlog",
             {name: 60.0 * minutes for name, minutes in stalled.items()}, minutes=stalled,
         ),
         Rule(
-            "outage", "workers wait for a part that is away", "seconds", "critical", "database-down",
+            "outage", "workers are waiting for an unavailable part", "seconds", "critical", "database-down",
             dict.fromkeys(nothing, OUTAGE),
         ),
         Rule("freshness", "the newest complete run is old", "seconds", "critical", "stale-data", _freshness(datasets)),
@@ -102,11 +102,11 @@ def rules() -> tuple[Rule, ...]:
             dict.fromkeys(datasets, QUARANTINE_SHARE),
         ),
         Rule(
-            "conservation", "rejected records are counted but cannot be looked at", "records", "critical", "quarantine",
+            "conservation", "rejected records are missing from quarantine", "records", "critical", "quarantine",
             dict.fromkeys(datasets, 0.0),
         ),
         Rule(
-            "consistency", "the model and the tables of a dataset do not fit together", "records", "critical",
+            "consistency", "a dataset is inconsistent", "records", "critical",
             "dead-letters", dict.fromkeys(datasets, 0.0),
         ),
         Rule("missed-slot", "a schedule did not start its run", "slots", "warning", "missed-schedule"),
@@ -114,22 +114,22 @@ def rules() -> tuple[Rule, ...]:
 
 
 def evaluate(readings: Iterable[Measurement]) -> list[Verdict]:
-    """By rule, then subject. What a rule has a limit for and nobody measured is unknown."""
-    found = {(reading.rule, reading.subject): reading for reading in readings}
+    """Evaluate all rules, by rule and subject. Missing measurements are unknown."""
+    by_subject = {(reading.rule, reading.subject): reading for reading in readings}
     return [
-        _verdict(rule, found.get((rule.name, subject)) or Measurement(rule.name, subject, None, "was not measured"))
+        _verdict(rule, by_subject.get((rule.name, subject)) or Measurement(rule.name, subject, None, "not measured"))
         for rule in rules()
-        for subject in sorted({*rule.limits, *(subject for name, subject in found if name == rule.name)})
+        for subject in sorted({*rule.limits, *(subject for name, subject in by_subject if name == rule.name)})
     ]
 
 
 def worst(states: Iterable[State]) -> State:
-    """The worst of them; ok where there is none."""
+    """The most severe state; ok if there is none."""
     return max(states, key=SEVERITY.index, default="ok")
 
 
 def as_json() -> str:
-    """The rules that CloudWatch can see, as Terraform reads them: limits and minutes by service."""
+    """The rules that CloudWatch can measure, for Terraform: limits and minutes by service."""
     return json.dumps({rule.name: dict(_alarms(rule)) for rule in rules() if rule.minutes}, indent=2)
 
 
@@ -150,12 +150,12 @@ def _verdict(rule: Rule, reading: Measurement) -> Verdict:
 
 
 def _freshness(datasets: Iterable[str]) -> dict[str, float]:
-    found = ((name, registry.dataset(name).freshness) for name in datasets)
-    return {name: seconds for name, seconds in found if seconds is not None}
+    limits = ((name, registry.dataset(name).freshness) for name in datasets)
+    return {name: seconds for name, seconds in limits if seconds is not None}
 
 
 def _longest_pause(queue: Queue) -> int:
-    """Minutes between two messages done that a queue may need: its longest task, and a start before that."""
+    """Minutes that a queue may go without progress: its longest task, and the start of a worker."""
     return ceil(queue.time_limit / 60) + STARTING
 
 

@@ -1,4 +1,4 @@
-"""The runbooks beside the code, as pages."""
+"""Console pages of the runbooks."""
 
 from pathlib import Path
 from typing import Final
@@ -14,15 +14,15 @@ from services.ops.health.rules import RUNBOOKS
 from services.ops.web import templating
 from services.ops.web.context import ConsoleContext
 
-FOLDER: Final = Path(shared.__file__).parents[1] / RUNBOOKS  # in a checkout as in the wheel
+FOLDER: Final = Path(shared.__file__).parents[1] / RUNBOOKS  # in a checkout and in the wheel
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def show(_: ConsoleContext, request: Request) -> Response:
-    """One of them."""
+    """A runbook."""
     name = request.path_params["name"].removesuffix(".md")
     page = {file.stem: file for file in FOLDER.glob("*.md")}.get(name)
     if page is None:
         raise HTTPException(404, f"There is no {RUNBOOKS}/{name}.md.")
-    text = Markup(_MARKDOWN.render(page.read_text(encoding="utf-8")))  # noqa: S704 - our own text, and without HTML
+    text = Markup(_MARKDOWN.render(page.read_text(encoding="utf-8")))  # noqa: S704 - our own text, rendered without HTML
     return templating.page(request, "health/runbook.html", name=name, text=text)

@@ -1,4 +1,4 @@
-"""`smelt lineage`: from a row back to the request that brought it, and from an object to what became of it."""
+"""`smelt lineage`: the source of a row, and the status of an object."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -17,7 +17,9 @@ from shared.errors import PermanentError
 
 SCHEME = "s3://"
 Key = Annotated[str, typer.Argument(metavar="KEY", help="a row's natural key, or an object's key")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="only rows of this one", autocompletion=registry.names)]
+Dataset = Annotated[
+    str | None, typer.Option("--dataset", help="only rows of this dataset", autocompletion=registry.names)
+]
 
 
 def lineage(
@@ -25,16 +27,16 @@ def lineage(
     dataset: Dataset = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Where a row comes from, or what became of an object.
+    """Show where a row comes from, or the status of an object.
 
-    Of a row, by its natural key (several parts with commas between): the silver and the bronze
-    object that its content came from, the request and the answer; when it was seen first and last,
-    and when it was rejected. A key may be known to several datasets.
+    For a row, by its natural key (parts of a composite key separated by commas): the silver and bronze object with its
+    content, the request and the response; when it was first and last observed, and when it was rejected. Several
+    datasets may have the key.
 
-    Of an object, by its key (bronze/…, silver/…, quarantine/…, plans/…, also with s3://): what the
-    ledger has of each version, and whether its event is missing.
+    For an object, by its key (bronze/…, silver/…, quarantine/…, plans/…, also with s3://): the ledger rows of each
+    version, and whether its event is missing.
 
-    Looking changes nothing. Exit 0 if something is known, 1 if not.
+    Read-only. Exit 0 if the key is known, 1 if not.
 
     Example: smelt lineage KEY
     """
@@ -48,28 +50,28 @@ def lineage(
 
 
 def _show_rows(connections: Connections, key: str, datasets: list[str] | tuple[str, ...], *, as_json: bool) -> None:
-    with out.status("looking at the database and the bucket"):
-        found = row_lineage(connections, key, datasets)
-    if not found:
-        message = f"{plain(key)}: no row of that key in {', '.join(datasets)}, and none was rejected"
+    with out.status("querying the database and the bucket"):
+        rows = row_lineage(connections, key, datasets)
+    if not rows:
+        message = f"{plain(key)}: no row with this key in {', '.join(datasets)}, and no rejected record"
         raise PermanentError(message)
     if as_json:
-        say_json({"key": key, "rows": [asdict(one) for one in found]})
+        say_json({"key": key, "rows": [asdict(row) for row in rows]})
         return
-    for one in found:
-        cli_output.say_row(one, connections.settings.bucket)
+    for row in rows:
+        cli_output.say_row(row, connections.settings.bucket)
 
 
 def _show_object(connections: Connections, key: str, *, as_json: bool) -> None:
-    with out.status("looking at the database, the bucket and the dead letters"):
-        found = object_status(connections, key)
-    if found is None:
-        message = f"{plain(key)}: neither the bucket nor the ledger knows it"
+    with out.status("querying the database, the bucket and the dead letters"):
+        status = object_status(connections, key)
+    if status is None:
+        message = f"{plain(key)}: in neither the bucket nor the ledger"
         raise PermanentError(message)
     if as_json:
-        say_json(asdict(found))
+        say_json(asdict(status))
     else:
-        cli_output.say_object(found)
+        cli_output.say_object(status)
 
 
 def _path(key: str, bucket: str) -> str:
@@ -78,6 +80,6 @@ def _path(key: str, bucket: str) -> str:
         return key
     named, _, path = key.removeprefix(SCHEME).partition("/")
     if named != bucket:
-        message = f"{plain(key)}: our bucket is {bucket}"
+        message = f"{plain(key)}: not in the configured bucket {bucket}"
         raise PermanentError(message)
     return path

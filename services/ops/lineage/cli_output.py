@@ -1,4 +1,4 @@
-"""Where a row comes from and what became of an object, as a person reads it."""
+"""Output of lineage as text."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -17,25 +17,28 @@ STATES = {
     "missing": "[red]its event is missing[/red]: `smelt reconcile --repair` sends it again",
     "unknown": "[yellow]not loaded[/yellow]: whether it is under way is unknown",
 }
-SHOWN = 10  # entries of the ledger
-SHORT = 16  # characters of a checksum; the rest is in the JSON
+SHOWN = 10  # ledger rows
+SHORT = 16  # characters of a checksum; JSON output has all
 
 
-def say_row(found: RowLineage, bucket: str) -> None:
-    """A row, from the database back to the source."""
-    say(f"[bold]{plain(found.dataset)} {plain(found.natural_key.replace(chr(9), ','))}[/bold]")
-    _say("row", f"{found.table}, from object {found.entry['id']}" if found.entry else _absent(found))
-    if found.seen:
-        _say_seen(found.seen, found.seen_entry, found.entry)
-    if found.entry:
-        _say_entry(found.entry)
-        _say("silver", f"s3://{bucket}/{plain(found.entry['silver_key'])}")
-        _say("", _stored(found.silver) + (f", by {plain(found.made_by)}" if found.made_by else ""))
-        _say("bronze", f"s3://{bucket}/{plain(found.entry['key'])}")
-        _say("", f"version {plain(found.entry['version'])}")
-    if found.bronze:
-        _say_capture(found.bronze)
-    for row in found.quarantine:
+def say_row(row_lineage: RowLineage, bucket: str) -> None:
+    """Print a row's lineage, from the database to the source."""
+    say(f"[bold]{plain(row_lineage.dataset)} {plain(row_lineage.natural_key.replace(chr(9), ','))}[/bold]")
+    _say(
+        "row",
+        f"{row_lineage.table}, from object {row_lineage.entry['id']}" if row_lineage.entry else _absent(row_lineage),
+    )
+    if row_lineage.last_seen:
+        _say_seen(row_lineage.last_seen, row_lineage.last_seen_entry, row_lineage.entry)
+    if row_lineage.entry:
+        _say_entry(row_lineage.entry)
+        _say("silver", f"s3://{bucket}/{plain(row_lineage.entry['silver_key'])}")
+        _say("", _stored(row_lineage.silver) + (f", by {plain(row_lineage.made_by)}" if row_lineage.made_by else ""))
+        _say("bronze", f"s3://{bucket}/{plain(row_lineage.entry['key'])}")
+        _say("", f"version {plain(row_lineage.entry['version'])}")
+    if row_lineage.bronze:
+        _say_source(row_lineage.bronze)
+    for row in row_lineage.quarantine:
         closed = f"{row['closed_as']} {_moment(row['closed_at'])}" if row["closed_at"] else "open"
         why = f"{plain(row['rule'])} ({plain(row['field'])}): {plain(row['message'])}"
         _say("rejected", f"entry {row['id']}, seen {_moment(row['observed_at'])}, {closed}")
@@ -43,15 +46,15 @@ def say_row(found: RowLineage, bucket: str) -> None:
     say()
 
 
-def say_object(found: ObjectStatus) -> None:
-    """An object, version by version."""
-    say(f"[bold]{plain(found.key)}[/bold]")
-    for version in found.versions:
+def say_object(status: ObjectStatus) -> None:
+    """Print an object's status by version."""
+    say(f"[bold]{plain(status.key)}[/bold]")
+    for version in status.versions:
         _say_version(version)
-    if found.bronze_key:
-        _say("made of", plain(found.bronze_key))
-    if found.rejected:
-        _say("rejected", f"{formatting.counted(found.rejected, 'record')}: `smelt quarantine list`")
+    if status.bronze_key:
+        _say("made of", plain(status.bronze_key))
+    if status.rejected:
+        _say("rejected", f"{formatting.counted(status.rejected, 'record')}: `smelt quarantine list`")
 
 
 def _say_version(version: ObjectVersionStatus) -> None:
@@ -70,13 +73,13 @@ def _say_version(version: ObjectVersionStatus) -> None:
         _say("", f"and {formatting.counted(more, 'batch')} more")
 
 
-def _say_seen(seen: Entry, last: Entry | None, first: Entry | None) -> None:
-    """An unchanged record touches no row: the object that was seen last may be another one."""
-    _say("first seen", _moment(seen["first_seen_at"]))
-    _say("last seen", _moment(seen["observed_at"]) + (f", in object {last['id']}" if last else ""))
+def _say_seen(last_seen: Entry, last: Entry | None, first: Entry | None) -> None:
+    """The object of the last observation differs from that of the content if the record was unchanged."""
+    _say("first seen", _moment(last_seen["first_seen_at"]))
+    _say("last seen", _moment(last_seen["observed_at"]) + (f", in object {last['id']}" if last else ""))
     if last and not (first and first["id"] == last["id"]):
         _say("", plain(last["key"]))
-    if gone := seen.get("inactive_since"):
+    if gone := last_seen.get("inactive_since"):
         _say("inactive", f"since {_moment(gone)}")
 
 
@@ -94,7 +97,7 @@ def _say_entry(entry: Entry) -> None:
         _say("run", f"{entry['run_id']}, part {entry['part']}, page {entry['page']}")
 
 
-def _say_capture(bronze: SourceObject) -> None:
+def _say_source(bronze: SourceObject) -> None:
     _say("", _stored(bronze.head))
     if bronze.kind == "upload":
         _say("request", "none: an upload")
@@ -105,14 +108,18 @@ def _say_capture(bronze: SourceObject) -> None:
         query = f"?{urlencode(params)}" if isinstance(params, dict) and params else ""
         _say("request", plain(f"{bronze.request.get('url', 'unknown')}{query}"))
     if bronze.response is not None:
-        told = bronze.response
-        _say("answer", plain(f"{told['status']}, date {told['date']}, received {told['received_at']}"))
+        response = bronze.response
+        _say("answer", plain(f"{response['status']}, date {response['date']}, received {response['received_at']}"))
     if bronze.head:
         _say("trace", plain(bronze.head.trace_id or "none"))
 
 
-def _absent(found: RowLineage) -> str:
-    return "[yellow]seen, but not in the table[/yellow]" if found.seen else "[yellow]none: only rejected[/yellow]"
+def _absent(row_lineage: RowLineage) -> str:
+    return (
+        "[yellow]seen, but not in the table[/yellow]"
+        if row_lineage.last_seen
+        else "[yellow]none: only rejected[/yellow]"
+    )
 
 
 def _stored(head: ObjectHead | None) -> str:

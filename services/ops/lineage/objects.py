@@ -1,4 +1,4 @@
-"""What became of an object in the bucket: loaded, dead, perhaps under way, or its event is missing."""
+"""The status of objects in the bucket: loaded, dead letter, possibly under way, or with a missing event."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +24,10 @@ UNDER_WAY = {True: "under way", False: "missing", None: "unknown"}
 
 @dataclass(frozen=True)
 class ObjectVersionStatus:
-    """One version of an object; where the bucket has it no more, `stored_at` and `bytes` are None.
+    """A version of an object; `stored_at` and `bytes` are None if it is no longer in the bucket.
 
-    `state` is loaded, partly loaded, dead letter, under way (perhaps: queues are not empty), missing (its event) or
-    unknown. `entries` are the ledger's, one for each batch and transform version; of a plan it is the run.
+    `state` is loaded, partly loaded, dead letter, under way (possibly: queues are not empty), missing (its event) or
+    unknown. `entries` are the ledger rows by batch and transform version; for a plan, the run.
     """
 
     version: str
@@ -40,9 +40,9 @@ class ObjectVersionStatus:
 
 @dataclass(frozen=True)
 class ObjectStatus:
-    """What is known of a key: of bronze every version, the oldest first; of what we make of it only the newest.
+    """The status of a key: every version of raw objects, oldest first; only the newest of derived objects.
 
-    `bronze_key` is what it was made of, where that can be told; `rejected` counts the records of it in quarantine.
+    `bronze_key` is the object it was derived from, if known; `rejected` counts its records in quarantine.
     """
 
     key: str
@@ -52,28 +52,28 @@ class ObjectStatus:
 
 
 def object_status(connections: Connections, key: str) -> ObjectStatus | None:
-    """None for a key that nobody knows. Raises PermanentError for one that no event is about."""
+    """The status, or None for an unknown key. Raises PermanentError for a key outside all prefixes."""
     prefix = next((prefix for prefix in NOTIFICATIONS if key.startswith(prefix)), None)
     if prefix is None:
-        message = f"{key}: no service is told of such an object; keys begin with {', '.join(NOTIFICATIONS)}"
+        message = f"{key}: no service processes such objects; keys begin with {', '.join(NOTIFICATIONS)}"
         raise PermanentError(message)
     bucket = connections.settings.bucket
     listed = versions.list_versions(connections.s3, bucket, key)
-    stored = [one for together in listed for one in together if one.object.key == key]
+    stored = [version for chunk in listed for version in chunk if version.object.key == key]
     letters = dead_letters.survey(connections).letters
     under_way = UNDER_WAY[runs.is_under_way(connections, QUEUES)]
     with connections.database.connect() as connection:
-        known = LEDGERS[prefix](connection, key)
+        ledger = LEDGERS[prefix](connection, key)
     if prefix in RAW_PREFIXES:
-        found = tuple(_bronze_versions(stored, known.entries, letters, under_way))
+        statuses = tuple(_bronze_versions(stored, ledger.entries, letters, under_way))
     else:
-        found = tuple(_newest(stored, known, letters, under_way))
-    return ObjectStatus(key, known.bronze_key, found, known.rejected) if found else None
+        statuses = tuple(_newest(stored, ledger, letters, under_way))
+    return ObjectStatus(key, ledger.bronze_key, statuses, ledger.rejected) if statuses else None
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What the database has of a key; `loaded` is of what we make, of bronze each version is by itself."""
+class _LedgerState:
+    """What the database has for a key. `loaded` is for derived objects; raw versions are judged individually."""
 
     entries: Sequence[Entry]
     loaded: bool = False
@@ -81,31 +81,31 @@ class _Known:
     rejected: int = 0
 
 
-def _raw(connection: Connection, key: str) -> _Known:
+def _raw(connection: Connection, key: str) -> _LedgerState:
     rejected = _rejected(connection, QUARANTINE.c.key == key)
-    return _Known(_entries(connection, LOADED_OBJECT.c.key == key), rejected=rejected)
+    return _LedgerState(_entries(connection, LOADED_OBJECT.c.key == key), rejected=rejected)
 
 
-def _silver(connection: Connection, key: str) -> _Known:
+def _silver(connection: Connection, key: str) -> _LedgerState:
     entries = _entries(connection, LOADED_OBJECT.c.silver_key == key)
-    return _Known(entries, bool(entries), entries[0]["key"] if entries else object_keys.raw_key_of(key))
+    return _LedgerState(entries, bool(entries), entries[0]["key"] if entries else object_keys.raw_key_of(key))
 
 
-def _quarantine(connection: Connection, key: str) -> _Known:
-    """All batches of the bronze object count, as the audit has it: an entry does not say which it came with."""
+def _quarantine(connection: Connection, key: str) -> _LedgerState:
+    """Quarantine entries do not record their batch, so all batches of the bronze object are counted together."""
     of_key = _entries(connection, LOADED_OBJECT.c.key == object_keys.raw_key_of(key))
-    mine = [entry for entry in of_key if _quarantine_key(entry) == key]
-    if not mine:
-        return _Known((), bronze_key=object_keys.raw_key_of(key))
-    identity = {name: mine[0][name] for name in ("key", "version", "transform_version")}
+    entries = [entry for entry in of_key if _quarantine_key(entry) == key]
+    if not entries:
+        return _LedgerState((), bronze_key=object_keys.raw_key_of(key))
+    identity = {name: entries[0][name] for name in ("key", "version", "transform_version")}
     promised = sum(entry["quarantined"] for entry in of_key if identity.items() <= entry.items())
     arrived = _rejected(connection, *(QUARANTINE.c[name] == value for name, value in identity.items()))
-    return _Known(mine, arrived >= promised, mine[0]["key"], arrived)
+    return _LedgerState(entries, arrived >= promised, entries[0]["key"], arrived)
 
 
-def _plan(connection: Connection, key: str) -> _Known:
-    found = connection.execute(select(RUN).where(RUN.c.run_id == _run_id(key))).all()
-    return _Known([row._asdict() for row in found], bool(found))
+def _plan(connection: Connection, key: str) -> _LedgerState:
+    rows = connection.execute(select(RUN).where(RUN.c.run_id == _run_id(key))).all()
+    return _LedgerState([row._asdict() for row in rows], bool(rows))
 
 
 LEDGERS = {
@@ -122,26 +122,30 @@ def _bronze_versions(
     of: Mapping[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         of[entry["version"]].append(entry)
-    for gone in [version for version in of if version not in {one.object.version for one in stored}]:
-        state = "loaded" if _is_whole(of[gone]) else "partly loaded"
+    for gone in [version for version in of if version not in {version.object.version for version in stored}]:
+        state = "loaded" if _is_complete(of[gone]) else "partly loaded"
         yield ObjectVersionStatus(gone, None, None, state, tuple(of[gone]), ())
-    for one in stored:
-        mine = of[one.object.version]
-        dead = tuple(letter.id for letter in letters if _names(letter, one.object))
-        state = _state(mine, dead, under_way, loaded=_is_whole(mine))
-        yield ObjectVersionStatus(one.object.version, one.stored_at, one.size, state, tuple(mine), dead)
+    for version in stored:
+        version_entries = of[version.object.version]
+        dead = tuple(letter.id for letter in letters if _names(letter, version.object))
+        state = _state(version_entries, dead, under_way, loaded=_is_complete(version_entries))
+        yield ObjectVersionStatus(
+            version.object.version, version.stored_at, version.size, state, tuple(version_entries), dead
+        )
 
 
 def _newest(
-    stored: Sequence[ObjectVersion], known: _Known, letters: Sequence[DeadLetter], under_way: str
+    stored: Sequence[ObjectVersion], ledger: _LedgerState, letters: Sequence[DeadLetter], under_way: str
 ) -> Iterator[ObjectVersionStatus]:
-    for one in stored[-1:]:
-        dead = tuple(letter.id for letter in letters if _names(letter, one.object))
-        state = _state((), dead, under_way, loaded=known.loaded)
-        yield ObjectVersionStatus(one.object.version, one.stored_at, one.size, state, tuple(known.entries), dead)
-    if known.entries and not stored:
+    for version in stored[-1:]:
+        dead = tuple(letter.id for letter in letters if _names(letter, version.object))
+        state = _state((), dead, under_way, loaded=ledger.loaded)
         yield ObjectVersionStatus(
-            "", None, None, _state((), (), under_way, loaded=known.loaded), tuple(known.entries), ()
+            version.object.version, version.stored_at, version.size, state, tuple(ledger.entries), dead
+        )
+    if ledger.entries and not stored:
+        yield ObjectVersionStatus(
+            "", None, None, _state((), (), under_way, loaded=ledger.loaded), tuple(ledger.entries), ()
         )
 
 
@@ -153,23 +157,23 @@ def _state(entries: Sequence[Entry], dead: Sequence[str], under_way: str, *, loa
     return "partly loaded" if entries else under_way
 
 
-def _is_whole(entries: Sequence[Entry]) -> bool:
-    """Whether all batches of an object are there, of any one transform version."""
+def _is_complete(entries: Sequence[Entry]) -> bool:
+    """Whether all batches are loaded for one transform version."""
     batches = Counter(entry["transform_version"] for entry in entries)
     return any(entry["is_last_batch"] and batches[entry["transform_version"]] == entry["batch"] for entry in entries)
 
 
-def _entries(connection: Connection, mine: ColumnElement[bool]) -> list[Entry]:
+def _entries(connection: Connection, condition: ColumnElement[bool]) -> list[Entry]:
     order = (LOADED_OBJECT.c.transform_version, LOADED_OBJECT.c.batch, LOADED_OBJECT.c.id)
-    return [row._asdict() for row in connection.execute(select(*LEDGER).where(mine).order_by(*order))]
+    return [row._asdict() for row in connection.execute(select(*LEDGER).where(condition).order_by(*order))]
 
 
-def _rejected(connection: Connection, *mine: ColumnElement[bool]) -> int:
-    return connection.scalar(select(func.count()).select_from(QUARANTINE).where(*mine)) or 0
+def _rejected(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(QUARANTINE).where(*conditions)) or 0
 
 
 def _names(letter: DeadLetter, stored: ObjectId) -> bool:
-    """Whether a dead letter is about the object, or about what was made of it."""
+    """Whether a dead letter is about the object or one derived from it."""
     stem = None
     if stored.key.startswith(RAW_PREFIXES):
         stem = object_keys.silver_prefix(stored, 0).rpartition("0-")[0]  # of any transform version

@@ -1,4 +1,4 @@
-"""How a bronze object came to be: when it was stored, and what was asked of the source for it."""
+"""The origin of a bronze object: when it was stored, and the request for it."""
 
 import gzip
 import zlib
@@ -20,14 +20,14 @@ from shared.storage.object_id import ObjectId
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LARGEST = 128 << 20  # bytes of an object that is read to see how it came to be
+MAX_BYTES = 128 << 20  # maximum size of an object that is read
 GZIP = b"\x1f\x8b"
-REFUSED = {400, 404, 405, 412}  # no such version, or another one by now
+NOT_THIS_VERSION = {400, 404, 405, 412}  # the version does not exist, or the eTag has changed
 
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """What S3 says of an object: when it stored it, and what its writer noted."""
+    """S3's metadata of an object."""
 
     stored_at: datetime
     bytes: int
@@ -37,10 +37,10 @@ class ObjectHead:
 
 @dataclass(frozen=True)
 class SourceObject:
-    """A bronze object: `kind` is page, upload, replay, or gone where the bucket has it no more.
+    """A bronze object: `kind` is page, upload, replay, or gone if it is no longer in the bucket.
 
-    `request` and `response` are the envelope's without the payload; `replayed` is the object whose rejected records it
-    repeats.
+    `request` and `response` are from the envelope, without the payload; `replayed` is the object with the rejected
+    records.
     """
 
     kind: str
@@ -51,53 +51,53 @@ class SourceObject:
 
 
 def inspect_source(s3: "S3Client", bronze: ObjectId) -> SourceObject:
-    """Look at it. Raises what boto3 raises but for an object that is gone."""
-    pinned, seen = _found(s3, bronze)
-    if seen is None:
+    """Read the object's origin. Raises boto3's errors except for a missing object."""
+    pinned, head = _head(s3, bronze)
+    if head is None:
         return SourceObject("gone")
     if object_keys.is_upload(bronze.key):
-        return SourceObject("upload", seen)
-    content = _content(objects.get(s3, pinned, LARGEST).body)
+        return SourceObject("upload", head)
+    content = _content(objects.get(s3, pinned, MAX_BYTES).body)
     if object_keys.is_replay(bronze.key):
-        return SourceObject("replay", seen, replayed=_part(_part(content, "replay"), "source"))
+        return SourceObject("replay", head, replayed=_part(_part(content, "replay"), "source"))
     response = _part(content, "response")
-    told = {
+    summary = {
         "status": response.get("status"),
         "date": _part(response, "headers").get("date"),
         "received_at": response.get("received_at"),
     }
-    return SourceObject("page", seen, request=_part(content, "request"), response=told)
+    return SourceObject("page", head, request=_part(content, "request"), response=summary)
 
 
 def object_head(s3: "S3Client", stored: ObjectId) -> ObjectHead | None:
-    """What S3 says of a version, or of what is there now where none is given; None if it is gone."""
-    return _found(s3, stored)[1]
+    """Metadata of a version, or of the current object; None if it is missing."""
+    return _head(s3, stored)[1]
 
 
 def release(s3: "S3Client", stored: ObjectId) -> str | None:
-    """The release of smelt that wrote a silver object; None if it is gone, or cannot be read, or does not say."""
+    """The smelt release that wrote a silver object; None if missing, unreadable or not recorded."""
     try:
-        return silver.read(objects.get(s3, stored, LARGEST).body)[0].made_by
+        return silver.read(objects.get(s3, stored, MAX_BYTES).body)[0].made_by
     except (PermanentError, NewerVersionError, ChangedDefinitionError, OutdatedError):
         return None
 
 
-def _found(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, ObjectHead | None]:
-    """The object as it is to be read. The ledger's version is S3's own, or the eTag where there was none."""
+def _head(s3: "S3Client", stored: ObjectId) -> tuple[ObjectId, ObjectHead | None]:
+    """The object pinned for reading, and its metadata. The ledger's version is S3's version id or an eTag."""
     either = [
         replace(stored, version_id=stored.version, etag=None),
         replace(stored, version_id=None, etag=stored.version),
     ]
     for pinned in either if stored.version else [stored]:
         try:
-            seen = s3.head_object(Bucket=pinned.bucket, Key=pinned.key, **_pin(pinned))
+            head = s3.head_object(Bucket=pinned.bucket, Key=pinned.key, **_pin(pinned))
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in REFUSED:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in NOT_THIS_VERSION:
                 raise
             continue
-        _, _, trace = seen["Metadata"].get("traceparent", "").partition("-")
+        _, _, trace = head["Metadata"].get("traceparent", "").partition("-")
         trace_id = trace.partition("-")[0] or None
-        return pinned, ObjectHead(seen["LastModified"], seen["ContentLength"], seen["Metadata"].get("sha256"), trace_id)
+        return pinned, ObjectHead(head["LastModified"], head["ContentLength"], head["Metadata"].get("sha256"), trace_id)
     return stored, None
 
 
@@ -108,7 +108,7 @@ def _pin(stored: ObjectId) -> dict[str, Any]:
 
 
 def _content(body: bytes) -> object:
-    """The JSON of an envelope; None for what is none."""
+    """The JSON of an envelope; None if it is invalid."""
     try:
         return lenient_json.loads(gzip.decompress(body) if body.startswith(GZIP) else body)
     except (ValueError, OSError, EOFError, zlib.error):

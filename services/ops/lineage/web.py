@@ -1,4 +1,4 @@
-"""Lineage: where a row comes from, and what became of an object."""
+"""Console page of lineage."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from shared.datasets import registry
 
 
 def show_lineage(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt lineage`: of a row by its natural key, of an object by its key."""
+    """Like `smelt lineage`."""
     given = request.query_params
     key, dataset = query_params.text(given, "key"), query_params.text(given, "dataset")
     rows, status = [], None

@@ -1,4 +1,4 @@
-"""What the overview shows, measured: each part by itself, all of them at once."""
+"""Collects the measurements of the overview, concurrently."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 2.5  # s that a page waits for its measurements at most
+PAGE_TIMEOUT_SECONDS = 2.5  # that a page waits for measurements
 RUNS = 20
-LOOK_EVERY = 10.0  # s between two looks at dead letters: a look hides them from others for a moment
-LASTING = 60.0  # s that counts and dead letters are shown while newer ones are on their way
-QUIET = 15.0  # s without a message on any queue: longer than an event takes from S3 to its queue
+DEAD_LETTER_INTERVAL_SECONDS = 10.0  # between two reads of dead letters, which hide them from others for a moment
+STALE_SECONDS = 60.0  # for which older values are shown while newer ones are measured
+QUIET_SECONDS = 15.0  # without a message on any queue; longer than an event takes from S3 to its queue
 NOT_MEASURED = Unavailable("not measured")
-SLOW = 10.0  # s between two looks at what changes slowly: freshness, latency, schedules
-EVERY = 5.0  # s between two looks while nobody watches: about $1.40 a month of requests to SQS
-AGES_PATIENCE = 1.0  # s that a look at the queues waits for CloudWatch
+SLOW_INTERVAL_SECONDS = 10.0  # between measurements of freshness, latency and schedules
+TICK_SECONDS = 5.0  # between samples while nobody watches; costs about $1.40 a month of SQS requests
+CLOUDWATCH_TIMEOUT_SECONDS = 1.0  # that a sample waits for CloudWatch
 
-Queues = Measured[tuple[QueueStatus, ...]] | Unavailable  # with every count known, or unknown altogether
+Queues = Measured[tuple[QueueStatus, ...]] | Unavailable  # every count known, or all unknown
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """One look at the system. With `quiet` nothing has been on its way for a while."""
+    """Measurements of the system. `quiet` means that nothing has been in progress for a while."""
 
     at: datetime
     queues: Queues
@@ -63,31 +63,37 @@ class Measurements:
 
 
 class DashboardCollector:
-    """Measures on demand; call it from any thread."""
+    """Measures on demand. Thread-safe."""
 
     def __init__(self, connections: Connections, cloudwatch: "CloudWatchClient") -> None:
         database = connections.database
-        self._pulse = monitor_of(connections, cloudwatch, AGES_PATIENCE)
-        self._beats = CachedProbe("queues", self._pulse.beat)
+        self._pulse = monitor_of(connections, cloudwatch, CLOUDWATCH_TIMEOUT_SECONDS)
+        self._beats = CachedProbe("queues", self._pulse.sample)
         self._runs = CachedProbe("runs", lambda: _reading(database, lambda it: runs.find_latest(it, RUNS)))
-        self._rows = CachedProbe("rows", lambda: _reading(database, row_counts.rows), lasting=LASTING)
-        self._latencies = CachedProbe("latencies", lambda: _reading(database, latency.latencies), SLOW, LASTING)
-        self._readings = CachedProbe("readings", lambda: _slow_readings(connections), SLOW, LASTING)
-        self._dead_letters = CachedProbe("dead letters", lambda: dead_letters.look(connections), LOOK_EVERY, LASTING)
-        self._busy_at = float("-inf")  # monotonic: when something was last seen on its way
+        self._rows = CachedProbe("rows", lambda: _reading(database, row_counts.rows), lasting=STALE_SECONDS)
+        self._latencies = CachedProbe(
+            "latencies", lambda: _reading(database, latency.latencies), SLOW_INTERVAL_SECONDS, STALE_SECONDS
+        )
+        self._readings = CachedProbe(
+            "readings", lambda: _slow_readings(connections), SLOW_INTERVAL_SECONDS, STALE_SECONDS
+        )
+        self._dead_letters = CachedProbe(
+            "dead letters", lambda: dead_letters.look(connections), DEAD_LETTER_INTERVAL_SECONDS, STALE_SECONDS
+        )
+        self._busy_at = float("-inf")  # monotonic time of the last activity
 
-    def beat(self) -> Measured[Sample] | Unavailable:
-        """Look at the queues: for /metrics, and so that there is something to plot when somebody comes."""
-        return self._beats.read(monotonic() + PATIENCE)
+    def sample(self) -> Measured[Sample] | Unavailable:
+        """Sample the queues, for /metrics and for the history of the plots."""
+        return self._beats.read(monotonic() + PAGE_TIMEOUT_SECONDS)
 
     def __call__(self) -> Measurements:
-        """Measure everything, in about PATIENCE at most."""
-        deadline = monotonic() + PATIENCE
+        """Measure everything within about PAGE_TIMEOUT_SECONDS."""
+        deadline = monotonic() + PAGE_TIMEOUT_SECONDS
         for gauge in (self._runs, self._rows, self._latencies, self._readings):
             gauge.start()
-        beat = self._beats.read(deadline)
-        queues = _queues(beat)
-        if isinstance(queues, Measured) and any(flow.total for flow in queues.value):
+        sample = self._beats.read(deadline)
+        queues = _queues(sample)
+        if isinstance(queues, Measured) and any(status.total for status in queues.value):
             self._busy_at = monotonic()
         return Measurements(
             at=datetime.now(UTC),
@@ -95,88 +101,88 @@ class DashboardCollector:
             dead_letters=self._dead(queues, deadline),
             runs=self._runs.read(deadline),
             rows=self._rows.read(deadline),
-            quiet=monotonic() - self._busy_at > QUIET,
+            quiet=monotonic() - self._busy_at > QUIET_SECONDS,
             history=self._pulse.history(),
-            workers=_workers(beat),
-            verdicts=_verdicts(beat, self._readings.read(deadline)),
+            workers=_workers(sample),
+            verdicts=_verdicts(sample, self._readings.read(deadline)),
             latencies=self._latencies.read(deadline),
         )
 
     def _dead(self, queues: Queues, deadline: float) -> Measured[list[DeadLetter]] | Unavailable:
-        """Looked at only where there are any."""
+        """Dead letters, read only if there are any."""
         if isinstance(queues, Unavailable):
             return queues
-        if not any(flow.dead for flow in queues.value):
+        if not any(status.dead for status in queues.value):
             return Measured([], queues.at)
         return self._dead_letters.read(deadline)
 
 
 class Ticker:
-    """Beats also while nobody watches, until it is stopped."""
+    """Calls a function periodically in the background until stopped."""
 
     def __init__(self, beat: Callable[[], object]) -> None:
         self._beat, self._over = beat, Event()
 
     def start(self) -> None:
-        """In the background."""
+        """Start the thread."""
         Thread(target=self._run, name="metronome", daemon=True).start()
 
     def stop(self) -> None:
-        """No further beat."""
+        """Stop after the current call."""
         self._over.set()
 
     def _run(self) -> None:
-        while not self._over.wait(EVERY):
+        while not self._over.wait(TICK_SECONDS):
             self._beat()
 
 
 def with_short_timeouts(connections: Connections) -> Connections:
-    """The same deployment through clients that give up soon; the database is read only."""
+    """The same deployment with short timeouts and read-only database connections."""
     config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32)
     limits = {
         **SILENCE,
         "application_name": "smelt-console",
-        "connect_timeout": 2,  # libpq's shortest
-        "tcp_user_timeout": 5_000,  # ms; a server that vanished
+        "connect_timeout": 2,  # libpq's minimum
+        "tcp_user_timeout": 5_000,  # ms
         "keepalives_idle": 2,
         "keepalives_interval": 1,
     }
     parameters = PARAMETERS | {"statement_timeout": "10s", "lock_timeout": "2s", "default_transaction_read_only": "on"}
     url = connections.database.url
-    # A connection each for what is measured (runs, rows, latencies, readings), and some for pages.
+    # One connection for each of runs, rows, latencies and readings, and some for pages.
     database = create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=limits)
     bound_ping(database)
     reading = with_session_parameters(parameters, database)
     return replace(connections, sqs=boto3.client("sqs", config=config), database=reading)
 
 
-def _queues(beat: Measured[Sample] | Unavailable) -> Queues:
-    if isinstance(beat, Unavailable):
-        return beat
-    if any(None in {flow.total, flow.dead} for flow in beat.value.flows):
-        return _unknown(beat.value.look, "SQS")
-    return Measured(beat.value.flows, beat.at)
+def _queues(sample: Measured[Sample] | Unavailable) -> Queues:
+    if isinstance(sample, Unavailable):
+        return sample
+    if any(None in {status.total, status.dead} for status in sample.value.statuses):
+        return _unknown(sample.value.snapshot, "SQS")
+    return Measured(sample.value.statuses, sample.at)
 
 
-def _workers(beat: Measured[Sample] | Unavailable) -> Measured[list[ObservedStatus]] | Unavailable:
-    if isinstance(beat, Unavailable):
-        return beat
-    workers = beat.value.look.workers
-    return _unknown(beat.value.look, "Redis") if workers is None else Measured(workers, beat.at)
+def _workers(sample: Measured[Sample] | Unavailable) -> Measured[list[ObservedStatus]] | Unavailable:
+    if isinstance(sample, Unavailable):
+        return sample
+    workers = sample.value.snapshot.workers
+    return _unknown(sample.value.snapshot, "Redis") if workers is None else Measured(workers, sample.at)
 
 
-def _unknown(look: QueueSnapshot, part: str) -> Unavailable:
-    return Unavailable(next((why for why in look.problems if why.startswith(part)), "no answer"))
+def _unknown(snapshot: QueueSnapshot, part: str) -> Unavailable:
+    return Unavailable(next((why for why in snapshot.problems if why.startswith(part)), "no answer"))
 
 
 def _verdicts(
-    beat: Measured[Sample] | Unavailable, slow: Measured[list[Measurement]] | Unavailable
+    sample: Measured[Sample] | Unavailable, slow: Measured[list[Measurement]] | Unavailable
 ) -> tuple[Verdict, ...]:
-    """What was not measured is unknown to the rules as well."""
-    found = [*slow.value] if isinstance(slow, Measured) else []
-    if isinstance(beat, Measured):
-        found += measurements.of_queues(beat.value)
-    return tuple(rules.evaluate(found))
+    """Evaluate the rules; missing measurements are unknown."""
+    readings = [*slow.value] if isinstance(slow, Measured) else []
+    if isinstance(sample, Measured):
+        readings += measurements.of_queues(sample.value)
+    return tuple(rules.evaluate(readings))
 
 
 def _slow_readings(connections: Connections) -> list[Measurement]:

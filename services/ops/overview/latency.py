@@ -1,10 +1,10 @@
-"""How long data is on its way: from the source's answer, or a file's upload, to the committed row."""
+"""Latency from the source's response, or an upload, to the committed row."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-# Of what was loaded for the first time: records out of quarantine and objects transformed again are old on arrival.
+# Of objects loaded for the first time; replays and reprocessed objects are old on arrival.
 LATENCY = text("""
     select dataset, count(*), percentile_cont(array[0.5, 0.95, 0.99])
            within group (order by greatest(0, extract(epoch from loaded_at - observed_at)::float))
@@ -21,7 +21,7 @@ LATENCY = text("""
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds that half, 95 and 99 of a hundred objects of the last hour took at most."""
+    """Percentiles of latency in seconds over the objects of the last hour."""
 
     dataset: str
     objects: int
@@ -31,5 +31,5 @@ class Latency:
 
 
 def latencies(connection: Connection) -> list[Latency]:
-    """By dataset; those of which nothing came are left out."""
+    """Latencies by dataset, without datasets that loaded nothing."""
     return [Latency(dataset, objects, *shares) for dataset, objects, shares in connection.execute(LATENCY)]

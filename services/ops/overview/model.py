@@ -1,10 +1,10 @@
-"""What the measurements mean, as the page says it. Pure: from Measurements to what the templates print."""
+"""Converts measurements into what the overview's templates show. No I/O."""
 
 from dataclasses import dataclass
 from math import isfinite
 
 from services.ops.health import rules
-from services.ops.health.rules import Verdict as Judgement
+from services.ops.health.rules import Verdict
 from services.ops.overview.collector import Measurements, Queues
 from services.ops.probe import Measured, Unavailable
 from services.ops.queues.rates import QueueStatus
@@ -12,9 +12,9 @@ from services.ops.runs.views import RunView
 from services.ops.web import formatting
 from shared.config.topology import QUEUES
 
-SLOTS = 10  # places in the drawing of a queue; each stands for twice as many messages as the one before
-FRESH = 10.0  # s that a count goes without its time
-STORES = {  # what a service reads from is left of its queue
+SLOTS = 10  # steps in the drawing of a queue; each stands for twice as many messages as the one before
+FRESH = 10.0  # s; older counts are shown with their time
+STORES = {  # what each service reads from
     "extractor": ("source", "Source", "an API"),
     "transformer": ("bronze", "Bronze", "raw, in S3"),
     "loader": ("silver", "Silver", "checked, in S3"),
@@ -23,7 +23,7 @@ STORES = {  # what a service reads from is left of its queue
 
 @dataclass(frozen=True)
 class StageLabel:
-    """Where data rests; `kind` picks the drawing."""
+    """A data store; `kind` selects the drawing."""
 
     kind: str
     title: str
@@ -39,13 +39,13 @@ class QueueView:
 
     @property
     def filled(self) -> int:
-        """Slots of the drawn queue that hold something: 1 message is one, 512 and more are all."""
+        """The number of filled steps: 1 for one message, all for 512 and more."""
         return min(SLOTS, (self.flow.visible or 0).bit_length()) if self.flow else 0
 
 
 @dataclass(frozen=True)
 class PipelineStage:
-    """One step of the pipeline: what lies there, the queues of its events, and the service that takes them."""
+    """A stage of the pipeline: a store, the queues of its events, and the service that consumes them."""
 
     store: StageLabel
     lanes: tuple[QueueView, ...]
@@ -53,42 +53,42 @@ class PipelineStage:
 
     @property
     def activity(self) -> str:
-        """What the service does, as far as its queues tell."""
-        flows = [lane.flow for lane in self.lanes if lane.flow]
-        if any(flow.in_flight for flow in flows):
+        """The service's activity according to its queues."""
+        statuses = [lane.flow for lane in self.lanes if lane.flow]
+        if any(flow.in_flight for flow in statuses):
             return "at work"
-        if len(flows) < len(self.lanes):
+        if len(statuses) < len(self.lanes):
             return "unknown"
-        return "takes nothing" if any(flow.visible for flow in flows) else "nothing to do"
+        return "takes nothing" if any(flow.visible for flow in statuses) else "nothing to do"
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A rule that does not hold, or that nobody could judge, of one subject."""
+    """A failing or unmeasured rule for one subject."""
 
     rule: str
     subject: str
     state: str
-    told: str
+    text: str
     note: str
     runbook: str
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The page in one line. `level` is broken, dead, unknown, working or quiet, the worst first."""
+class OverallStatus:
+    """The overall status in one line. `level` is broken, dead, unknown, working or quiet, worst first."""
 
     level: str
     text: str
 
 
 def stages(queues: Queues) -> list[PipelineStage]:
-    """The pipeline up to the database, left to right."""
-    known = {flow.queue: flow for flow in queues.value} if isinstance(queues, Measured) else {}
+    """The stages up to the database, in order."""
+    statuses = {status.queue: status for status in queues.value} if isinstance(queues, Measured) else {}
     return [
         PipelineStage(
             StageLabel(*store),
-            tuple(QueueView(queue.name, known.get(queue.name)) for queue in QUEUES if queue.code == service),
+            tuple(QueueView(queue.name, statuses.get(queue.name)) for queue in QUEUES if queue.code == service),
             service,
         )
         for service, store in STORES.items()
@@ -96,7 +96,7 @@ def stages(queues: Queues) -> list[PipelineStage]:
 
 
 def database(measured: Measurements) -> StageLabel:
-    """The pipeline's end, with the number of rows and, where it is not of now, its time."""
+    """The database with its number of rows, and their time if not current."""
     rows = measured.rows
     if isinstance(rows, Unavailable):
         return StageLabel("database", "Postgres", "rows unknown")
@@ -106,7 +106,7 @@ def database(measured: Measurements) -> StageLabel:
 
 
 def run_views(measured: Measurements) -> list[RunView]:
-    """The runs, newest first; none where they are unknown."""
+    """The runs, newest first; empty if unknown."""
     if isinstance(measured.runs, Unavailable):
         return []
     letters = measured.dead_letters.value if isinstance(measured.dead_letters, Measured) else []
@@ -118,78 +118,80 @@ def run_views(measured: Measurements) -> list[RunView]:
 
 
 def failing_rules(measured: Measurements) -> list[Alert]:
-    """Rules that do not hold, the worst first."""
+    """Failing rules, worst first."""
     bad = [judged for judged in measured.verdicts if judged.state not in {"ok", "unknown"}]
     return [_alert(judged) for judged in sorted(bad, key=lambda judged: -rules.SEVERITY.index(judged.state))]
 
 
 def unmeasured_rules(measured: Measurements) -> list[Alert]:
-    """Rules that nobody could judge."""
+    """Rules without a measurement."""
     return [_alert(judged) for judged in measured.verdicts if judged.state == "unknown"]
 
 
-def freshness(measured: Measurements) -> list[Judgement]:
-    """Of every dataset that promises to be fresh."""
+def freshness(measured: Measurements) -> list[Verdict]:
+    """Freshness of every dataset with a limit."""
     return [judged for judged in measured.verdicts if judged.rule.name == "freshness"]
 
 
 def services_without_workers(measured: Measurements) -> list[str]:
-    """Services that no worker was heard of; none where the workers are unknown."""
+    """Services without a running worker; empty if unknown."""
     if isinstance(measured.workers, Unavailable):
         return []
-    heard = {seen.note.service for seen in measured.workers.value}
-    return [queue.service for queue in QUEUES if queue.service not in heard]
+    with_workers = {worker.note.service for worker in measured.workers.value}
+    return [queue.service for queue in QUEUES if queue.service not in with_workers]
 
 
 def dead_letter_count(queues: Queues) -> int | None:
-    """Dead letters on all queues; None: unknown."""
+    """Dead letters on all queues; None if unknown."""
     return sum(flow.dead or 0 for flow in queues.value) if isinstance(queues, Measured) else None
 
 
 def unknown_parts(measured: Measurements) -> dict[str, str]:
-    """{part: why it could not be measured}."""
+    """{part: reason why it could not be measured}."""
     parts = {
         "Queues": measured.queues,
         "Runs": measured.runs,
         "Rows": measured.rows,
         "Dead letters": measured.dead_letters,
     }
-    return {part: found.reason for part, found in parts.items() if isinstance(found, Unavailable)}
+    return {part: measurement.reason for part, measurement in parts.items() if isinstance(measurement, Unavailable)}
 
 
-def verdict(measured: Measurements) -> Verdict:
-    """What whoever is on call must know first."""
+def verdict(measured: Measurements) -> OverallStatus:
+    """The most important status for whoever is on call."""
     views = run_views(measured)
     waiting = dead_letter_count(measured.queues)
     if broken := [view.run.run_id for view in views if not view.run.conserved]:
-        return Verdict("broken", f"{_counted(len(broken), 'run does', 'runs do')} not add up: {', '.join(broken)}")
+        return OverallStatus(
+            "broken", f"{_counted(len(broken), 'run does', 'runs do')} not add up: {', '.join(broken)}"
+        )
     if waiting:
-        return Verdict("dead", f"{_counted(waiting, 'dead letter waits', 'dead letters wait')} for you")
+        return OverallStatus("dead", f"{_counted(waiting, 'dead letter needs', 'dead letters need')} attention")
     if unknown := unknown_parts(measured):
-        return Verdict("unknown", f"Not everything can be measured: {', '.join(unknown).lower()} unknown")
+        return OverallStatus("unknown", f"Not everything can be measured: {', '.join(unknown).lower()} unknown")
     if isinstance(measured.queues, Measured) and (under_way := sum(flow.total or 0 for flow in measured.queues.value)):
-        return Verdict("working", f"{_counted(under_way, 'message is', 'messages are')} on the way")
+        return OverallStatus("working", f"{_counted(under_way, 'message is', 'messages are')} in progress")
     incomplete = sum(view.state == "incomplete" for view in views)
     rest = (
-        f"; {_counted(incomplete, 'run below is', 'runs below are')} incomplete" if incomplete else ", nothing is dead"
+        f"; {_counted(incomplete, 'run below is', 'runs below are')} incomplete" if incomplete else ", no dead letters"
     )
-    return Verdict("quiet", f"All quiet: nothing is on the way{rest}")
+    return OverallStatus("quiet", f"All quiet: no messages in progress{rest}")
 
 
-def _alert(judged: Judgement) -> Alert:
+def _alert(judged: Verdict) -> Alert:
     rule = judged.rule
-    told = rule.wrong
+    text_ = rule.wrong
     if judged.value is not None and isfinite(judged.value):
-        told += f": {_worded(judged.value, rule.unit)}, at most {_worded(judged.limit, rule.unit)}"
+        text_ += f": {_value_text(judged.value, rule.unit)}, at most {_value_text(judged.limit, rule.unit)}"
     note = f" ({judged.note})" if judged.note and judged.state != "unknown" else ""
-    return Alert(rule.name, judged.subject, judged.state, told + note, judged.note, rule.runbook)
+    return Alert(rule.name, judged.subject, judged.state, text_ + note, judged.note, rule.runbook)
 
 
-def _worded(value: float, unit: rules.Unit) -> str:
+def _value_text(value: float, unit: rules.Unit) -> str:
     if unit == "seconds":
         return formatting.duration(value)
     return f"{value:.1%}" if unit == "share" else f"{value:,.0f}"
 
 
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _counted(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"

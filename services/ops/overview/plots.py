@@ -1,4 +1,4 @@
-"""Readings over the last minutes as lines to draw. Pure. What is unknown is a gap, and never 0."""
+"""Plots of the last minutes as SVG lines. No I/O. Unknown values are gaps, not 0."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ HEIGHT: Final = 30
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines as SVG has them, in a box of COLUMNS - 1 by HEIGHT. `now` and `most` are None where nothing is known."""
+    """SVG polylines in a box of COLUMNS - 1 by HEIGHT. `now` and `most` are None if unknown."""
 
     lines: tuple[str, ...]
     now: float | None
@@ -22,11 +22,11 @@ class Plot:
 
 
 def plot(moments: Sequence[TimedStatus], what: str, until: datetime) -> Plot:
-    """One of a queue's figures, the highest of each column up to now."""
+    """Plot an attribute of a queue's history, the maximum of each column."""
     readings: list[tuple[datetime, float | None]] = [(at, getattr(flow, what)) for at, flow in moments]
     columns = _columns(readings, until)
-    known = [value for value in columns if value is not None]
-    most = max(known, default=None)
+    values = [value for value in columns if value is not None]
+    most = max(values, default=None)
     newest = readings[-1] if readings else (until, None)
     return Plot(tuple(_lines(columns, most or 1.0)), newest[1] if until - newest[0] < 2 * COLUMN else None, most)
 
@@ -36,13 +36,13 @@ def _columns(readings: Iterable[tuple[datetime, float | None]], until: datetime)
     for at, value in readings:
         place = COLUMNS - 1 - int((until - at) / COLUMN)
         if value is not None and 0 <= place < COLUMNS:
-            held = columns[place]
-            columns[place] = value if held is None else max(held, value)
+            highest = columns[place]
+            columns[place] = value if highest is None else max(highest, value)
     return columns
 
 
 def _lines(columns: Sequence[float | None], top: float) -> Iterable[str]:
-    """Each stretch of known columns; one that stands alone is as wide as half a column."""
+    """A line for each run of known columns; a single one is half a column wide."""
     stretch: list[str] = []
     for place, value in enumerate([*columns, None]):
         if value is not None:

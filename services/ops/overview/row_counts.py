@@ -1,4 +1,4 @@
-"""What is in the database: rows of every table of every dataset."""
+"""Row counts of all datasets' tables."""
 
 from sqlalchemy import Connection, func, inspect, select
 
@@ -7,13 +7,13 @@ from shared.datasets.silver_tables import METADATA
 
 
 def rows(connection: Connection) -> dict[str, dict[str, int]]:
-    """{dataset: {table: rows}}, root tables first. A table whose migration is still to be written is left out."""
-    known = set(inspect(connection).get_table_names(METADATA.schema))
+    """{dataset: {table: rows}}, root tables first. Tables without a migration are skipped."""
+    existing = set(inspect(connection).get_table_names(METADATA.schema))
     return {
         dataset: {
             f"{table.schema}.{table.name}": connection.scalar(select(func.count()).select_from(table)) or 0
             for table in (registry.dataset(dataset).tables.root, *registry.dataset(dataset).tables.children)
-            if table.name in known
+            if table.name in existing
         }
         for dataset in registry.names()
     }

@@ -1,4 +1,4 @@
-"""The overview: the whole page, and the part of it that is swapped for a newer one."""
+"""Console pages of the overview: the whole page, and the fragment that is refreshed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from services.ops.web.context import ConsoleContext
 
 @dataclass(frozen=True)
 class OverviewPages:
-    """The pages that show measurements; `measure` may block for seconds."""
+    """The overview's pages; `measure` may block for seconds."""
 
     measure: Callable[[], Measurements]
 
     def show(self, _: ConsoleContext, request: Request) -> Response:
         """The whole page."""
-        return templating.page(request, "overview/page.html", **shown(self.measure()))
+        return templating.page(request, "overview/page.html", **template_values(self.measure()))
 
     def show_fragment(self, _: ConsoleContext, request: Request) -> Response:
         """The newest measurements."""
-        return templating.page(request, "overview/fragment.html", **shown(self.measure()))
+        return templating.page(request, "overview/fragment.html", **template_values(self.measure()))
 
 
-def shown(measured: Measurements) -> Mapping[str, Any]:
-    """What the templates print."""
+def template_values(measured: Measurements) -> Mapping[str, Any]:
+    """The values for the templates."""
     return {
         "at": measured.at,
         "verdict": model.verdict(measured),

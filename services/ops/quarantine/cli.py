@@ -1,4 +1,4 @@
-"""`smelt quarantine`: records that were rejected, and sending them once more."""
+"""`smelt quarantine`: listing and replaying rejected records."""
 
 import json
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from services.ops.cli.options import Dataset, DryRun, Json, Limit, Yes
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect
 from services.ops.quarantine import entries
-from services.ops.quarantine.entries import Filter, Group
+from services.ops.quarantine.entries import QuarantineFilter, QuarantineGroup
 from shared.errors import PermanentError
 
-MOST_SHOWN = 1_000
+MAX_ENTRIES = 1_000
 
 quarantine_commands = typer.Typer(
-    help="Records that were rejected: look at them, and replay them after a fix.", no_args_is_help=True
+    help="Records that were rejected: list them, and replay them after a fix.", no_args_is_help=True
 )
 
-Rule = Annotated[str | None, typer.Option("--rule", help="the rule that they failed first")]
-Run = Annotated[str | None, typer.Option("--run", help="the run they came with")]
+Rule = Annotated[str | None, typer.Option("--rule", help="the first failed rule")]
+Run = Annotated[str | None, typer.Option("--run", help="only records of this run")]
 OlderThan = Annotated[str | None, typer.Option("--older-than", help="rejected more than 30s, 15m, 2h or 1d ago")]
-Closed = Annotated[bool, typer.Option("--closed", help="also those that were replayed, or have passed since")]
-Each = Annotated[bool, typer.Option("--each", help="every record by itself, the newest first, instead of groups")]
+Closed = Annotated[bool, typer.Option("--closed", help="include entries replayed or superseded")]
+Each = Annotated[bool, typer.Option("--each", help="list single records, newest first, instead of groups")]
 
 
 @quarantine_commands.command("list")
@@ -35,46 +35,46 @@ def list_entries(  # noqa: PLR0913, PLR0917 - the options of a command
     rule: Rule = None,
     run: Run = None,
     older_than: OlderThan = None,
-    limit: Limit = MOST_SHOWN,
+    limit: Limit = MAX_ENTRIES,
     closed: Closed = False,  # noqa: FBT002
     each: Each = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """What was rejected and by which rule. Exit 0, also where nothing was.
+    """Show rejected records by rule. Exit 0, whether there are any or not.
 
     Example: smelt quarantine list --older-than 1d
     """
     wanted = entries.parse_filter((), older_than, closed=closed, dataset=dataset, rule=rule, run=run)
     with connect().database.connect() as connection:
         if each:
-            _say_entries(entries.find_entries(connection, wanted, limit or MOST_SHOWN), as_json=as_json)
+            _say_entries(entries.find_entries(connection, wanted, limit or MAX_ENTRIES), as_json=as_json)
         else:
             _say_groups(entries.find_groups(connection, wanted), as_json=as_json)
 
 
 @quarantine_commands.command()
 def show(
-    identity: Annotated[int, typer.Argument(metavar="ID", help="its number in `list --each`")],
+    identity: Annotated[int, typer.Argument(metavar="ID", help="the id in `list --each`")],
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """One record: every rule that it failed, where it came from, and its raw JSON. Exit 1 if there is none.
+    """Show one record with every failed rule, its source and its raw JSON. Exit 1 if it does not exist.
 
     Example: smelt quarantine show 17
     """
     with connect().database.connect() as connection:
-        found = entries.find_entries(connection, Filter(ids=(identity,), closed=True), 1)
-    if not found:
+        rows = entries.find_entries(connection, QuarantineFilter(ids=(identity,), closed=True), 1)
+    if not rows:
         message = f"no entry {identity} in quarantine"
         raise PermanentError(message)
     if as_json:
-        say_json(found[0]._asdict())
+        say_json(rows[0]._asdict())
     else:
-        _say_entry(found[0])
+        _say_entry(rows[0])
 
 
 @quarantine_commands.command()
 def replay(  # noqa: PLR0913, PLR0917 - the options of a command
-    ids: Annotated[list[int] | None, typer.Option("--id", help="its number; may be repeated")] = None,
+    ids: Annotated[list[int] | None, typer.Option("--id", help="an entry's id; may be repeated")] = None,
     dataset: Dataset = None,
     rule: Rule = None,
     run: Run = None,
@@ -84,11 +84,11 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
     yes: Yes = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Send records once more through the transformer, as after a fix of a rule or a normaliser.
+    """Send records through the transformer again, after a fix of a rule or normaliser.
 
-    They count as seen when they were seen first: a newer row stays as it is. Their entries close once they are loaded;
-    what fails again is a new entry. Who, what and how many is in ops.operator_action.
-    Exit 0 if all were sent (or there were none), 1 if some are not kept whole, 2 if nobody could be asked.
+    They keep their original observation time, so newer rows are not replaced. Entries close once their records are
+    loaded; records that fail again get new entries. The action is recorded in ops.operator_action. Exit 0 if all were
+    sent (or there were none), 1 if some are truncated, 2 without confirmation.
 
     Example: smelt quarantine replay --rule position_title_present --dry-run
     """
@@ -105,14 +105,14 @@ def replay(  # noqa: PLR0913, PLR0917 - the options of a command
         raise typer.Exit(1)
 
 
-def _say_groups(groups: list[Group], *, as_json: bool) -> None:
+def _say_groups(groups: list[QuarantineGroup], *, as_json: bool) -> None:
     if as_json:
         say_json([group.__dict__ for group in groups])
         return
     table = Table("dataset", "rule", "field", "open", "records", "last", "for example", box=None, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
-        column.no_wrap = column.header in {"dataset", "rule"}  # what one copies into the next command
+        column.no_wrap = column.header in {"dataset", "rule"}  # for copying into the next command
         column.justify = "right" if column.header in {"open", "records"} else "left"
     for group in groups:
         table.add_row(
@@ -124,20 +124,20 @@ def _say_groups(groups: list[Group], *, as_json: bool) -> None:
             f"{group.last_at:%m-%d %H:%M}",
             plain(group.message),
         )
-    out.print(table) if groups else say("nothing is in quarantine")
+    out.print(table) if groups else say("no records in quarantine")
 
 
-def _say_entries(found: Sequence[Row[Any]], *, as_json: bool) -> None:
+def _say_entries(rows: Sequence[Row[Any]], *, as_json: bool) -> None:
     if as_json:
-        say_json([row._asdict() for row in found])
+        say_json([row._asdict() for row in rows])
         return
-    for row in found:
+    for row in rows:
         closed = f"  [green]{row.closed_as}[/green]" if row.closed_at else ""
         key = row.natural_key or f"record {row.record_index}"
         why = f"{plain(row.rule)} ({plain(row.field)}): {plain(row.message)}"
         say(f"{row.id:>6}  {row.dataset}  {plain(key)}  {why}{closed}")
-    if not found:
-        say("nothing is in quarantine")
+    if not rows:
+        say("no records in quarantine")
 
 
 def _say_entry(row: Row[Any]) -> None:
@@ -154,7 +154,7 @@ def _say_entry(row: Row[Any]) -> None:
 
 
 def plain_lines(text: str) -> str:
-    """Text of several lines from outside, harmless to the terminal."""
+    """Multi-line untrusted text, escaped."""
     return "\n".join(plain(line) for line in text.splitlines())
 
 
@@ -164,4 +164,4 @@ def _say_replay(whole: list[int], cut: list[int], *, dry_run: bool, as_json: boo
         return
     say(f"{'would replay' if dry_run else 'replayed'}: {len(whole)}")
     if cut:
-        say(f"[yellow]not kept whole: {len(cut)}[/yellow], and so not replayed: they are in their objects")
+        say(f"[yellow]truncated: {len(cut)}[/yellow], not replayed: see their source objects")

@@ -1,4 +1,4 @@
-"""Rejected records: finding them, and sending them once more through the transformer after a fix."""
+"""Queries of rejected records, and their replay through the transformer."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,14 +16,14 @@ from shared.formats.silver import Replayed
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
 
-MOST_BYTES = 16 << 20  # of records in one replay object
-MOST_RECORDS = 5_000
+MAX_OBJECT_BYTES = 16 << 20  # of records per replay object
+MAX_OBJECT_RECORDS = 5_000
 IDENTITY = ("dataset", "bucket", "key", "version", "transform_version", "observed_at")
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which entries are meant; those that are closed only where `closed` says so. `older_than` is in seconds."""
+class QuarantineFilter:
+    """A filter on entries; closed ones are excluded unless `closed`. `older_than` is in seconds."""
 
     ids: tuple[int, ...] = ()
     dataset: str | None = None
@@ -33,11 +33,11 @@ class Filter:
     closed: bool = False
 
     def described(self) -> dict[str, object]:
-        """What was asked for, for the record."""
+        """The conditions, for the audit log."""
         return {name: value for name, value in asdict(self).items() if value}
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """As SQL has them."""
+        """The conditions in SQL."""
         equal = {"dataset": self.dataset, "rule": self.rule, "run_id": self.run}
         yield from (QUARANTINE.c[name] == value for name, value in equal.items() if value)
         if self.ids:
@@ -48,14 +48,18 @@ class Filter:
             yield QUARANTINE.c.closed_at.is_(None)
 
 
-def parse_filter(ids: Iterable[int], older_than: str | None, *, closed: bool = False, **same: str | None) -> Filter:
-    """A filter as people write it: `15m`. Raises PermanentError for what cannot be meant."""
-    return Filter(tuple(ids), older_than=durations.seconds(older_than) if older_than else None, closed=closed, **same)
+def parse_filter(
+    ids: Iterable[int], older_than: str | None, *, closed: bool = False, **same: str | None
+) -> QuarantineFilter:
+    """Parse a filter as typed: `15m`. Raises PermanentError for invalid values."""
+    return QuarantineFilter(
+        tuple(ids), older_than=durations.seconds(older_than) if older_than else None, closed=closed, **same
+    )
 
 
 @dataclass(frozen=True)
-class Group:
-    """Entries of one dataset that failed the same rule in the same field."""
+class QuarantineGroup:
+    """Entries of one dataset with the same failed rule and field."""
 
     dataset: str
     rule: str
@@ -67,8 +71,8 @@ class Group:
     last_at: datetime
 
 
-def find_groups(connection: Connection, wanted: Filter) -> list[Group]:
-    """The most frequent first; `message` is that of one of them."""
+def find_groups(connection: Connection, wanted: QuarantineFilter) -> list[QuarantineGroup]:
+    """Groups, largest first; `message` is an example."""
     at, c = QUARANTINE.c.quarantined_at, QUARANTINE.c
     columns = [
         c.dataset,
@@ -78,34 +82,34 @@ def find_groups(connection: Connection, wanted: Filter) -> list[Group]:
         func.count(),
         func.count().filter(c.closed_at.is_(None)),
     ]
-    found = select(*columns, func.min(at), func.max(at)).where(*wanted.conditions())
-    ordered = found.group_by(c.dataset, c.rule, c.field).order_by(func.count().desc(), c.dataset, c.rule, c.field)
-    return [Group(*tuple(row)) for row in connection.execute(ordered)]
+    query = select(*columns, func.min(at), func.max(at)).where(*wanted.conditions())
+    ordered = query.group_by(c.dataset, c.rule, c.field).order_by(func.count().desc(), c.dataset, c.rule, c.field)
+    return [QuarantineGroup(*tuple(row)) for row in connection.execute(ordered)]
 
 
-def find_entries(connection: Connection, wanted: Filter, most: int) -> Sequence[Row[Any]]:
-    """Whole rows of `ops.quarantine`, the newest first."""
+def find_entries(connection: Connection, wanted: QuarantineFilter, most: int) -> Sequence[Row[Any]]:
+    """Rows of `ops.quarantine`, newest first."""
     newest = QUARANTINE.c.id.desc()
     return connection.execute(select(QUARANTINE).where(*wanted.conditions()).order_by(newest).limit(most)).all()
 
 
-def find_replayable(connection: Connection, wanted: Filter, most: int | None) -> tuple[list[int], list[int]]:
-    """Ids, the oldest first, of the open entries that are kept whole; and of those of which only the beginning is."""
-    which = select(QUARANTINE.c.id, _is_whole()).where(*wanted.conditions(), QUARANTINE.c.closed_at.is_(None))
-    rows = connection.execute(which.order_by(QUARANTINE.c.id).limit(most)).all()
+def find_replayable(connection: Connection, wanted: QuarantineFilter, most: int | None) -> tuple[list[int], list[int]]:
+    """Ids of matching open entries, oldest first: complete ones, and truncated ones."""
+    query = select(QUARANTINE.c.id, _is_whole()).where(*wanted.conditions(), QUARANTINE.c.closed_at.is_(None))
+    rows = connection.execute(query.order_by(QUARANTINE.c.id).limit(most)).all()
     return [identity for identity, whole in rows if whole], [identity for identity, whole in rows if not whole]
 
 
 def replay(
-    connections: Connections, ids: Sequence[int], wanted: Filter, on_done: OnProgress = lambda _: None
+    connections: Connections, ids: Sequence[int], wanted: QuarantineFilter, on_done: OnProgress = lambda _: None
 ) -> ActionResult:
-    """Put the records into bronze once more, as seen when they were seen first; loading them closes the entries.
+    """Store the records under replays/ with their original observation time; loading them closes the entries.
 
-    Interrupted, the others stay open; done twice, the second time changes nothing.
+    Idempotent. If interrupted, the remaining entries stay open.
     """
     batch, described, engine = identifiers.new_id(), wanted.described(), connections.database
     with (
-        operator_log.recorded(engine, "quarantine", "replayed", described, len(ids)) as tally,
+        operator_log.record_action(engine, "quarantine", "replayed", described, len(ids)) as result,
         engine.connect() as connection,
     ):
         rows = connection.execution_options(yield_per=100).execute(_in_order(ids))
@@ -113,13 +117,13 @@ def replay(
             key = object_keys.replay_key(records[0].dataset, batch, number)
             body = _replay_object(source, records)
             objects.put(connections.s3, connections.settings.bucket, key, body, "application/json")
-            tally.done += len(records)
+            result.done += len(records)
             on_done(len(records))
-    return tally
+    return result
 
 
 def _is_whole() -> ColumnElement[bool]:
-    """Of what could not be parsed, or was too large, there is text instead of an object."""
+    """Unparseable and oversized records are stored as a JSON string instead of an object."""
     return func.left(QUARANTINE.c.raw, 1) != '"'
 
 
@@ -135,17 +139,17 @@ def _in_order(ids: Sequence[int]) -> Any:
 
 
 def _by_source(rows: Iterable[Row[Any]]) -> Iterator[tuple[ObjectId, list[Row[Any]]]]:
-    """Entries of one object together, in portions that fit into memory."""
+    """Group entries by source object, in chunks that fit in memory."""
     for _, of_source in groupby(rows, key=lambda row: tuple(getattr(row, name) for name in IDENTITY)):
-        held: list[Row[Any]] = []
+        chunk: list[Row[Any]] = []
         size = 0
         for row in of_source:
-            if held and (size + len(row.raw) > MOST_BYTES or len(held) == MOST_RECORDS):
-                yield _source(held[0]), held
-                held, size = [], 0
-            held.append(row)
+            if chunk and (size + len(row.raw) > MAX_OBJECT_BYTES or len(chunk) == MAX_OBJECT_RECORDS):
+                yield _source(chunk[0]), chunk
+                chunk, size = [], 0
+            chunk.append(row)
             size += len(row.raw)
-        yield _source(held[0]), held
+        yield _source(chunk[0]), chunk
 
 
 def _source(row: Row[Any]) -> ObjectId:
@@ -159,5 +163,5 @@ def _replay_object(source: ObjectId, records: Sequence[Row[Any]]) -> bytes:
         observed_at=records[0].observed_at,
         indexes=tuple(row.record_index for row in records),
     )
-    raw = ",".join(row.raw for row in records)  # is JSON already
+    raw = ",".join(row.raw for row in records)  # already JSON
     return f'{{"replay":{replay.model_dump_json()},"records":[{raw}]}}'.encode()

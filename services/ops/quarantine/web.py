@@ -1,4 +1,4 @@
-"""Quarantine: rejected records by rule, one by itself, and sending them once more."""
+"""Console pages of quarantine: rejected records by rule, one record, and replay."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.ops.quarantine import entries as quarantined
-from services.ops.quarantine.entries import Filter
+from services.ops.quarantine.entries import QuarantineFilter
 from services.ops.web import formatting, query_params, templating
 from services.ops.web.actions import Action
 from services.ops.web.context import ConsoleContext
@@ -20,7 +20,7 @@ SHOWN = 100
 
 
 def list_quarantine(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt quarantine list`: groups, and the newest records."""
+    """Like `smelt quarantine list`: groups, and the newest records."""
     given = request.query_params
     wanted = filter_from(given)
     with context.reading.database.connect() as connection:
@@ -34,14 +34,14 @@ def list_quarantine(context: ConsoleContext, request: Request) -> Response:
 
 
 def show_entry(context: ConsoleContext, request: Request) -> Response:
-    """As `smelt quarantine show`."""
+    """Like `smelt quarantine show`."""
     return templating.page(
         request, "quarantine/entry.html", entry=_entry(context, query_params.whole(request.path_params["id"]))
     )
 
 
 def replay_entries(context: ConsoleContext, _: Request, form: Form) -> Response:
-    """Plan to send them through the transformer once more."""
+    """Prepare a replay."""
     wanted, limit = filter_from(form), query_params.number(form, "limit")
     with context.acting.database.connect() as connection:
         whole, cut = quarantined.find_replayable(connection, wanted, limit)
@@ -57,8 +57,8 @@ def replay_entries(context: ConsoleContext, _: Request, form: Form) -> Response:
     )
 
 
-def filter_from(params: Params) -> Filter:
-    """The filter in a page's parameters or a form's fields. Raises PermanentError for what cannot be meant."""
+def filter_from(params: Params) -> QuarantineFilter:
+    """The filter from page parameters or form fields. Raises PermanentError for invalid values."""
     ids = [query_params.whole(identity) for identity in params.getlist("id") if identity]
     texts = {name: query_params.text(params, name) for name in FILTER_FIELDS}
     return quarantined.parse_filter(ids, closed="closed" in params, **texts)
@@ -66,7 +66,7 @@ def filter_from(params: Params) -> Filter:
 
 def _entry(context: ConsoleContext, identity: int) -> Row[Any]:
     with context.reading.database.connect() as connection:
-        found = quarantined.find_entries(connection, Filter(ids=(identity,), closed=True), 1)
-    if not found:
+        rows = quarantined.find_entries(connection, QuarantineFilter(ids=(identity,), closed=True), 1)
+    if not rows:
         raise HTTPException(404, f"No entry {identity} in quarantine.")
-    return found[0]
+    return rows[0]

@@ -1,4 +1,4 @@
-"""`smelt queues`, `smelt workers` and `smelt top`: what waits, who works, and how fast."""
+"""`smelt queues`, `smelt workers` and `smelt top`."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -15,18 +15,18 @@ from services.ops.queues.stats import QueueSnapshot
 from shared.config.topology import QUEUES
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON; null is unknown")]
-Every = Annotated[float, typer.Option(min=0.5, help="seconds between two looks")]
+Every = Annotated[float, typer.Option(min=0.5, help="seconds between samples")]
 
 
 def queues(
-    watch: Annotated[bool, typer.Option("--watch", help="go on until Ctrl-C; with --json a line a look")] = False,  # noqa: FBT002
+    watch: Annotated[bool, typer.Option("--watch", help="repeat until Ctrl-C; with --json a line a time")] = False,  # noqa: FBT002
     every: Every = 2.0,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show what waits on each queue, how fast it comes and goes, and the dead letters.
+    """Show the messages on each queue, rates, and dead letters.
 
-    Rates are measured between looks, a second apart at first. The age of the oldest message is CloudWatch's, and
-    unknown where there is none, as in the embedded stack.
+    Rates are measured between samples, at first a second apart. The age of the oldest message comes from CloudWatch and
+    is unknown in the embedded stack.
 
     Exit 0 if every queue could be measured, else 1.
 
@@ -39,35 +39,35 @@ def queues(
         live.need_terminal("--json")
         live.draw(connections, every, cli_output.queue_picture, full=False)
     else:
-        beat = next(live.samples(connections, every))
-        say_json(_described(beat)) if as_json else out.print(cli_output.queue_picture(beat))
-        _exit_by(beat.look)
+        sample = next(live.samples(connections, every))
+        say_json(_sample_json(sample)) if as_json else out.print(cli_output.queue_picture(sample))
+        _exit_by(sample.snapshot)
 
 
 def workers(as_json: Json = False) -> None:  # noqa: FBT002
-    """Show which worker processes live and what they do now.
+    """Show running worker processes and their current messages.
 
-    A process is forgotten 17 s after its last word.
+    A process disappears 17 s after its last report.
 
     Exit 0 if every service has one, else 1.
 
     Example: smelt workers
     """
-    seen = connect().roster.current()
+    statuses = connect().roster.current()
     if as_json:
-        say_json({"workers": [cli_output.worker_json(one) for one in seen]})
+        say_json({"workers": [cli_output.worker_json(status) for status in statuses]})
     else:
-        out.print(cli_output.worker_table(seen))
-    if {queue.service for queue in QUEUES} - {one.note.service for one in seen}:
+        out.print(cli_output.worker_table(statuses))
+    if {queue.service for queue in QUEUES} - {status.note.service for status in statuses}:
         raise typer.Exit(1)
 
 
 def top(
-    once: Annotated[bool, typer.Option("--once", help="one picture, then exit")] = False,  # noqa: FBT002
+    once: Annotated[bool, typer.Option("--once", help="print once and exit")] = False,  # noqa: FBT002
     every: Every = 2.0,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Show queues, why messages on them wait for another attempt, and workers, live until Ctrl-C.
+    """Show queues, pending retries and workers, live until Ctrl-C.
 
     With --once, exit 1 if a queue could not be measured.
 
@@ -78,35 +78,37 @@ def top(
         live.need_terminal("--once")
         live.draw(connections, every, cli_output.whole_picture, full=True)
         return
-    beat = next(live.samples(connections, every))
+    sample = next(live.samples(connections, every))
     if as_json:
-        say_json(_described(beat) | _waits(beat.look) | _workers(beat.look))
+        say_json(_sample_json(sample) | _waits(sample.snapshot) | _workers(sample.snapshot))
     else:
-        out.print(cli_output.whole_picture(beat))
-    _exit_by(beat.look)
+        out.print(cli_output.whole_picture(sample))
+    _exit_by(sample.snapshot)
 
 
 def _say_looks(connections: Connections, every: float) -> None:
     try:
-        for beat in live.samples(connections, every):
-            say_json(_described(beat))
+        for sample in live.samples(connections, every):
+            say_json(_sample_json(sample))
     except KeyboardInterrupt:
         return
 
 
-def _described(beat: Sample) -> dict[str, object]:
-    queues = [asdict(flow) for flow in beat.flows]
-    return {"at": beat.at.timestamp(), "queues": queues, "problems": beat.look.problems}
+def _sample_json(sample: Sample) -> dict[str, object]:
+    queues = [asdict(status) for status in sample.statuses]
+    return {"at": sample.at.timestamp(), "queues": queues, "problems": sample.snapshot.problems}
 
 
-def _waits(look: QueueSnapshot) -> dict[str, object]:
-    return {"waits": None if look.troubles is None else [asdict(one) for one in retry_groups(look.troubles)]}
+def _waits(snapshot: QueueSnapshot) -> dict[str, object]:
+    return {"waits": None if snapshot.retries is None else [asdict(group) for group in retry_groups(snapshot.retries)]}
 
 
-def _workers(look: QueueSnapshot) -> dict[str, object]:
-    return {"workers": None if look.workers is None else [cli_output.worker_json(seen) for seen in look.workers]}
+def _workers(snapshot: QueueSnapshot) -> dict[str, object]:
+    return {
+        "workers": None if snapshot.workers is None else [cli_output.worker_json(status) for status in snapshot.workers]
+    }
 
 
-def _exit_by(look: QueueSnapshot) -> None:
-    if None in {*look.work.values(), *look.dead.values()}:
+def _exit_by(snapshot: QueueSnapshot) -> None:
+    if None in {*snapshot.work.values(), *snapshot.dead.values()}:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Groups messages that failed for the same reason. Pure."""
+"""Groups failed messages by reason. No I/O."""
 
 import re
 from collections import defaultdict
@@ -12,13 +12,13 @@ from shared.config.topology import QUEUES
 T = TypeVar("T")
 
 MAX_REASON_CHARS = 300
-# What differs between messages that fail for the same reason: paths, what is quoted, hexadecimal ids, numbers.
+# Parts of a message that vary within one reason: paths, quoted texts, hexadecimal ids, numbers.
 VARIABLE = re.compile(r"""[^\s'"(]*/[^\s'"),:]+|(?<!\w)'[^']*'|(?<!\w)"[^"]*"|\b[0-9a-f]{8}[0-9a-f-]*\b|\d+""")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one message of a queue failed."""
+    """The failure of one message."""
 
     queue: str
     error_type: str
@@ -27,7 +27,7 @@ class Failure:
 
     @property
     def reason(self) -> str:
-        """The first line of the error without what is only about this message."""
+        """The first line of the error, with variable parts replaced."""
         line = self.error_message.strip().partition("\n")[0]
         for stored in self.subject.objects:
             line = line.replace(stored.key, "…")
@@ -36,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class FailureGroup(Generic[T]):
-    """Messages of one queue that failed for the same reason, in the order in which they were given."""
+    """Messages of one queue with the same reason, in the given order."""
 
     queue: str
     error_type: str
@@ -45,7 +45,7 @@ class FailureGroup(Generic[T]):
 
 
 def group_by_reason(messages: Iterable[T], failure_of: Callable[[T], Failure]) -> list[FailureGroup[T]]:
-    """By queue in the order of the pipeline, then by reason, most messages first."""
+    """Groups by queue in pipeline order, then largest first."""
     together: dict[tuple[str, str, str], list[tuple[T, str]]] = defaultdict(list)
     for message in messages:
         failure = failure_of(message)
@@ -59,5 +59,5 @@ def group_by_reason(messages: Iterable[T], failure_of: Callable[[T], Failure]) -
 
 
 def _shown(reason: str, messages: set[str]) -> str:
-    """The message itself where it is the same for all."""
+    """The original message if all have the same."""
     return messages.pop().strip().partition("\n")[0][:MAX_REASON_CHARS] if len(messages) == 1 else reason

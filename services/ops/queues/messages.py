@@ -1,4 +1,4 @@
-"""What a message is about, by its body alone: dead letters and messages under way alike. Pure."""
+"""The subject of a message, from its body. No I/O."""
 
 import json
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from shared.errors import PermanentError
 from shared.formats.s3_events import created_objects
 from shared.storage.object_id import ObjectId
 
-MAX_SUMMARY_CHARS = 160  # of a body that names no object
+MAX_SUMMARY_CHARS = 160  # characters of a body without objects
 
 
 @dataclass(frozen=True)
 class MessageSubject:
-    """The objects that an S3 event names, or the command that a body is."""
+    """The objects of an S3 event, or a command."""
 
     body: str
 
     @cached_property
     def objects(self) -> list[ObjectId]:
-        """The objects that the message names; empty for a command, and for a body that cannot be parsed."""
+        """The objects in the message; empty for commands and unparseable bodies."""
         try:
             return created_objects(self.body)
         except PermanentError:
@@ -33,7 +33,7 @@ class MessageSubject:
 
     @property
     def datasets(self) -> set[str]:
-        """The datasets that the keys or the command name."""
+        """The datasets in the keys or the command."""
         if objects := self.objects:
             parts = [stored.key.split("/") for stored in objects if stored.key.startswith(tuple(NOTIFICATIONS))]
             return {name for _, name, *_ in parts}

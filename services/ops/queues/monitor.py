@@ -18,57 +18,57 @@ from shared.config.topology import QUEUES
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-WINDOW: Final = 5  # looks that rates are measured over, so that one odd second does not shake them
-MOST: Final = 600  # moments remembered of a queue: ten minutes to plot, where somebody looks once a second
-AGES_LAST: Final = 60.0  # s; CloudWatch has a value a minute, and is paid for each answer
+RATE_WINDOW: Final = 5  # samples over which rates are measured, to smooth outliers
+MAX_HISTORY: Final = 600  # samples kept per queue: ten minutes at one per second
+AGES_LAST: Final = 60.0  # s; CloudWatch has one value a minute, and bills each request
 
 TimedStatus = tuple[datetime, QueueStatus]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A look, the one that rates are measured from, what both say of the queues, and when it was."""
+    """A snapshot, the earlier one for rates, the resulting statuses, and the time."""
 
     at: datetime
-    look: QueueSnapshot
+    snapshot: QueueSnapshot
     earlier: QueueSnapshot | None
-    flows: tuple[QueueStatus, ...]
+    statuses: tuple[QueueStatus, ...]
 
 
 class QueueMonitor:
-    """Remembers looks; call it from any thread. `ages` gives how long the oldest messages have waited."""
+    """Takes snapshots and keeps their history. Thread-safe. `ages` returns the ages of the oldest messages."""
 
     def __init__(self, look: Callable[[], QueueSnapshot], ages: Callable[[], Mapping[str, float]]) -> None:
         self._look, self._ages = look, ages
-        self._looks: deque[QueueSnapshot] = deque(maxlen=WINDOW)
-        self._history: Mapping[str, deque[TimedStatus]] = {queue.name: deque(maxlen=MOST) for queue in QUEUES}
+        self._looks: deque[QueueSnapshot] = deque(maxlen=RATE_WINDOW)
+        self._history: Mapping[str, deque[TimedStatus]] = {queue.name: deque(maxlen=MAX_HISTORY) for queue in QUEUES}
         self._lock = Lock()
 
-    def beat(self) -> Sample:
-        """A new look."""
-        look, ages, at = self._look(), self._ages(), datetime.now(UTC)
+    def sample(self) -> Sample:
+        """Take a snapshot."""
+        snapshot, ages, at = self._look(), self._ages(), datetime.now(UTC)
         with self._lock:
             earlier = self._looks[0] if self._looks else None
-            self._looks.append(look)
-            found = tuple(queue_statuses(earlier, look, ages))
-            for flow in found:
-                self._history[flow.queue].append((at, flow))
-        return Sample(at, look, earlier, found)
+            self._looks.append(snapshot)
+            statuses = tuple(queue_statuses(earlier, snapshot, ages))
+            for status in statuses:
+                self._history[status.queue].append((at, status))
+        return Sample(at, snapshot, earlier, statuses)
 
     def history(self) -> Mapping[str, tuple[TimedStatus, ...]]:
-        """What was seen of each queue, the oldest first."""
+        """The statuses of each queue, oldest first."""
         with self._lock:
             return {name: tuple(moments) for name, moments in self._history.items()}
 
 
 def monitor_of(connections: Connections, cloudwatch: "CloudWatchClient", patience: float) -> QueueMonitor:
-    """The monitor of a deployment; a sample waits `patience` seconds for CloudWatch at most."""
+    """The monitor of a deployment; a sample waits at most `patience` seconds for CloudWatch."""
     ages = CachedProbe(
         "ages", lambda: stats.oldest_ages(cloudwatch, connections), rest=AGES_LAST, lasting=2 * AGES_LAST
     )
 
-    def known() -> Mapping[str, float]:
-        found = ages.read(monotonic() + patience)
-        return found.value if isinstance(found, Measured) else {}
+    def latest_ages() -> Mapping[str, float]:
+        result = ages.read(monotonic() + patience)
+        return result.value if isinstance(result, Measured) else {}
 
-    return QueueMonitor(lambda: stats.take_snapshot(connections), known)
+    return QueueMonitor(lambda: stats.take_snapshot(connections), latest_ages)

@@ -1,4 +1,4 @@
-"""Queues by the names that people use for them."""
+"""Names of queues in the command line."""
 
 from shared.config.topology import QUEUES, Queue
 from shared.errors import PermanentError
@@ -19,5 +19,5 @@ def short_name(queue: Queue) -> str:
 
 
 def short_names() -> list[str]:
-    """Of all queues, in the order of the pipeline."""
+    """The short names of all queues in pipeline order."""
     return [short_name(queue) for queue in QUEUES]

@@ -1,10 +1,10 @@
-"""How fast messages come and go, from two looks at the queues. Pure."""
+"""Rates of queues from two snapshots. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from services.ops.queues.stats import Counts, QueueSnapshot
+from services.ops.queues.stats import MessageCounts, QueueSnapshot
 from shared.config.topology import QUEUES, Queue
 from shared.engine.worker_status import ObservedStatus
 
@@ -13,9 +13,9 @@ Trend = Literal["empty", "shrinking", "steady", "growing", "unknown"]
 
 @dataclass(frozen=True)
 class QueueStatus:
-    """A queue as it is, and where it is going. Rates are messages a second, times seconds; None is unknown.
+    """The status of a queue. Rates are per second, times in seconds; None is unknown.
 
-    `empty_in` is known while the queue shrinks.
+    `empty_in` is set while the queue shrinks.
     """
 
     queue: str
@@ -32,13 +32,13 @@ class QueueStatus:
 
     @property
     def total(self) -> int | None:
-        """All messages, visible or not; dead letters are none of them."""
+        """All messages except dead letters, visible or not."""
         counts = (self.visible, self.in_flight, self.delayed)
         return None if None in counts else sum(filter(None, counts))
 
 
 def queue_statuses(earlier: QueueSnapshot | None, later: QueueSnapshot, ages: Mapping[str, float]) -> list[QueueStatus]:
-    """All queues, in the order of the pipeline. `ages` is how long the oldest message has waited, where known."""
+    """The statuses of all queues in pipeline order. `ages` has the ages of the oldest messages, if known."""
     return [_flow(queue, earlier, later, ages.get(queue.name)) for queue in QUEUES]
 
 
@@ -62,7 +62,7 @@ def _flow(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot, age
 
 
 def _change(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot) -> float | None:
-    """Messages a second by which the queue grew."""
+    """The growth of the queue per second."""
     before = earlier.work[queue.name] if earlier else None
     after = later.work[queue.name]
     if earlier is None or before is None or after is None or later.at <= earlier.at:
@@ -71,26 +71,26 @@ def _change(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot) -
 
 
 def _settled_rate(queue: Queue, earlier: QueueSnapshot | None, later: QueueSnapshot) -> float | None:
-    """Messages a second that workers took off the queue, by their own count."""
+    """Messages per second that workers took off the queue, as they report."""
     if earlier is None or earlier.workers is None or later.workers is None or later.at <= earlier.at:
         return None
     elapsed = later.at - earlier.at
-    before = {_process(seen): seen.note.settled for seen in _of(queue, earlier.workers)}
-    settled = [_settled(before.get(_process(seen)), seen, elapsed) for seen in _of(queue, later.workers)]
+    before = {_process(worker): worker.note.settled for worker in _of(queue, earlier.workers)}
+    settled = [_settled(before.get(_process(worker)), worker, elapsed) for worker in _of(queue, later.workers)]
     return None if None in settled else sum(filter(None, settled)) / elapsed
 
 
-def _settled(before: int | None, seen: ObservedStatus, elapsed: float) -> int | None:
-    """How many messages a process settled in between; unknown of one that was there before but not heard of."""
+def _settled(before: int | None, worker: ObservedStatus, elapsed: float) -> int | None:
+    """Messages settled by a process in between; None if it had started before but was not seen."""
     if before is not None:
-        return seen.note.settled - before
-    return seen.note.settled if seen.seconds_since(seen.note.since) <= elapsed else None
+        return worker.note.settled - before
+    return worker.note.settled if worker.seconds_since(worker.note.since) <= elapsed else None
 
 
 def _rates(change: float | None, settled: float | None) -> tuple[float | None, float | None]:
-    """In and out: SQS tells neither, but how the queue grew is one less the other.
+    """Rates in and out. SQS reports neither; the growth of the queue is their difference.
 
-    At least as much went out as the queue shrank, even if whoever took it did not say so.
+    At least as many messages left as the queue shrank, even if workers did not report them.
     """
     if change is None or settled is None:
         return None, None
@@ -98,7 +98,7 @@ def _rates(change: float | None, settled: float | None) -> tuple[float | None, f
     return change + out, out
 
 
-def _trend(counts: Counts | None, change: float | None) -> Trend:
+def _trend(counts: MessageCounts | None, change: float | None) -> Trend:
     if counts and not counts.total:
         return "empty"
     if counts is None or change is None:
@@ -109,8 +109,8 @@ def _trend(counts: Counts | None, change: float | None) -> Trend:
 
 
 def _of(queue: Queue, workers: Iterable[ObservedStatus]) -> list[ObservedStatus]:
-    return [seen for seen in workers if seen.note.service == queue.service]
+    return [worker for worker in workers if worker.note.service == queue.service]
 
 
-def _process(seen: ObservedStatus) -> tuple[str, int, float]:
-    return seen.note.host, seen.note.pid, seen.note.since
+def _process(worker: ObservedStatus) -> tuple[str, int, float]:
+    return worker.note.host, worker.note.pid, worker.note.since

@@ -1,4 +1,4 @@
-"""Why messages wait: those that failed and will be tried again, grouped by reason. Pure."""
+"""Pending retries grouped by reason. No I/O."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ QUEUE_OF = {queue.service: queue.name for queue in QUEUES}
 
 @dataclass(frozen=True)
 class RetryGroup:
-    """Messages of one queue that failed for the same reason.
+    """Pending retries of one queue with the same reason.
 
-    `attempt` is the most that any of them has had, of `attempts` before it is a dead letter; `again_at` is when the
-    first of them is tried again, in epoch seconds by the clock of its worker.
+    `attempt` is the highest so far, of `attempts` before a message becomes a dead letter. `again_at` is the time of the
+    next retry, in epoch seconds by the worker's clock.
     """
 
     queue: str
@@ -29,7 +29,7 @@ class RetryGroup:
 
 
 def retry_groups(retries: Iterable[PendingRetry]) -> list[RetryGroup]:
-    """By queue in the order of the pipeline, then by reason, most messages first."""
+    """Groups by queue in pipeline order, then largest first."""
     newest = {retry.message_id: retry for retry in retries if retry.service in QUEUE_OF}
     return [_retry_group(group) for group in group_by_reason(newest.values(), _failure)]
 

@@ -1,4 +1,4 @@
-"""A snapshot of all queues and workers. What could not be measured is None."""
+"""Snapshots of all queues and workers. None is unknown."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AGE_LOOKS_BACK = timedelta(minutes=10)  # CloudWatch has a value a minute, some minutes late
+AGE_LOOKS_BACK = timedelta(minutes=10)  # CloudWatch has one value a minute, some minutes late
 AGE_METRIC = "ApproximateAgeOfOldestMessage"
-SILENT_AFTER_SECONDS = 8.0  # s without a note of a worker: more than one beat was missed
+SILENT_AFTER_SECONDS = 8.0  # without a report of a worker: it missed at least one
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Messages of one queue. SQS's counts are approximate."""
+class MessageCounts:
+    """Messages of one queue; approximate, as SQS reports them."""
 
     visible: int
     in_flight: int
@@ -39,35 +39,35 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The sum."""
         return self.visible + self.in_flight + self.delayed
 
 
 @dataclass(frozen=True)
 class QueueSnapshot:
-    """What was seen at a moment (monotonic seconds). None is unknown; `problems` says why, one line each."""
+    """A snapshot at a monotonic time. None is unknown; `problems` has the reasons."""
 
     at: float
-    work: Mapping[str, Counts | None]  # by the name of the queue in the topology
-    dead: Mapping[str, Counts | None]  # likewise: its dead letters
+    work: Mapping[str, MessageCounts | None]  # by queue name in the topology
+    dead: Mapping[str, MessageCounts | None]  # dead letters, likewise
     workers: list[ObservedStatus] | None
     problems: tuple[str, ...] = ()
-    troubles: tuple[PendingRetry, ...] | None = ()  # what failed and will be tried again
+    retries: tuple[PendingRetry, ...] | None = ()  # what failed and will be tried again
 
 
-def queue_counts(connections: Connections, queues: Sequence[Queue] = QUEUES) -> dict[str, Counts]:
-    """{queue: its messages}. Raises what boto3 raises."""
+def queue_counts(connections: Connections, queues: Sequence[Queue] = QUEUES) -> dict[str, MessageCounts]:
+    """{queue: counts}. Raises boto3's errors."""
     return _all(connections.sqs, {queue.name: connections.settings.queue_url(queue) for queue in queues})
 
 
-def dead_letter_counts(connections: Connections) -> dict[str, Counts]:
-    """{queue: its dead letters}. Raises what boto3 raises."""
+def dead_letter_counts(connections: Connections) -> dict[str, MessageCounts]:
+    """{queue: counts of its dead-letter queue}. Raises boto3's errors."""
     urls = {queue.name: dead_letter_url(connections.settings.queue_url(queue)) for queue in QUEUES}
     return _all(connections.sqs, urls)
 
 
 def take_snapshot(connections: Connections) -> QueueSnapshot:
-    """Measure everything at once. Never raises for a part that is away."""
+    """Measure everything concurrently. Unavailable parts are unknown."""
     urls = {queue.name: connections.settings.queue_url(queue) for queue in QUEUES}
     problems: list[str] = []
     with ThreadPoolExecutor(2 * len(urls) + 2) as pool:
@@ -75,30 +75,30 @@ def take_snapshot(connections: Connections) -> QueueSnapshot:
         work = {name: pool.submit(_or_unknown, problems, count(url)) for name, url in urls.items()}
         dead = {name: pool.submit(_or_unknown, problems, count(dead_letter_url(url))) for name, url in urls.items()}
         workers = pool.submit(_or_unknown, problems, connections.roster.current)
-        troubles = pool.submit(_or_unknown, problems, lambda: tuple(connections.trouble.current()))
+        retries = pool.submit(_or_unknown, problems, lambda: tuple(connections.pending_retries.current()))
     return QueueSnapshot(
         at=monotonic(),
         work={name: counted.result() for name, counted in work.items()},
         dead={name: counted.result() for name, counted in dead.items()},
         workers=workers.result(),
         problems=tuple(dict.fromkeys(problems)),
-        troubles=troubles.result(),
+        retries=retries.result(),
     )
 
 
 def oldest_ages(cloudwatch: "CloudWatchClient", connections: Connections) -> dict[str, float]:
-    """{queue: seconds that its oldest message has waited}, as CloudWatch last had it; without what it does not know."""
+    """{queue: age of its oldest message in seconds} from CloudWatch, without unknown ones."""
     names = [queue.name for queue in QUEUES]
-    asked = [_age_query(f"q{n}", connections.settings.queue_url(queue)) for n, queue in enumerate(QUEUES)]
+    queries = [_age_query(f"q{n}", connections.settings.queue_url(queue)) for n, queue in enumerate(QUEUES)]
     now = datetime.now(UTC)
     try:
-        answer = cloudwatch.get_metric_data(MetricDataQueries=asked, StartTime=now - AGE_LOOKS_BACK, EndTime=now)
-    except (BotoCoreError, ClientError):  # the emulator, or no right to ask
+        response = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=now - AGE_LOOKS_BACK, EndTime=now)
+    except (BotoCoreError, ClientError):  # the emulator, or missing permission
         return {}
     return {
-        names[int(found["Id"][1:])]: max(zip(found["Timestamps"], found["Values"], strict=True))[1]
-        for found in answer["MetricDataResults"]
-        if found["Values"]
+        names[int(result["Id"][1:])]: max(zip(result["Timestamps"], result["Values"], strict=True))[1]
+        for result in response["MetricDataResults"]
+        if result["Values"]
     }
 
 
@@ -108,17 +108,17 @@ def _age_query(identity: str, url: str) -> "MetricDataQueryTypeDef":
     return {"Id": identity, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
 
 
-def _all(sqs: "SQSClient", urls: Mapping[str, str]) -> dict[str, Counts]:
+def _all(sqs: "SQSClient", urls: Mapping[str, str]) -> dict[str, MessageCounts]:
     with ThreadPoolExecutor(len(urls)) as pool:
         return dict(zip(urls, pool.map(partial(_counts, sqs), urls.values()), strict=True))
 
 
-def _counts(sqs: "SQSClient", url: str) -> Counts:
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return Counts(
-        visible=int(found["ApproximateNumberOfMessages"]),
-        in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
-        delayed=int(found["ApproximateNumberOfMessagesDelayed"]),
+def _counts(sqs: "SQSClient", url: str) -> MessageCounts:
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return MessageCounts(
+        visible=int(attributes["ApproximateNumberOfMessages"]),
+        in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+        delayed=int(attributes["ApproximateNumberOfMessagesDelayed"]),
     )
 
 

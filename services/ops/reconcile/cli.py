@@ -1,4 +1,4 @@
-"""`smelt reconcile`: what the ledger lacks of what the bucket and the plans promise."""
+"""`smelt reconcile`: finds what is in the bucket or in plans and not in the ledger."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -13,7 +13,7 @@ from services.ops.connections import connect
 from services.ops.reconcile import reconciliation as audits
 from services.ops.reconcile.reconciliation import Missing
 
-Repair = Annotated[bool, typer.Option("--repair", help="send exactly what is missing on its way again")]
+Repair = Annotated[bool, typer.Option("--repair", help="send again exactly what is missing")]
 Since = Annotated[str | None, typer.Option("--since", help="only what was stored or planned in the last 15m, 2h or 1d")]
 
 
@@ -24,24 +24,19 @@ def reconcile(
 ) -> None:
     """Compare the bucket with the ledger.
 
-    What is under way at the moment counts as missing; sending it again is safe. A dead letter is
-    not missing: it waits for you (smelt dlq list). Those that keep a run from being complete are
-    named with their reason.
+    Messages in progress count as missing; sending them again is safe. Dead letters are not missing (smelt dlq list);
+    those that keep a run from completing are listed with their reason.
 
-    A page that is in the bucket and cannot be read, by its source's own check, is named with the
-    reason; --repair fetches it anew.
+    A page that is in the bucket but unreadable, or fails its source's check, is listed with the reason; --repair
+    fetches it again.
 
-    With --since older objects and runs are left out. The bucket is listed whole all the same: S3
-    lists by key, not by time. It shortens what is found, not the time it takes.
+    With --since, older objects and runs are ignored. The whole bucket is listed nevertheless, as S3 lists by key.
 
-    While another process holds dead letters (a look of somebody else), nothing that they may stand
-    for is called missing.
+    While another process holds dead letters, nothing that they may be about is reported as missing.
 
-    Rows of child tables whose record is not there are counted by table: no foreign key keeps them
-    from being left behind, the loader does.
+    Child rows without their record are counted by table; no enforced foreign key prevents them.
 
-    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing, undecided or
-    orphaned.
+    Exit 0 if nothing is missing, or all of it was sent again; 1 if something is missing, undecided or orphaned.
 
     Example: smelt reconcile --since 2d --repair
     """
@@ -72,9 +67,9 @@ def _say_missing(missing: Missing) -> None:
     if missing.undecided:
         say(
             f"undecided: {missing.undecided} objects or pages are not in the ledger; {missing.unseen} dead "
-            "letters, which may stand for them, are held by another process just now: try again in a minute"
+            "letters, which may be about them, are held by another process: try again in a minute"
         )
     elif not missing.sendable:
         say("nothing is missing")
     for table, rows in missing.orphans.items():
-        say(f"[red]orphaned[/red]: {rows:,} rows of silver.{table} whose record is not there: delete them")
+        say(f"[red]orphaned[/red]: {rows:,} rows of silver.{table} without their record: delete them")

@@ -1,4 +1,4 @@
-"""Rows of child tables without their record: the database does not check these keys, the loader keeps them (ADR 36)."""
+"""Child rows without their record. The database does not enforce these keys; the loader maintains them (ADR 36)."""
 
 from sqlalchemy import Connection, Table, and_, exists, func, select
 
@@ -6,7 +6,7 @@ from shared.datasets import registry
 
 
 def orphaned_rows(connection: Connection, dataset: str) -> dict[str, int]:
-    """{child table: rows whose record is not in the root table}; tables without any are left out."""
+    """{child table: number of orphaned rows}, without tables that have none."""
     tables = registry.dataset(dataset).tables
     counted = {child.name: _count(connection, child, tables.root) for child in tables.children}
     return {name: rows for name, rows in counted.items() if rows}

@@ -1,6 +1,6 @@
-"""Compares the bucket with the ledger, names what is missing at which hop, and sends exactly that on its way again.
+"""Compares the bucket with the ledger, names what is missing at which hop, and sends exactly that again.
 
-A sweeper behind every hand-off: an event that was lost, a message that was dropped, a page that was never fetched.
+Covers every hand-off: lost events, dropped messages, and pages that were never fetched.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, select
 from services.ops.connections import Connections
 from services.ops.dlq import dead_letters
 from services.ops.dlq.index import DeadLetterIndex
-from services.ops.dlq.lease import HIDDEN
+from services.ops.dlq.lease import VISIBILITY_SECONDS
 from services.ops.reconcile import sequencers
 from services.ops.reconcile.orphans import orphaned_rows
 from services.ops.runs import stored_pages
@@ -36,9 +36,9 @@ EVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class StuckPage:
-    """A page of an incomplete run that does not come by itself, and why. `key` is that of what bronze has, if anything.
+    """A page of an incomplete run that cannot proceed. `key` is that of its bronze object, if any.
 
-    A dead letter waits for an operator. What is unreadable is fetched anew by the command `fetch`, if it can be now.
+    Dead letters wait for an operator. Unreadable pages are fetched again by the command `fetch`, if possible now.
     """
 
     page: PageCommand
@@ -50,12 +50,11 @@ class StuckPage:
 
 @dataclass(frozen=True)
 class Missing:
-    """What the ledger lacks.
+    """What is missing from the ledger.
 
-    `objects` whose event must be sent again, `pages` that were planned and never fetched, and `stuck` pages: in bronze
-    and not to be read, or waiting as dead letters. While `unseen` dead letters could not be read (another process holds
-    them), they may stand for anything that is not in the ledger: nothing is called missing, and `undecided` says how
-    many objects and pages that concerns. `orphans` are child rows without their record, {table: rows}.
+    `objects` whose event must be sent again, `pages` that were never fetched, and `stuck` pages (unreadable, or dead
+    letters). While `unseen` dead letters are held by another process, any of them may be about a missing item: nothing
+    is reported as missing, and `undecided` counts these objects and pages. `orphans` is {child table: orphaned rows}.
     """
 
     objects: tuple[ObjectId, ...]
@@ -67,47 +66,50 @@ class Missing:
 
     @property
     def sendable(self) -> int:
-        """How much of it can be sent on its way again."""
+        """The number of events and commands that a repair sends."""
         return len(self.objects) + len(self.pages) + sum(page.fetch is not None for page in self.stuck)
 
 
 def find_missing(connections: Connections, since: timedelta | None = None) -> Missing:
-    """What is in the bucket, or in a plan, but not in the ledger. What is under way at the moment counts as missing.
+    """Find what is in the bucket or in a plan and not in the ledger. Messages in progress count as missing.
 
-    What a dead letter stands for is not lost, it waits for an operator: of incomplete runs it is named with its reason,
-    all else is left out, and so are files that are not to be loaded. With `since` also what is older: objects stored
-    and runs planned before; the bucket is listed whole all the same.
+    Dead letters are not missing: those of incomplete runs are reported with their reason, others and ignored files are
+    left out. `since` limits by the time of storage or planning; the whole bucket is listed nevertheless.
     """
     s3, bucket = connections.s3, connections.settings.bucket
     begin = EVER if since is None else datetime.now(UTC) - since
-    survey = dead_letters.survey(connections, patience=HIDDEN)  # a look that was killed gives its letters back by then
+    survey = dead_letters.survey(
+        connections, patience=VISIBILITY_SECONDS
+    )  # a killed process releases its letters by then
     dead = DeadLetterIndex(survey.letters)
     with connections.database.connect() as connection:
         runs = connection.execute(select(RUN).where(RUN.c.completed_at.is_(None), RUN.c.planned_at >= begin)).all()
-        found = [(run, stored_pages.missing_pages(connections, connection, run)) for run in runs]
+        incomplete = [(run, stored_pages.missing_pages(connections, connection, run)) for run in runs]
         missing = [
             *_not_loaded(connections, connection, begin),
             *_not_planned(connection, s3, bucket, begin),
             *_quarantine_not_loaded(connection, begin),
         ]
         orphans = dict(chain.from_iterable(orphaned_rows(connection, name).items() for name in registry.names()))
-    unreadable = {page.stored for _, pages in found for page in pages if page.stored and page.unreadable}
+    unreadable = {page.stored for _, pages in incomplete for page in pages if page.stored and page.unreadable}
     identities = {(stored.key, stored.version) for stored in unreadable}
     ignored = connections.settings.ignored_files
     objects_missing = tuple(
-        one
-        for one in missing
-        if not dead.has(one) and (one.key, one.version) not in identities and not litter.is_ignored(one.key, ignored)
+        object_id
+        for object_id in missing
+        if not dead.has(object_id)
+        and (object_id.key, object_id.version) not in identities
+        and not litter.is_ignored(object_id.key, ignored)
     )
-    never_fetched = tuple(command for run, pages in found for command in _never_fetched(run, pages, dead))
-    stuck = tuple(page for run, pages in found for page in _stuck(run, pages, dead))
+    never_fetched = tuple(command for run, pages in incomplete for command in _never_fetched(run, pages, dead))
+    stuck = tuple(page for run, pages in incomplete for page in _stuck(run, pages, dead))
     if survey.unseen:
         return Missing((), (), stuck, len(objects_missing) + len(never_fetched), survey.unseen, orphans)
     return Missing(objects_missing, never_fetched, stuck, orphans=orphans)
 
 
 def repair(connections: Connections, missing: Missing) -> int:
-    """Send the events and page commands again; how many. Safe at any time: all of them may be handled twice."""
+    """Send the events and page commands again; returns their number. Idempotent."""
     settings = connections.settings
     for stored in missing.objects:
         url = settings.queue_url(queue_for_key(stored.key))
@@ -141,38 +143,38 @@ def _stuck(run: Row[Any], pages: list[MissingPage], dead: DeadLetterIndex) -> It
 
 def _not_loaded(connections: Connections, connection: Connection, begin: datetime) -> Iterator[ObjectId]:
     s3, bucket = connections.s3, connections.settings.bucket
-    for together in chain.from_iterable(versions.list_versions(s3, bucket, prefix) for prefix in RAW_PREFIXES):
-        whole = fully_loaded_objects().where(LOADED_OBJECT.c.key.in_({stored.object.key for stored in together}))
-        known = {(row.key, row.version) for row in connection.execute(whole)}
-        if known.issuperset((stored.object.key, stored.object.version) for stored in together):
+    for chunk in chain.from_iterable(versions.list_versions(s3, bucket, prefix) for prefix in RAW_PREFIXES):
+        whole = fully_loaded_objects().where(LOADED_OBJECT.c.key.in_({stored.object.key for stored in chunk}))
+        loaded = {(row.key, row.version) for row in connection.execute(whole)}
+        if loaded.issuperset((stored.object.key, stored.object.version) for stored in chunk):
             continue
-        newest = {stored.object.key: stored.object.version for stored in together}
-        for stored in sequencers.ordered(connection, together):
-            one = stored.object
-            if stored.stored_at < begin or (one.key, one.version) in known:
+        newest = {stored.object.key: stored.object.version for stored in chunk}
+        for stored in sequencers.ordered(connection, chunk):
+            object_id = stored.object
+            if stored.stored_at < begin or (object_id.key, object_id.version) in loaded:
                 continue
-            if (one.key, newest[one.key]) not in known or not _was_fetched_anew(connections, one):
-                yield one
+            if (object_id.key, newest[object_id.key]) not in loaded or not _was_fetched_anew(connections, object_id):
+                yield object_id
 
 
 def _was_fetched_anew(connections: Connections, stored: ObjectId) -> bool:
-    """Whether a page whose newer version is loaded could not be read: there is nothing in it to load."""
+    """Whether this is an unreadable page whose newer version is loaded."""
     return object_keys.is_page_key(stored.key) and stored_pages.unreadable(connections, stored) is not None
 
 
 def _not_planned(connection: Connection, s3: "S3Client", bucket: str, begin: datetime) -> Iterator[ObjectId]:
     runs = connection.execute(select(RUN.c.dataset, RUN.c.run_id))
-    known = {object_keys.plan_key(dataset, run_id) for dataset, run_id in runs}
-    for together in versions.list_versions(s3, bucket, PLANS_PREFIX):
-        yield from (stored.object for stored in together if _is_news(stored, begin, known))
+    planned = {object_keys.plan_key(dataset, run_id) for dataset, run_id in runs}
+    for chunk in versions.list_versions(s3, bucket, PLANS_PREFIX):
+        yield from (stored.object for stored in chunk if _is_unplanned(stored, begin, planned))
 
 
-def _is_news(stored: ObjectVersion, begin: datetime, known: set[str]) -> bool:
-    return stored.stored_at >= begin and stored.object.key not in known
+def _is_unplanned(stored: ObjectVersion, begin: datetime, planned: set[str]) -> bool:
+    return stored.stored_at >= begin and stored.object.key not in planned
 
 
 def _quarantine_not_loaded(connection: Connection, begin: datetime) -> Iterator[ObjectId]:
-    """Quarantine objects that the ledger counts records of, while not all of them have been seen."""
+    """Quarantine objects of batches whose counted rejections are not all in the quarantine table."""
     identity = ("bucket", "key", "version", "transform_version")
     counted = LOADED_OBJECT.alias()
     arrived = (
@@ -185,6 +187,6 @@ def _quarantine_not_loaded(connection: Connection, begin: datetime) -> Iterator[
     )
     unseen = select(LOADED_OBJECT).where(LOADED_OBJECT.c.quarantined > 0, arrived < rejected.scalar_subquery())
     for row in connection.execute(unseen.where(LOADED_OBJECT.c.loaded_at >= begin)):
-        # Whether the ledger's version is S3's or an eTag makes no difference to the key.
+        # The key is the same whether the ledger's version is S3's or an eTag.
         bronze = ObjectId(row.bucket, row.key, version_id=row.version)
         yield ObjectId(row.bucket, object_keys.quarantine_key(bronze, row.transform_version, row.batch))

@@ -1,4 +1,4 @@
-"""Objects that are in the bucket already, sent through transformer or loader once more."""
+"""Sends objects in the bucket through transformer or loader again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 BRONZE, SILVER = "bronze", "silver"
-LAYERS = {BRONZE: RAW_PREFIXES, SILVER: (SILVER_PREFIX,)}  # the prefixes of each layer
+LAYERS = {BRONZE: RAW_PREFIXES, SILVER: (SILVER_PREFIX,)}  # {layer: prefixes}
 ATTRIBUTES: "Mapping[str, Mapping[str, MessageAttributeValueTypeDef]]" = {
-    BRONZE: {IN_FULL: {"DataType": "String", "StringValue": "1"}},  # nothing is left out because it is known
+    BRONZE: {IN_FULL: {"DataType": "String", "StringValue": "1"}},  # transform without hash-only records
     SILVER: {},
 }
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which objects are meant. `since` and `until` are seconds ago; `key` is what keys begin with in the dataset.
+class ObjectFilter:
+    """A filter on objects. `since` and `until` are seconds ago; `key` is a key prefix within the dataset.
 
-    The bronze layer has pages (`bronze/`), files (`uploads/`) and records out of quarantine (`replays/`).
+    The bronze layer includes pages (`bronze/`), uploads (`uploads/`) and replays (`replays/`).
     """
 
     dataset: str
@@ -47,18 +47,18 @@ class Filter:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """What the keys of all objects meant begin with; where `key` is given whole, that alone."""
+        """The key prefixes to list; just `key` if it is complete."""
         folders = [f"{prefix}{self.dataset}/" for prefix in LAYERS[self.layer]]
         if self.key.startswith(tuple(folders)):
             return (self.key,)
         return tuple(folder + self.key for folder in folders)
 
     def described(self) -> dict[str, object]:
-        """What was asked for, for the record."""
+        """The conditions, for the audit log."""
         return {name: value for name, value in asdict(self).items() if value}
 
     def covers(self, stored: ObjectVersion, now: datetime) -> bool:
-        """Whether it was stored in the time that is meant."""
+        """Whether it was stored in the selected time."""
         age = now - stored.stored_at
         return (self.since is None or age <= timedelta(seconds=self.since)) and (
             self.until is None or age >= timedelta(seconds=self.until)
@@ -66,62 +66,62 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object to be sent, and whether the ledger has it already as the code at hand would make it."""
+class SelectedObject:
+    """An object to send, and whether it is loaded with the current transform version."""
 
     stored: ObjectVersion
     loaded: bool
 
 
-def find(connections: Connections, wanted: Filter, now: datetime) -> list[Found]:
-    """The objects meant, oldest first. Of bronze every version; of silver the newest, which is of the same bronze."""
-    look = _bronze if wanted.layer == BRONZE else _silver
+def find(connections: Connections, wanted: ObjectFilter, now: datetime) -> list[SelectedObject]:
+    """The matching objects, oldest first: every version of bronze, the newest of silver."""
+    query = _bronze if wanted.layer == BRONZE else _silver
     s3, bucket = connections.s3, connections.settings.bucket
     with connections.database.connect() as connection:
-        found = [
-            one
+        matches = [
+            match
             for path in wanted.paths
-            for together in versions.list_versions(s3, bucket, path)
-            for one in look(connection, wanted.dataset, together)
-            if wanted.covers(one.stored, now)
+            for chunk in versions.list_versions(s3, bucket, path)
+            for match in query(connection, wanted.dataset, chunk)
+            if wanted.covers(match.stored, now)
         ]
-    return sorted(found, key=attrgetter("stored.stored_at"))
+    return sorted(matches, key=attrgetter("stored.stored_at"))
 
 
 def send(
     connections: Connections,
-    found: Sequence[Found],
-    wanted: Filter,
+    selected: Sequence[SelectedObject],
+    wanted: ObjectFilter,
     rate: float | None = None,
     on_done: OnProgress = lambda _: None,
 ) -> ActionResult:
-    """Send an event for each, at most `rate` a second, with a row in `ops.operator_action`.
+    """Send an event for each object, at most `rate` per second, and record it in `ops.operator_action`.
 
-    Safe at any time: what is loaded already, by the same transform, is a duplicate without effect.
+    Idempotent: an object loaded with the same transform version is a duplicate without effect.
     """
-    asked = wanted.described() | ({"rate": rate} if rate else {})
-    with operator_log.recorded(connections.database, "reprocess", "sent", asked, len(found)) as tally:
-        for one in throttled(found, rate):
+    filter_json = wanted.described() | ({"rate": rate} if rate else {})
+    with operator_log.record_action(connections.database, "reprocess", "sent", filter_json, len(selected)) as result:
+        for item in throttled(selected, rate):
             connections.sqs.send_message(
-                QueueUrl=connections.settings.queue_url(queue_for_key(one.stored.object.key)),
-                MessageBody=created_event(one.stored.object),
+                QueueUrl=connections.settings.queue_url(queue_for_key(item.stored.object.key)),
+                MessageBody=created_event(item.stored.object),
                 MessageAttributes=ATTRIBUTES[wanted.layer],
             )
-            tally.done += 1
+            result.done += 1
             on_done(1)
-    return tally
+    return result
 
 
-def _bronze(connection: Connection, dataset: str, together: list[ObjectVersion]) -> Iterator[Found]:
+def _bronze(connection: Connection, dataset: str, chunk: list[ObjectVersion]) -> Iterator[SelectedObject]:
     same_code = LOADED_OBJECT.c.transform_version == registry.dataset(dataset).version
-    mine = LOADED_OBJECT.c.key.in_({stored.object.key for stored in together})
-    whole = {(row.key, row.version) for row in connection.execute(fully_loaded_objects().where(mine, same_code))}
-    for stored in sequencers.ordered(connection, together):
-        yield Found(stored, (stored.object.key, stored.object.version) in whole)
+    same_keys = LOADED_OBJECT.c.key.in_({stored.object.key for stored in chunk})
+    whole = {(row.key, row.version) for row in connection.execute(fully_loaded_objects().where(same_keys, same_code))}
+    for stored in sequencers.ordered(connection, chunk):
+        yield SelectedObject(stored, (stored.object.key, stored.object.version) in whole)
 
 
-def _silver(connection: Connection, dataset: str, together: list[ObjectVersion]) -> Iterator[Found]:
-    newest = [[*same][-1] for _, same in groupby(together, key=attrgetter("object.key"))]
+def _silver(connection: Connection, dataset: str, chunk: list[ObjectVersion]) -> Iterator[SelectedObject]:
+    newest = [[*same][-1] for _, same in groupby(chunk, key=attrgetter("object.key"))]
     keys = LOADED_OBJECT.c.silver_key.in_([stored.object.key for stored in newest])
     loaded = set(connection.scalars(select(LOADED_OBJECT.c.silver_key).where(LOADED_OBJECT.c.dataset == dataset, keys)))
-    yield from (Found(stored, stored.object.key in loaded) for stored in newest)
+    yield from (SelectedObject(stored, stored.object.key in loaded) for stored in newest)

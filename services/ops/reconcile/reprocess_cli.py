@@ -1,4 +1,4 @@
-"""`smelt reprocess`: objects that are in the bucket already, sent on their way once more."""
+"""`smelt reprocess`: sends objects in the bucket through the pipeline again."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,17 +14,19 @@ from services.ops.cli.progress import advancing
 from services.ops.connections import connect
 from services.ops.operator_log import ActionResult
 from services.ops.reconcile import reprocess as reprocessing
-from services.ops.reconcile.reprocess import BRONZE, LAYERS, Filter, Found
+from services.ops.reconcile.reprocess import BRONZE, LAYERS, ObjectFilter, SelectedObject
 from shared.config.topology import queue_for_key
 from shared.datasets import registry
 from shared.errors import PermanentError
 
-Dataset = Annotated[str, typer.Option("--dataset", help="whose objects", autocompletion=registry.names)]
+Dataset = Annotated[str, typer.Option("--dataset", help="the dataset", autocompletion=registry.names)]
 Since = Annotated[str | None, typer.Option("--since", help="stored in the last 30s, 15m, 2h or 1d")]
 Until = Annotated[str | None, typer.Option("--until", help="stored before the last 30s, 15m, 2h or 1d")]
-Key = Annotated[str, typer.Option("--key", help="what the key begins with, below the dataset's folder, or whole")]
-From = Annotated[str, typer.Option("--from", help="bronze or silver: where to begin", autocompletion=lambda: [*LAYERS])]
-Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="events a second at most")]
+Key = Annotated[str, typer.Option("--key", help="key prefix below the dataset's folder, or a complete key")]
+From = Annotated[
+    str, typer.Option("--from", help="the layer to start from: bronze or silver", autocompletion=lambda: [*LAYERS])
+]
+Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="maximum events per second")]
 
 
 def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -38,40 +40,39 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     yes: Yes = False,  # noqa: FBT002
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Send the events of objects that are in the bucket once more, the oldest first.
+    """Send the events of objects in the bucket again, oldest first.
 
-    Safe at any time, twice, and while runs go on: an older object never replaces a newer row.
-    From bronze, every version of every object is read and checked again, in full:
-    with the transform version that is loaded already the ledger calls it a duplicate, and nothing
-    changes; with a higher one (after a fix, raise VERSION in the dataset's normaliser) rows are
-    written anew, as seen when they were seen. What the ledger lacks is loaded.
-    From silver, what the ledger lacks is loaded, as after going back to an older database.
+    Idempotent, and safe during runs: an older object never replaces a newer row. From bronze, every version of every
+    object is transformed in full. With the transform version already loaded it is a duplicate without effect; with a
+    higher one (after a fix, raise VERSION in the dataset's normaliser) rows are written again with their original
+    observation time. Missing objects are loaded. From silver, missing objects are loaded, for example after restoring
+    an older database.
 
-    Dead letters of these objects stay; what cannot be handled dies again. Who, what and how many
-    is in ops.operator_action.
+    Dead letters of these objects remain; what fails again becomes a new one. The action is recorded in
+    ops.operator_action.
 
-    Exit 0 if all were sent (or there were none), 2 if nobody could be asked, 130 if interrupted.
+    Exit 0 if all were sent (or there were none), 2 without confirmation, 130 if interrupted.
 
     Example: smelt reprocess --dataset DATASET --since 2d --rate 20/s --dry-run
     """
     registry.check_name(dataset)
-    wanted = Filter(dataset, _layer(layer), _seconds(since), _seconds(until), key)
+    wanted = ObjectFilter(dataset, _layer(layer), _seconds(since), _seconds(until), key)
     speed = durations.per_second(rate) if rate else None
     prompts.stop_in_order()
     connections = connect()
     with out.status("listing the bucket"):
-        found = reprocessing.find(connections, wanted, datetime.now(UTC))
+        selected = reprocessing.find(connections, wanted, datetime.now(UTC))
     if not as_json:
-        _say_found(wanted, found)
-    if dry_run or not found:
+        _say_selection(wanted, selected)
+    if dry_run or not selected:
         if as_json:
-            say_json({"dry_run": dry_run, **_counts(found), "objects": [_described(one) for one in found]})
+            say_json({"dry_run": dry_run, **_counts(selected), "objects": [_object_json(item) for item in selected]})
         return
-    prompts.confirm(f"Send {formatting.counted(len(found), 'event')}?", yes=yes)
-    rest = "the others were not; once more is safe"
-    with advancing("sent", len(found), rest, shown=not as_json) as advance:
-        tally = reprocessing.send(connections, found, wanted, speed, advance)
-    _say_tally(tally, found, as_json=as_json)
+    prompts.confirm(f"Send {formatting.counted(len(selected), 'event')}?", yes=yes)
+    rest = "the others were not sent; sending again is safe"
+    with advancing("sent", len(selected), rest, shown=not as_json) as advance:
+        result = reprocessing.send(connections, selected, wanted, speed, advance)
+    _say_result(result, selected, as_json=as_json)
 
 
 def _layer(layer: str) -> str:
@@ -85,36 +86,36 @@ def _seconds(duration: str | None) -> float | None:
     return durations.seconds(duration) if duration else None
 
 
-def _counts(found: Sequence[Found]) -> dict[str, object]:
+def _counts(selected: Sequence[SelectedObject]) -> dict[str, object]:
     return {
-        "found": len(found),
-        "loaded_by_this_version": sum(one.loaded for one in found),
-        "bytes": sum(one.stored.size for one in found),
+        "found": len(selected),
+        "loaded_by_this_version": sum(item.loaded for item in selected),
+        "bytes": sum(item.stored.size for item in selected),
     }
 
 
-def _described(one: Found) -> dict[str, object]:
-    stored = one.stored
+def _object_json(item: SelectedObject) -> dict[str, object]:
+    stored = item.stored
     identity = {"key": stored.object.key, "version": stored.object.version, "sequencer": stored.object.sequencer}
-    return {**identity, "stored_at": stored.stored_at, "bytes": stored.size, "loaded_by_this_version": one.loaded}
+    return {**identity, "stored_at": stored.stored_at, "bytes": stored.size, "loaded_by_this_version": item.loaded}
 
 
-def _say_found(wanted: Filter, found: Sequence[Found]) -> None:
-    say(f"{formatting.counted(len(found), 'object')} below {plain(', '.join(wanted.paths))}")
-    if not found:
+def _say_selection(wanted: ObjectFilter, selected: Sequence[SelectedObject]) -> None:
+    say(f"{formatting.counted(len(selected), 'object')} below {plain(', '.join(wanted.paths))}")
+    if not selected:
         return
-    first, last = found[0].stored.stored_at, found[-1].stored.stored_at
+    first, last = selected[0].stored.stored_at, selected[-1].stored.stored_at
     say(f"stored from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC")
     by = f"by transform version {registry.dataset(wanted.dataset).version}"
-    loaded = sum(one.loaded for one in found)
+    loaded = sum(item.loaded for item in selected)
     say(f"loaded already{f' {by}' if wanted.layer == BRONZE else ''}, nothing changes: {loaded:,}")
-    say(f"to be loaded: {len(found) - loaded:,}")
-    queues = sorted({queue_for_key(one.stored.object.key).name for one in found})
+    say(f"to be loaded: {len(selected) - loaded:,}")
+    queues = sorted({queue_for_key(item.stored.object.key).name for item in selected})
     say(f"events go to [bold]{', '.join(queues)}[/bold]")
 
 
-def _say_tally(tally: ActionResult, found: Sequence[Found], *, as_json: bool) -> None:
+def _say_result(result: ActionResult, selected: Sequence[SelectedObject], *, as_json: bool) -> None:
     if as_json:
-        say_json({"dry_run": False, **_counts(found), "sent": tally.done, "replay": tally.identity})
+        say_json({"dry_run": False, **_counts(selected), "sent": result.done, "replay": result.identity})
     else:
-        say(f"sent: {tally.done:,} of {len(found):,} (ops.operator_action {tally.identity})")
+        say(f"sent: {result.done:,} of {len(selected):,} (ops.operator_action {result.identity})")

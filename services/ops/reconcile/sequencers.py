@@ -1,4 +1,4 @@
-"""Sequencers of listed versions, which order those of a key: from the ledger, or made up to fit between."""
+"""Sequencers of listed versions, from the ledger or constructed to keep their order."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,39 +14,43 @@ from shared.storage.versions import ObjectVersion
 
 HEXADECIMAL = re.compile(f"[0-9A-Fa-f]{{1,{SEQUENCER_LENGTH}}}")
 
-Held = Mapping[tuple[str, str], str | None]
+Sequencers = Mapping[tuple[str, str], str | None]
 
 
 def ordered(connection: Connection, stored: Iterable[ObjectVersion]) -> list[ObjectVersion]:
-    """The versions, each with a sequencer: an event that we send has none of S3's, and the fence orders by it.
+    """Add a sequencer to each version, as events that we send have none from S3 and the fence orders by it.
 
-    All versions of a key must be among them, the oldest first.
+    All versions of a key must be included, oldest first.
     """
     versions = [*stored]
-    keys = {one.object.key for one in versions}
-    known = select(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version, func.max(LOADED_OBJECT.c.sequencer)).where(
+    keys = {version.object.key for version in versions}
+    query = select(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version, func.max(LOADED_OBJECT.c.sequencer)).where(
         LOADED_OBJECT.c.key.in_(keys)
     )
-    held = {
+    sequencers = {
         (key, version): sequencer
-        for key, version, sequencer in connection.execute(known.group_by(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version))
+        for key, version, sequencer in connection.execute(query.group_by(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version))
     }
-    return [one for _, same in groupby(versions, key=attrgetter("object.key")) for one in sequenced(same, held)]
+    return [
+        version
+        for _, same in groupby(versions, key=attrgetter("object.key"))
+        for version in sequenced(same, sequencers)
+    ]
 
 
-def sequenced(versions: Iterable[ObjectVersion], held: Held) -> Iterator[ObjectVersion]:
-    """The versions of one key, the oldest first, each with the sequencer that `held` has of it.
+def sequenced(versions: Iterable[ObjectVersion], sequencers: Sequencers) -> Iterator[ObjectVersion]:
+    """The versions of one key, oldest first, each with its sequencer from `sequencers` or a constructed one. No I/O.
 
-    One that the ledger does not know gets the number after that of the version before: above everything older and
-    below S3's next one, as S3's are shorter than what they are padded to. The first needs none. Pure.
+    A constructed one is the padded predecessor plus one: above everything older and below S3's next one, as S3's are
+    shorter than the padded length. The first version needs none.
     """
     before = None
-    for one in versions:
-        own = held.get((one.object.key, one.object.version))
+    for version in versions:
+        own = sequencers.get((version.object.key, version.object.version))
         if own is None and before is not None:
             own = f"{before + 1:0{SEQUENCER_LENGTH}X}"
         before = _number(own) if own and HEXADECIMAL.fullmatch(own) else before or 0
-        yield replace(one, object=replace(one.object, sequencer=own))
+        yield replace(version, object=replace(version.object, sequencer=own))
 
 
 def _number(sequencer: str) -> int:

@@ -1,4 +1,4 @@
-"""`smelt runs`: start a run and wait for it, list the latest, and show one."""
+"""`smelt runs start` and `smelt runs show`; `cli_list` has list."""
 
 import time
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from services.ops.runs.cli_watch import say_outcome, watch_run
 from shared.datasets import registry
 from shared.errors import PermanentError
 
-runs_commands = typer.Typer(help="Runs: start one, list the latest, show everything about one.", no_args_is_help=True)
+runs_commands = typer.Typer(help="Runs: start, list and show them.", no_args_is_help=True)
 runs_commands.command("list")(list_runs)
 
 
@@ -23,15 +23,15 @@ runs_commands.command("list")(list_runs)
 def start(
     dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=registry.names)],
     param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="until every page is loaded; exit 0 only then")] = False,  # noqa: FBT002
-    timeout: Annotated[float, typer.Option(help="seconds to wait at most")] = 900,
+    wait: Annotated[bool, typer.Option("--wait", help="wait until every page is loaded")] = False,  # noqa: FBT002
+    timeout: Annotated[float, typer.Option(help="maximum seconds to wait")] = 900,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Start a run: put one command on the extract queue.
+    """Start a run by sending a command to the extract queue.
 
-    `smelt runs show ID` tells what has become of it.
+    `smelt runs show ID` shows its progress.
 
-    Exit 0 if it is on the queue; with --wait if it is complete and adds up, 1 if not.
+    Exit 0 if it is queued; with --wait, 0 if it completes and its counts add up, else 1.
 
     Example: smelt runs start DATASET --param keyword="data engineering" --wait
     """
@@ -56,26 +56,26 @@ def show(
     run_id: Annotated[str, typer.Argument(metavar="ID", help="the run's id, as `smelt runs list` has it")],
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Everything about one run: pages, counts, warnings, drift, quarantine, and what waits or died.
+    """Show one run: pages, counts, warnings, drift, quarantine, pending retries and dead letters.
 
-    Looking changes nothing. Exit 0 if it is known, 1 if its plan is not in the ledger.
+    Read-only. Exit 0 if it is in the ledger, else 1.
 
     Example: smelt runs show 20260102T030000Z-0123abcd
     """
     connections = connect()
-    with out.status("looking at the ledger, the bucket and the dead letters"):
-        found = details.details(connections, run_id)
+    with out.status("querying the ledger, the bucket and the dead letters"):
+        run_details = details.details(connections, run_id)
         waiting = details.waiting(connections, run_id, time.time())
     if as_json:
-        say_json(cli_output.to_json(run_id, found, waiting))
+        say_json(cli_output.to_json(run_id, run_details, waiting))
     else:
-        cli_output.say_details(run_id, found, waiting)
-    if found is None:
+        cli_output.say_details(run_id, run_details, waiting)
+    if run_details is None:
         raise typer.Exit(1)
 
 
 def parsed(pairs: list[str]) -> dict[str, str]:
-    """`name=value` pairs. Raises PermanentError for what is not one."""
+    """Parse `name=value` pairs. Raises PermanentError if one is invalid."""
     if wrong := [pair for pair in pairs if "=" not in pair or pair.startswith("=")]:
         message = f"--param takes name=value, not {wrong[0]!r}"
         raise PermanentError(message)
@@ -90,5 +90,5 @@ def _described(look: runs.Progress) -> dict[str, object]:
         "missing": run.missing if run else None,
         "run": asdict(run) if run else None,
         "dead_letters": [asdict(letter) for letter in look.dead_letters],
-        "troubles": [asdict(trouble) for trouble in look.troubles],
+        "retries": [asdict(retry) for retry in look.retries],
     }

@@ -1,4 +1,4 @@
-"""A run drawn while it goes on, and what became of it."""
+"""Draws the progress of a run, and prints its outcome."""
 
 import time
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from shared.engine.pending_retries import PendingRetry
 
 
 def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
-    """Draw a run until its last look, and return that."""
+    """Draw a run's progress; returns the last one."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -26,12 +26,12 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
     with Progress(*columns, console=out, transient=True) as progress:
         bar = progress.add_task("planning", total=None, left="")
         for look in looks:
-            for trouble in look.troubles:
-                progress.update(bar, description=plain(_waiting(trouble)))
-            if look.run and not look.troubles:
+            for retry in look.retries:
+                progress.update(bar, description=plain(_waiting(retry)))
+            if look.run and not look.retries:
                 progress.update(
                     bar,
-                    description=f"{look.run.read} postings read, pages",
+                    description=f"{look.run.read} records read, pages",
                     total=look.run.planned_pages,
                     completed=look.run.pages,
                     left=left(look.run),
@@ -40,18 +40,18 @@ def watch_run(looks: Iterable[runs.Progress]) -> runs.Progress:
 
 
 def say_outcome(look: runs.Progress) -> None:
-    """What became of a run: its counts, or what it lacks and why."""
+    """Print the outcome: counts, or what is missing and why."""
     for letter in look.dead_letters:
         say(f"[red]dead letter[/red] on {plain(letter.line)}")
-    for trouble in look.troubles:
-        say(f"[yellow]waits[/yellow]: {plain(_waiting(trouble))}")
+    for retry in look.retries:
+        say(f"[yellow]waits[/yellow]: {plain(_waiting(retry))}")
     run = look.run
     if run is None:
-        explained = look.dead_letters or look.troubles
+        explained = look.dead_letters or look.retries
         say("[red]the run was not planned[/red]" + ("" if explained else ": is an extractor running?"))
         return
     if run.rejected_reason:
-        say(f"run {run.run_id} [yellow]refused[/yellow]: {plain(run.rejected_reason)}")
+        say(f"run {run.run_id} [yellow]rejected[/yellow]: {plain(run.rejected_reason)}")
         return
     incomplete = f"[red]incomplete[/red]: page {run.pages} of {run.planned_pages}"
     state = "[green]complete[/green]" if run.completed_at else incomplete
@@ -62,14 +62,14 @@ def say_outcome(look: runs.Progress) -> None:
 
 
 def left(run: Run) -> str:
-    """When it is through if it goes on as of late; empty where nothing moves."""
+    """The estimated time left; empty without progress."""
     return "" if run.seconds_left is None else f"about {formatting.duration(run.seconds_left)} left"
 
 
-def _waiting(trouble: PendingRetry) -> str:
-    seconds = max(0, trouble.again_at - time.time())
-    attempts = f"attempt {trouble.attempt} of {trouble.attempts}, again in {seconds:.0f} s"
-    return f"{trouble.service}: {trouble.error} ({attempts})"
+def _waiting(retry: PendingRetry) -> str:
+    seconds = max(0, retry.again_at - time.time())
+    attempts = f"attempt {retry.attempt} of {retry.attempts}, again in {seconds:.0f} s"
+    return f"{retry.service}: {retry.error} ({attempts})"
 
 
 def _seconds(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Everything that is known about one run."""
+"""Details of one run."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from services.ops.connections import Connections
 from services.ops.dlq import dead_letters, filters
 from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.quarantine import entries
-from services.ops.quarantine.entries import Group
+from services.ops.quarantine.entries import QuarantineGroup
 from services.ops.runs import runs, stored_pages
 from services.ops.runs.queries import loaded_pages
 from services.ops.runs.runs import Run
@@ -21,9 +21,9 @@ from shared.engine.pending_retries import PendingRetry
 from shared.formats.commands import PageCommand
 from shared.formats.run_plan import RunPlan, pages_needed
 
-NAMED = 20  # missing pages that are named: each takes a request to S3
+NAMED = 20  # missing pages listed, as each takes a request to S3
 
-# The same rule of the same field together, of the run as a whole (on no page) and of its pages.
+# Warnings grouped by rule and field, of the run as a whole (no object) and of its pages.
 WARNINGS = text("""
     select warning ->> 'rule', warning ->> 'field', min(warning ->> 'message'),
            sum((warning ->> 'records')::int)::bigint, count(object_id)
@@ -35,12 +35,12 @@ WARNINGS = text("""
     group by 1, 2 order by 5 desc, 1, 2
 """)
 
-Loaded = Mapping[tuple[int, int], int | None]  # {(part, page): the part's pages, as the page knew it}
+Loaded = Mapping[tuple[int, int], int | None]  # {(part, page): pages of the part, according to that page}
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the plan: how many of its pages are loaded, and how many it has as far as is known now."""
+class PartProgress:
+    """A part of the plan: its loaded pages, and its current number of pages."""
 
     number: int
     params: Mapping[str, str]
@@ -50,8 +50,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class MissingPage:
-    """A page that is not in the ledger, whether bronze has it, and why it cannot be read, where that was looked at."""
+class MissingPageView:
+    """A page that is not in the ledger, whether it is in bronze, and why it is unreadable if that was checked."""
 
     part: int
     page: int
@@ -62,7 +62,7 @@ class MissingPage:
 
 @dataclass(frozen=True)
 class Warned:
-    """A rule that warned, and on how many pages; 0 for a rule about the run as a whole."""
+    """A rule that warned, and on how many pages; 0 for rules about the run as a whole."""
 
     rule: str
     field: str
@@ -72,37 +72,37 @@ class Warned:
 
 
 @dataclass(frozen=True)
-class Details:
-    """What the ledger has of a run, and whatever names it. `missing` are the first NAMED of the missing pages."""
+class RunDetails:
+    """A run with everything recorded about it. `missing` has the first NAMED missing pages."""
 
     run: Run
     state: str
-    parts: tuple[Part, ...]
-    missing: tuple[MissingPage, ...]
+    parts: tuple[PartProgress, ...]
+    missing: tuple[MissingPageView, ...]
     warnings: tuple[Warned, ...]
     drift: tuple[Mapping[str, Any], ...]
-    quarantine: tuple[Group, ...]
+    quarantine: tuple[QuarantineGroup, ...]
     replays: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What of a run did not get on: dead letters that name it, those nobody could see, and what is tried again."""
+    """Unfinished messages of a run: its dead letters, the number that could not be read, and pending retries."""
 
     dead_letters: tuple[DeadLetter, ...]
     unseen: int
-    troubles: tuple[PendingRetry, ...]
+    retries: tuple[PendingRetry, ...]
 
 
-def details(connections: Connections, run_id: str) -> Details | None:
-    """None while its plan is not in the ledger."""
+def details(connections: Connections, run_id: str) -> RunDetails | None:
+    """The details, or None until the run's plan is in the ledger."""
     run = runs.find(connections, run_id)
     if run is None:
         return None
     with connections.database.connect() as connection:
         plan = RunPlan.model_validate(connection.execute(select(RUN).where(RUN.c.run_id == run_id)).one()._asdict())
         loaded, state = loaded_pages(connection, run_id), run.state(busy=runs.is_under_way(connections))
-        return Details(
+        return RunDetails(
             run=run,
             state=state,
             parts=tuple(parts(plan, loaded)),
@@ -114,7 +114,7 @@ def details(connections: Connections, run_id: str) -> Details | None:
                 .where(SCHEMA_DRIFT.c.source == run_id)
                 .order_by(SCHEMA_DRIFT.c.kind, SCHEMA_DRIFT.c.path),
             ),
-            quarantine=tuple(entries.find_groups(connection, entries.Filter(run=run_id, closed=True))),
+            quarantine=tuple(entries.find_groups(connection, entries.QuarantineFilter(run=run_id, closed=True))),
             replays=_rows(
                 connection,
                 select(OPERATOR_ACTION)
@@ -125,24 +125,24 @@ def details(connections: Connections, run_id: str) -> Details | None:
 
 
 def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
-    """Whether it is planned or not. `now` is in epoch seconds."""
+    """Works for unplanned runs too. `now` is in epoch seconds."""
     survey = dead_letters.survey(connections)
-    named = filters.Filter(run=run_id).select(survey.letters, now)
+    named = filters.DeadLetterFilter(run=run_id).select(survey.letters, now)
     return Waiting(tuple(named), survey.unseen, runs.pending_retries_of(connections, run_id))
 
 
-def parts(plan: RunPlan, loaded: Loaded) -> Iterator[Part]:
-    """The plan's parts as far as they have come. Pure."""
+def parts(plan: RunPlan, loaded: Loaded) -> Iterator[PartProgress]:
+    """The progress of the plan's parts. No I/O."""
     count = Counter(number for number, _ in loaded)
     for number, part in enumerate(plan.parts, start=1):
-        yield Part(number, part.params, part.rows, pages_needed(part, number, loaded), count[number])
+        yield PartProgress(number, part.params, part.rows, pages_needed(part, number, loaded), count[number])
 
 
-def _missing(connections: Connections, pages: Iterator[PageCommand], state: str) -> Iterator[MissingPage]:
-    """Pages are read only where nothing of the run is under way: they may be large."""
+def _missing(connections: Connections, pages: Iterator[PageCommand], state: str) -> Iterator[MissingPageView]:
+    """Pages are read only if the run is incomplete, as they may be large."""
     for page in stored_pages.inspected(connections, pages, read=state == "incomplete"):
         of = page.command
-        yield MissingPage(of.part, of.page, of.of, page.stored is not None, page.unreadable)
+        yield MissingPageView(of.part, of.page, of.of, page.stored is not None, page.unreadable)
 
 
 def _rows(connection: Connection, wanted: Any) -> tuple[Mapping[str, Any], ...]:

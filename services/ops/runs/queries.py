@@ -1,12 +1,12 @@
-"""What the ledger says of runs, as one query: cheap for a few runs of thousands of pages among many."""
+"""SQL for runs as one query, fast for a few runs among many."""
 
 from sqlalchemy import Connection, literal_column, select, text
 
 from shared.database.ops_tables import LOADED_OBJECT, NEEDED_PAGES, fully_loaded_objects, pages_of_parts
 
-RECENT = 120  # s that the rate is measured over
+RATE_SECONDS = 120  # window of the rate
 
-# A page that was fetched or transformed again has several rows in the ledger; each of them adds up by itself.
+# A page fetched or transformed again has several ledger rows, each of which adds up.
 RUNS = f"""
     select run.run_id, run.dataset, run.params, run.planned_at, run.completed_at, parts.planned as planned_pages,
            run.expected_records, run.distinct_records, parts.loaded as pages, loaded.read, loaded.inserted,
@@ -28,7 +28,7 @@ RUNS = f"""
                coalesce(sum(stale), 0) as stale, coalesce(sum(quarantined), 0) as quarantined,
                coalesce(sum(jsonb_array_length(warnings)), 0) as warnings, max(loaded_at) as last_at,
                count(distinct (part, page)) filter (
-                   where is_last_batch and loaded_at > clock_timestamp() - make_interval(secs => {RECENT})
+                   where is_last_batch and loaded_at > clock_timestamp() - make_interval(secs => {RATE_SECONDS})
                ) as recent
         from ops.loaded_object as object where object.run_id = run.run_id
     ) as loaded
@@ -44,7 +44,7 @@ LATEST = text(
 
 
 def loaded_pages(connection: Connection, run_id: str) -> dict[tuple[int, int], int | None]:
-    """{(part, page): the part's pages, as the page knew it}; of a page that was fetched anew, as the newer version."""
+    """{(part, page): pages of the part according to that page}; a page fetched again counts in its newer version."""
     whole = fully_loaded_objects().where(LOADED_OBJECT.c.run_id == run_id).subquery()
-    found = select(whole.c.part, whole.c.page, whole.c.part_pages).order_by(whole.c.observed_at)
-    return {(part, page): of for part, page, of in connection.execute(found)}
+    query = select(whole.c.part, whole.c.page, whole.c.part_pages).order_by(whole.c.observed_at)
+    return {(part, page): of for part, page, of in connection.execute(query)}

@@ -1,4 +1,4 @@
-"""Runs: starting one, and how far it has come."""
+"""Starting runs and following their progress."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,23 +14,23 @@ from services.ops.dlq import dead_letters
 from services.ops.dlq.dead_letters import DeadLetter
 from services.ops.identifiers import new_id
 from services.ops.queues import stats
-from services.ops.runs.queries import LATEST, ONE, RECENT
+from services.ops.runs.queries import LATEST, ONE, RATE_SECONDS
 from shared.config.topology import BRONZE, EXTRACT, SILVER, Queue
 from shared.datasets import registry
 from shared.engine.pending_retries import PendingRetry
 from shared.formats.commands import RunCommand
 
-RUN_QUEUES = (EXTRACT, BRONZE, SILVER)  # of a run's messages: uploads wait elsewhere
-POLL_SECONDS = 0.5  # s between two looks at a run
-QUIET = 15.0  # s without a page or a message on a queue of runs: longer than an event takes from S3 to its queue
+RUN_QUEUES = (EXTRACT, BRONZE, SILVER)  # queues used by runs; uploads have their own
+POLL_SECONDS = 0.5  # between two queries
+QUIET_SECONDS = 15.0  # s without a loaded page or queued message; longer than an event takes from S3 to its queue
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the ledger knows it. Counts are records; `distinct_records` is known once the run is complete.
+    """A run in the ledger. Counts are records; `distinct_records` is known once the run is complete.
 
-    `planned_pages` is what is known now: a part whose pages come one after another may turn out longer or shorter.
-    `recent` is how many pages were loaded in the last RECENT seconds before `at`, all by the database's clock.
+    `planned_pages` is the current number: sequential parts may turn out longer or shorter than planned. `recent` is the
+    number of pages loaded in the last RATE_SECONDS before `at`. Times are by the database's clock.
     """
 
     run_id: str
@@ -58,18 +58,18 @@ class Run:
 
     @property
     def conserved(self) -> bool:
-        """Whether every record read is accounted for, and every quarantined one can be looked at."""
+        """Whether the counts add up and all quarantined records are in the quarantine table."""
         accounted = self.inserted + self.updated + self.unchanged + self.stale + self.quarantined
         return self.read == accounted and self.quarantined <= self.in_quarantine
 
     @property
     def done(self) -> bool:
-        """Complete and conserved."""
+        """Whether the run is complete and its counts add up."""
         return self.completed_at is not None and self.conserved
 
     @property
     def conservation(self) -> str:
-        """The law as a line to read."""
+        """The conservation equation as text."""
         return (
             f"read {self.read} = inserted {self.inserted} + updated {self.updated} + unchanged {self.unchanged}"
             f" + stale {self.stale} + quarantined {self.quarantined}"
@@ -77,7 +77,7 @@ class Run:
 
     @property
     def missing(self) -> int:
-        """How many of the records that the source announced were on no page; 0 until the run is complete."""
+        """Announced records that were on no page; 0 until the run is complete."""
         return (
             max(0, self.expected_records - self.distinct_records - self.quarantined)
             if self.distinct_records is not None
@@ -86,53 +86,53 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """From plan to last row, or to now; None where it is not known what now is."""
+        """Seconds from the plan to completion, or until now; None if the current time is unknown."""
         end = self.completed_at or self.at
         return max(0.0, (end - self.planned_at).total_seconds()) if end else None
 
     @property
     def rate(self) -> float | None:
-        """Pages a second of late; None where the run is complete."""
+        """Recent pages per second; None if the run is complete."""
         if self.completed_at or self.seconds is None:
             return None
-        return self.recent / max(1.0, min(RECENT, self.seconds))
+        return self.recent / max(1.0, min(RATE_SECONDS, self.seconds))
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the last page at this rate; None where the run is complete or stands still."""
+        """Estimated seconds until completion; None if the run is complete or makes no progress."""
         return (self.planned_pages - self.pages) / self.rate if self.rate else None
 
     def state(self, *, busy: bool | None) -> str:
-        """`complete`, `refused`, `running`, `incomplete` or `unknown`; `busy` is whether a queue on its way has any.
+        """`complete`, `rejected`, `running`, `incomplete` or `unknown`; `busy` says whether its queues have messages.
 
-        With nothing under way for a while, what is missing does not come by itself.
+        A run is incomplete if pages are missing and nothing has been in progress for a while.
         """
         if self.completed_at or self.rejected_reason:
-            return "complete" if self.completed_at else "refused"
+            return "complete" if self.completed_at else "rejected"
         if busy is None:
             return "unknown"
         moved_at = max(self.planned_at, self.last_at or self.planned_at)
-        just_moved = self.at is not None and (self.at - moved_at).total_seconds() < QUIET
+        just_moved = self.at is not None and (self.at - moved_at).total_seconds() < QUIET_SECONDS
         return "running" if busy or just_moved else "incomplete"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A look at a run: what the ledger knows of it (nothing until it is planned), what is dead, what waits and why."""
+    """The progress of a run: its ledger row (None until planned), dead letters and pending retries."""
 
     run: Run | None = None
     dead_letters: tuple[DeadLetter, ...] = ()
-    troubles: tuple[PendingRetry, ...] = ()
+    retries: tuple[PendingRetry, ...] = ()
 
 
 def start(connections: Connections, dataset: str, params: dict[str, str]) -> str:
-    """Put one command on the extract queue; returns the new run's id. Raises PermanentError for wrong params."""
+    """Start a run and return its id. Raises PermanentError for invalid params."""
     checked = registry.dataset(dataset).source.checked(params)
     return send(connections, RunCommand(dataset=dataset, params=checked, trigger="cli"))
 
 
 def send(connections: Connections, command: RunCommand) -> str:
-    """Put the command on the extract queue as that of a new run; returns its id."""
+    """Send a command with a new run id; returns the id."""
     run_id = new_id()
     body = command.model_copy(update={"run_id": run_id}).model_dump_json()
     connections.sqs.send_message(QueueUrl=connections.settings.extract_queue_url, MessageBody=body)
@@ -140,9 +140,9 @@ def send(connections: Connections, command: RunCommand) -> str:
 
 
 def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Progress]:
-    """Look at a run until it is done, refused, gets no further (dead letters, nothing under way), or time is over."""
+    """Yield the progress until the run is done, rejected or stuck (dead letters, nothing in progress), or times out."""
     deadline = time.monotonic() + timeout
-    idle = 0  # looks in a row that found nothing under way: one may fall between two hops
+    idle = 0  # consecutive queries without messages; one may fall between two hops
     while True:
         run = find(connections, run_id)
         busy = _busy(connections, RUN_QUEUES)
@@ -155,7 +155,7 @@ def follow(connections: Connections, run_id: str, timeout: float) -> Iterator[Pr
 
 
 def find(connections: Connections, run_id: str) -> Run | None:
-    """The run, or None while its plan is not in the ledger."""
+    """The run, or None until its plan is in the ledger."""
     with connections.database.connect() as connection:
         row = connection.execute(ONE, {"run_id": run_id, "most": 1}).one_or_none()
     return Run(*row) if row else None
@@ -164,12 +164,12 @@ def find(connections: Connections, run_id: str) -> Run | None:
 def find_latest(
     connection: Connection, most: int, dataset: str | None = None, since: timedelta | None = None
 ) -> list[Run]:
-    """The newest runs first: of one dataset where it is named, and planned `since` so long."""
+    """The newest runs, optionally of one dataset and planned within `since`."""
     return [Run(*row) for row in connection.execute(LATEST, {"most": most, "dataset": dataset, "since": since})]
 
 
 def is_under_way(connections: Connections, way: Sequence[Queue] = RUN_QUEUES) -> bool | None:
-    """Whether any of these queues has a message, of whatever run; None where that cannot be measured."""
+    """Whether any of these queues has messages, of any run; None if unknown."""
     try:
         return _busy(connections, way)
     except (BotoCoreError, ClientError):
@@ -177,9 +177,9 @@ def is_under_way(connections: Connections, way: Sequence[Queue] = RUN_QUEUES) ->
 
 
 def pending_retries_of(connections: Connections, run_id: str) -> tuple[PendingRetry, ...]:
-    """What of the run waits for another attempt; nothing where Redis is away, which only watching needs."""
+    """Pending retries of the run; empty if Redis is unavailable."""
     try:
-        return tuple(trouble for trouble in connections.trouble.current() if run_id in trouble.body)
+        return tuple(retry for retry in connections.pending_retries.current() if run_id in retry.body)
     except RedisError:
         return ()
 

@@ -1,4 +1,4 @@
-"""Pages of runs as they lie in bronze: whether one is there, and whether it can be read."""
+"""Pages of runs in bronze: whether they exist and are readable."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from shared.storage.object_id import ObjectId
 
 @dataclass(frozen=True)
 class MissingPage:
-    """A planned page that is not in the ledger: what bronze has of it, if anything, and why that cannot be read."""
+    """A planned page that is not in the ledger: its bronze object, if any, and why that is unreadable."""
 
     command: PageCommand
     stored: ObjectId | None
@@ -28,29 +28,29 @@ class MissingPage:
 
     @property
     def to_fetch(self) -> bool:
-        """Whether nothing in bronze can be loaded for it."""
+        """Whether it must be fetched, as bronze has nothing loadable."""
         return self.stored is None or self.unreadable is not None
 
 
 def missing_pages(connections: Connections, connection: Connection, run: Row[Any]) -> list[MissingPage]:
-    """The pages that a run planned and the ledger lacks; those in bronze are read."""
+    """The planned pages that are not in the ledger; those in bronze are read."""
     plan = RunPlan.model_validate(run._asdict())
     return [*inspected(connections, plan.missing(loaded_pages(connection, plan.run_id)))]
 
 
 def fetchable(run: Row[Any], missing: Iterable[MissingPage]) -> Iterator[PageCommand]:
-    """Commands for those of the missing pages that must be fetched, or fetched anew, and can be now."""
+    """Commands for the missing pages that must be fetched and can be now."""
     commands = (_command(page) for page in missing if page.to_fetch)
     return RunPlan.model_validate(run._asdict()).sendable(commands)
 
 
 def is_sequential(run: Row[Any]) -> bool:
-    """Whether each of its pages says how to ask for the next."""
+    """Whether the source is sequential."""
     return isinstance(registry.dataset(run.dataset).source, SequentialSource)
 
 
 def inspected(connections: Connections, pages: Iterable[PageCommand], *, read: bool = True) -> Iterator[MissingPage]:
-    """What bronze has of each; without `read` it is not known whether that can be read."""
+    """The bronze object of each page; `read` checks whether it is readable."""
     for page in pages:
         key = object_keys.page_key(page.dataset, page.run_id, page.part, page.page)
         stored = objects.newest(connections.s3, connections.settings.bucket, key)
@@ -58,7 +58,7 @@ def inspected(connections: Connections, pages: Iterable[PageCommand], *, read: b
 
 
 def unreadable(connections: Connections, stored: ObjectId) -> str | None:
-    """Why a page in bronze cannot be loaded: damaged, no envelope, or not a page by its source's own check."""
+    """Why a page in bronze cannot be loaded, or None: damaged, no envelope, or rejected by its source's check."""
     largest = connections.settings.max_document_mib << 20
     try:
         source = registry.dataset(object_keys.dataset_of(stored.key)).source

@@ -1,4 +1,4 @@
-"""A run as a list shows it."""
+"""A run in a list."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from services.ops.runs.runs import Run
 
 @dataclass(frozen=True)
 class RunView:
-    """A run, and what is known about whether it goes on: complete, running, incomplete or unknown."""
+    """A run with its state: complete, running, incomplete or unknown."""
 
     run: Run
     state: str
-    dead: int  # dead letters that name it
+    dead: int  # number of its dead letters

@@ -97,7 +97,7 @@ def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa
 
 @schedules_commands.command("run-now")
 def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
-    """Start the schedule's run now, for no slot. It is refused while the run before is still going.
+    """Start the schedule's run now, for no slot. It is refused while the run before is still running.
 
     Example: smelt schedules run-now daily
     """
@@ -127,7 +127,7 @@ def _state(last: LastRun | None) -> str:
     if last is None:
         return "never ran"
     told = f"{last.state}: {plain(last.why)}" if last.why else last.state
-    return f"[red]{told}[/red]" if last.state == "refused" else told
+    return f"[red]{told}[/red]" if last.state == "rejected" else told
 
 
 def _moment(moment: datetime | None) -> str:

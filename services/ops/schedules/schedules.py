@@ -20,7 +20,7 @@ from services.ops.schedules import cron
 from shared.config.topology import EXTRACT
 from shared.datasets import registry
 from shared.errors import PermanentError
-from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, command
+from shared.formats.commands import SCHEDULED_TIME, TRIGGER, RunCommand, parse_command
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -121,13 +121,13 @@ def run_now(connections: Connections, name: str) -> tuple[str, ActionResult]:
 @contextmanager
 def _recorded(connections: Connections, name: str, action: str, verb: str) -> Iterator[ActionResult]:
     what = {"action": action, "schedule": name}
-    with operator_log.recorded(connections.database, "schedule", verb, what, 1) as tally:
+    with operator_log.record_action(connections.database, "schedule", verb, what, 1) as tally:
         yield tally
         tally.done = 1
 
 
 def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:
-    told = command(found["Target"].get("Input", ""))
+    told = parse_command(found["Target"].get("Input", ""))
     if not isinstance(told, RunCommand):
         message = f"schedule {found['Name']} starts no run"
         raise PermanentError(message)

@@ -75,7 +75,7 @@ def status(schedule: Schedule, last: LastRun | None, now: datetime) -> Status:
 def _last_run(row: Any) -> LastRun:
     state, why = "going", f"{row.pages} of {row.planned_pages} pages"
     if row.rejected_reason:
-        state, why = "refused", row.rejected_reason
+        state, why = "rejected", row.rejected_reason
     elif row.completed_at:
         state, why = "complete", ""
     return LastRun(row.run_id, row.scheduled_for, row.planned_at, state, why)

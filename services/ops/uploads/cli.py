@@ -1,4 +1,4 @@
-"""`smelt upload`: put files where S3's event gets them loaded."""
+"""`smelt upload`: puts files into the bucket."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,9 +19,9 @@ def upload(
     dataset: Annotated[str, typer.Argument(help="the dataset it belongs to", autocompletion=registry.names)],
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Upload a file; its event does the rest. Any S3 client can do the same.
+    """Upload a file to be loaded. Any S3 client can do the same.
 
-    Exit 0 once S3 has stored it; `smelt lineage KEY` tells what became of it.
+    Exit 0 once S3 has stored it; `smelt lineage KEY` shows its status.
 
     Example: smelt upload page.json.gz DATASET
     """

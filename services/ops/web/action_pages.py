@@ -1,4 +1,4 @@
-"""An action's page: what would be done, the confirmation, how far it is, and what came of it."""
+"""Console pages of an action: preview, confirmation, progress and result."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,17 +12,17 @@ from services.ops.web.user import User
 
 
 def show(context: ConsoleContext, request: Request) -> Response:
-    """The whole page."""
+    """The page."""
     return templating.page(request, "action_page.html", action=_action(context, request))
 
 
 def progress(context: ConsoleContext, request: Request) -> Response:
-    """The part of it that is swapped for a newer one."""
+    """The fragment that is refreshed."""
     return templating.page(request, "action.html", action=_action(context, request))
 
 
 def confirm(context: ConsoleContext, request: Request, _: Form) -> Response:
-    """Do it, once."""
+    """Start the action; repeated confirmation has no effect."""
     user: User = request.state.user
     action = _action(context, request)
     context.actions.start(action, user.name)
@@ -30,7 +30,7 @@ def confirm(context: ConsoleContext, request: Request, _: Form) -> Response:
 
 
 def stop(context: ConsoleContext, request: Request, _: Form) -> Response:
-    """Let it end after the message that it is at."""
+    """Stop the action after its current item."""
     action = _action(context, request)
     action.stopped.set()
     return _back_to(action)
@@ -39,8 +39,8 @@ def stop(context: ConsoleContext, request: Request, _: Form) -> Response:
 def _action(context: ConsoleContext, request: Request) -> Action:
     action = context.actions.find(request.path_params["id"])
     if action is None:
-        why = "The console no longer knows this action: it is over for long, or the console was started again."
-        raise HTTPException(404, f"{why} What was done is in the audit log; what was not done waits where it was.")
+        why = "This action is no longer available; it ended a while ago, or the console was restarted."
+        raise HTTPException(404, f"{why} The audit log has what was done; the rest is unchanged.")
     return action
 
 

@@ -1,4 +1,4 @@
-"""What the pages work with."""
+"""Dependencies of the console's pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from services.ops.web.forms import Form
 
 @dataclass(frozen=True)
 class ConsoleContext:
-    """`reading` gives up soon and changes nothing; `acting` is for what an operator has confirmed."""
+    """`reading` has short timeouts and is read-only; `acting` is for confirmed actions."""
 
     reading: Connections
     acting: Connections
     actions: Actions
 
     def plan(self, action: Action) -> Response:
-        """Keep it, to be confirmed on its page. Raises PermanentError where too many are under way."""
+        """Store an action and redirect to its confirmation page. Raises PermanentError if too many are running."""
         return RedirectResponse(f"/actions/{self.actions.plan(action).id}", 303)
 
 

@@ -1,4 +1,4 @@
-"""Figures as a person reads them. None is unknown, and says so. Pure."""
+"""Formatting of values for the console. None is shown as unknown. No I/O."""
 
 import json
 from datetime import datetime
@@ -9,12 +9,12 @@ SIZES: Final = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 
 
 
 def moment(at: datetime) -> str:
-    """To the second."""
+    """A time to the second."""
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def duration(seconds: float | None) -> str:
-    """To two figures that matter: 4.2 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    """A duration: 4.2 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
     if seconds is None:
         return UNKNOWN
     for size, unit, smaller_size, smaller in SIZES:
@@ -24,12 +24,12 @@ def duration(seconds: float | None) -> str:
 
 
 def number(figure: float | None) -> str:
-    """With its thousands apart."""
+    """A number with thousands separators."""
     return UNKNOWN if figure is None else f"{figure:,}"
 
 
 def rate(per_second: float | None) -> str:
-    """So many a second."""
+    """A rate per second."""
     return UNKNOWN if per_second is None else f"{per_second:,.1f}/s"
 
 
@@ -39,5 +39,5 @@ def counted(figure: int, what: str) -> str:
 
 
 def value(of: object) -> str:
-    """Text as it is, anything else as JSON."""
+    """Text unchanged, anything else as JSON."""
     return of if isinstance(of, str) else json.dumps(of, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What comes back from a form: only of an operator, only from a page of ours, only from this session."""
+"""Validation of forms: the user's role, the origin, and the session's CSRF token."""
 
 from hmac import compare_digest
 from typing import Final
@@ -10,38 +10,38 @@ from starlette.requests import Request
 
 from services.ops.web.user import User
 
-LARGEST: Final = 1 << 20  # bytes of a form; a patch and the ids of a thousand letters are a tenth of it
+MAX_FORM_BYTES: Final = 1 << 20  # a patch and the ids of a thousand letters take a tenth of it
 Form = ImmutableMultiDict[str, str]
 
 
-async def checked(request: Request) -> Form:
-    """The form. Raises HTTPException for what nobody with the right to do it has sent from one of our pages."""
+async def operator_form(request: Request) -> Form:
+    """The form of an operator's action. Raises HTTPException unless role, origin and session are valid."""
     user: User = request.state.user
     if not user.operates:
-        raise HTTPException(403, "You may look, and not change anything.")
-    return await own(request, user)
+        raise HTTPException(403, "You have read-only access.")
+    return await session_form(request, user)
 
 
-async def own(request: Request, user: User) -> Form:
-    """The form, from a page of this session. Raises HTTPException."""
+async def session_form(request: Request, user: User) -> Form:
+    """The form of a page of this session. Raises HTTPException."""
     check_origin(request)
     form = await read(request)
     if not compare_digest(form.get("form", "").encode(), user.form.encode()):
-        raise HTTPException(403, "This form is not of your session. Open the page again.")
+        raise HTTPException(403, "This form belongs to another session. Reload the page and try again.")
     return form
 
 
 def check_origin(request: Request) -> None:
-    """Raises HTTPException unless a page of ours sent it. Behind a proxy the scheme may differ, the host does not."""
+    """Raises HTTPException for cross-site requests. Compares hosts only, as a proxy may change the scheme."""
     if urlsplit(request.headers.get("origin", "")).netloc != request.headers.get("host"):
-        raise HTTPException(403, "Only the console's own pages may ask for this.")
+        raise HTTPException(403, "Cross-site requests are not allowed.")
 
 
 async def read(request: Request) -> Form:
-    """Its fields. Raises HTTPException where it is too large."""
+    """Parse the form. Raises HTTPException if it is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
+        if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, "The form is too large.")
     return ImmutableMultiDict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""Values out of the parameters of a page, or the fields of a form."""
+"""Parsing of page parameters and form fields."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,22 +10,22 @@ from shared.errors import PermanentError
 
 Params = ImmutableMultiDict[str, str]
 
-MOST = 1_000  # in a list
+MAX_ROWS = 1_000  # in a list
 
 
 def text(params: Params, name: str) -> str | None:
-    """A field without the spaces around it; None where nothing is in it."""
+    """The stripped text, or None if empty."""
     return params.get(name, "").strip() or None
 
 
 def number(params: Params, name: str) -> int | None:
-    """A number above 0. Raises PermanentError."""
+    """A positive number. Raises PermanentError."""
     value = text(params, name)
     return whole(value) if value else None
 
 
 def whole(value: str) -> int:
-    """Raises PermanentError for what is no number above 0 that the database holds."""
+    """Parse a positive 63-bit number. Raises PermanentError."""
     if not (value.isascii() and value.isdigit() and 0 < int(value[:20]) < 2**63):
         message = f"{value!r} is not a number above 0"
         raise PermanentError(message)
@@ -39,5 +39,5 @@ def age(params: Params, name: str) -> timedelta | None:
 
 
 def fields(params: Params, names: Iterable[str]) -> dict[str, str]:
-    """What was params of these, to be shown in the form once more."""
+    """Current values of form fields."""
     return {name: params.get(name, "") for name in names}

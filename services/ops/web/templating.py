@@ -1,4 +1,4 @@
-"""Pages out of templates: those of the kit by their names, those of a subject as `subject/name.html`."""
+"""Rendering of templates: the kit's by name, a subject's as `subject/name.html`."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Navigation = Sequence[tuple[str, str]]  # (path, name) of each page
 
 
 def environment(subjects: Mapping[str, Path], navigation: Navigation) -> Environment:
-    """Templates of the kit and of the subjects: {name: folder}."""
+    """The template environment of the kit and the subjects {name: folder}."""
     prefixed = PrefixLoader({name: FileSystemLoader(folder) for name, folder in subjects.items()})
     environment = Environment(
         loader=ChoiceLoader([prefixed, FileSystemLoader(HERE / "templates")]),
@@ -48,20 +48,20 @@ def environment(subjects: Mapping[str, Path], navigation: Navigation) -> Environ
 
 
 def page(request: Request, template: str, /, status_code: int = 200, **shown: Any) -> Response:
-    """A template as the answer, for the user of the request. The application's state has the `templates`."""
+    """Render a template for the request's user. The application's state has the `templates`."""
     templates: Environment = request.app.state.templates
     user: User | None = getattr(request.state, "user", None)
     text = templates.get_template(template).render(user=user, path=request.url.path, **shown)
     return HTMLResponse(text, status_code)
 
 
-def refused(request: Request, why: str, status: int = 403) -> Response:
-    """A page that only says why."""
-    return page(request, "refused.html", status, why=why)
+def error_page(request: Request, why: str, status: int = 403) -> Response:
+    """An error page with this text."""
+    return page(request, "error_page.html", status, why=why)
 
 
 def _query(values: Mapping[str, object]) -> str:
-    """Values as the query of a link; what is empty is left out."""
+    """URL query of the non-empty values."""
     return urlencode({name: value for name, value in values.items() if value not in (None, "", ())})
 
 
@@ -70,5 +70,5 @@ def _with(values: Mapping[str, object], **more: object) -> dict[str, object]:
 
 
 def _fingerprint(text: str) -> str:
-    """An id that stays while the text does."""
+    """An id that depends only on the text."""
     return hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""Who uses the console, and what they may do."""
+"""Users of the console and their roles."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Role = Literal["operator", "viewer"]
 
 @dataclass(frozen=True)
 class User:
-    """Who asks. `session` is the cookie's value; `form` must come back with whatever this user submits."""
+    """An authenticated user. `session` is the cookie's value, `form` the CSRF token of forms."""
 
     name: str
     role: Role
@@ -17,5 +17,5 @@ class User:
 
     @property
     def operates(self) -> bool:
-        """Whether this one may change anything."""
+        """Whether the user may perform actions."""
         return self.role == "operator"

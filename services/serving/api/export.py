@@ -1,4 +1,4 @@
-"""`/v1/export`: the complete result of a search as a file, of any size."""
+"""`/v1/export`: the complete result of a search as a file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
 from services.serving.api.result_stream import csv, json, parquet, slices
-from services.serving.api.routes import REFUSALS, where
-from services.serving.api.search import Filters, matching
+from services.serving.api.routes import ERROR_RESPONSES, resolve_near
+from services.serving.api.search import Filters, filter_clause
 from services.serving.database import Statement
 
-# Also those of the Parquet snapshots in the bucket (`services.serving.gold.snapshots`).
+# Also the columns of the Parquet snapshots in the bucket (`services.serving.gold.snapshots`).
 COLUMNS = (
     "control_number, sources, position_id, title, agency, department, office, series, series_names, pay_plan,"
     " grade_low, grade_high, pay_minimum, pay_maximum, pay_interval, annual_minimum, annual_maximum, opened_on,"
@@ -28,55 +28,55 @@ PARQUET = "application/vnd.apache.parquet"
 
 
 class ExportParams(Filters):
-    """The filters of a search, and the format of the file."""
+    """Search filters and file format."""
 
     format: Literal["json", "csv", "parquet"] = "json"
 
 
 def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
-    """`export_engine` has a small pool: it bounds how many exports run at once, so that they cannot starve searches."""
-    router = APIRouter(prefix="/v1", responses=REFUSALS)
+    """`export_engine` has a small pool that limits concurrent exports."""
+    router = APIRouter(prefix="/v1", responses=ERROR_RESPONSES)
     files: dict[str, dict[str, dict[str, str]]] = {
         kind: {"schema": {"type": "string"}} for kind in ("text/csv", PARQUET)
     }
     files["application/json"] = {"schema": {"type": "array"}}
 
     @router.get("/export", tags=["postings"], response_class=Response, responses={200: {"content": files}})
-    def export(wanted: Annotated[ExportParams, Query()]) -> Response:
+    def export(params: Annotated[ExportParams, Query()]) -> Response:
         """All postings that match, unpaginated and unordered, as JSON, CSV or Parquet."""
-        which = matching(wanted, where(query_engine, wanted))
-        statement = Statement(f"select {COLUMNS} {which.sql}", which.values)
-        headers = {"Content-Disposition": f'attachment; filename="postings.{wanted.format}"'}
+        clause = filter_clause(params, resolve_near(query_engine, params))
+        statement = Statement(f"select {COLUMNS} {clause.sql}", clause.values)
+        headers = {"Content-Disposition": f'attachment; filename="postings.{params.format}"'}
         return (
             _file(export_engine, statement, headers)
-            if wanted.format == "parquet"
-            else _stream(export_engine, statement, wanted.format, headers)
+            if params.format == "parquet"
+            else _stream(export_engine, statement, params.format, headers)
         )
 
     return router
 
 
 def _stream(engine: Engine, statement: Statement, form: Literal["csv", "json"], headers: dict[str, str]) -> Response:
-    """Stream rows as they are fetched. The query is executed first, so that its errors have a status of their own."""
+    """Stream rows as they are fetched. The query runs first, so that its errors get their own status."""
     write, media_type = STREAMS[form]
-    with ExitStack() as opened:
-        schema, frames = opened.enter_context(slices(engine, statement))
-        held = opened.pop_all()
+    with ExitStack() as stack:
+        schema, frames = stack.enter_context(slices(engine, statement))
+        resources = stack.pop_all()
 
     def body() -> Iterator[bytes]:
-        with held:
+        with resources:
             yield from write(schema, frames)
 
-    return StreamingResponse(body(), headers=headers, media_type=media_type, background=BackgroundTask(held.close))
+    return StreamingResponse(body(), headers=headers, media_type=media_type, background=BackgroundTask(resources.close))
 
 
 def _file(engine: Engine, statement: Statement, headers: dict[str, str]) -> Response:
-    """Write it to disk first: Parquet's footer comes last, and the cursor must not wait for a slow client."""
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-")))
+    """Write the file to disk first: Parquet's footer comes last, and the cursor must not wait for a slow client."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-")))
         with slices(engine, statement) as (schema, frames):
             parquet(schema, frames, folder / "postings.parquet")
-        held = opened.pop_all()
+        resources = stack.pop_all()
     return FileResponse(
-        folder / "postings.parquet", headers=headers, media_type=PARQUET, background=BackgroundTask(held.close)
+        folder / "postings.parquet", headers=headers, media_type=PARQUET, background=BackgroundTask(resources.close)
     )

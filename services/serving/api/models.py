@@ -1,4 +1,4 @@
-"""What the API answers with."""
+"""Response models of the API."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float)]  # a JSON number, not text
+Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float)]  # serialised as a JSON number
 
 
-class Found(BaseModel):
-    """A posting in a list."""
+class PostingSummary(BaseModel):
+    """A posting in a search result."""
 
     control_number: int
     title: str
@@ -35,19 +35,19 @@ class Found(BaseModel):
     location: str | None
     places: int
     url: str | None
-    miles: float | None = Field(None, description="of its nearest place from `near`")
+    miles: float | None = Field(None, description="distance of its nearest location from `near`")
 
 
-class Page(BaseModel):
-    """Some postings, and where to go on."""
+class PostingPage(BaseModel):
+    """A page of search results."""
 
-    postings: list[Found]
-    next: str | None = Field(description="`cursor` of the next page; null: this is the last")
-    matched: str = Field(description="words, or titles: nothing has these words, but titles look like them")
+    postings: list[PostingSummary]
+    next: str | None = Field(description="`cursor` of the next page; null on the last page")
+    matched: str = Field(description="words; or titles, if no posting has these words but similar titles exist")
 
 
 class Place(BaseModel):
-    """Where a posting may be filled."""
+    """A location of a posting."""
 
     name: str | None
     city: str | None
@@ -58,7 +58,7 @@ class Place(BaseModel):
 
 
 class Lineage(BaseModel):
-    """Where the content of a posting is from."""
+    """The S3 objects from which a posting was loaded."""
 
     source: str
     bucket: str
@@ -72,17 +72,17 @@ class Lineage(BaseModel):
     last_seen_at: datetime
 
 
-class Version(BaseModel):
-    """A posting as it was at a time."""
+class PostingVersion(BaseModel):
+    """A version of a posting."""
 
     version: int
     seen_at: datetime | None
     replaced_at: datetime | None
-    changes: dict[str, list[Any]] | None = Field(description="{field: [before, after]}; null of the first")
+    changes: dict[str, list[Any]] | None = Field(description="{field: [before, after]}; null for the first version")
 
 
-class Posting(Found):
-    """All about one posting."""
+class Posting(PostingSummary):
+    """A posting with its locations, history and lineage."""
 
     sources: list[str]
     position_id: str | None
@@ -97,36 +97,36 @@ class Posting(Found):
     summary: str | None
     first_seen_at: datetime
     locations: list[Place]
-    history: list[Version] = Field(description="empty where it has never changed")
+    history: list[PostingVersion] = Field(description="empty if it has never changed")
     lineage: list[Lineage]
 
 
 class Summary(BaseModel):
-    """What the postings asked for add up to."""
+    """Totals of the matching postings."""
 
     postings: int
     open: int
     agencies: int
-    pay: list[float] | None = Field(description="quartiles of the middles of pay, dollars a year")
+    pay: list[float] | None = Field(description="quartiles of the midpoints of pay, dollars a year")
 
 
-class Bin(BaseModel):
-    """Postings whose middle of pay is from `dollars` on, up to the next bin."""
+class PayBin(BaseModel):
+    """Number of postings by the midpoint of their pay, from `dollars` up to the next bin."""
 
     dollars: int
     postings: int
 
 
-class Slot(BaseModel):
-    """Postings opened in a week or month."""
+class TimelineBucket(BaseModel):
+    """Number of postings opened in a week or month."""
 
     step: str
     from_day: date
     postings: int
 
 
-class Dot(BaseModel):
-    """Postings around a point."""
+class MapPoint(BaseModel):
+    """Number of postings around a point."""
 
     name: str | None
     latitude: float
@@ -135,7 +135,7 @@ class Dot(BaseModel):
 
 
 class AgencyDay(BaseModel):
-    """Postings of an agency on a day that something changed."""
+    """Postings of an agency on a day with changes."""
 
     agency: str
     day: date
@@ -157,8 +157,8 @@ class SeriesPay(BaseModel):
     p90: Dollars
 
 
-class Closing(BaseModel):
-    """How long postings of an agency and year took applications."""
+class TimeToClose(BaseModel):
+    """How long an agency's postings of a year accepted applications."""
 
     agency: str
     opened_year: int
@@ -169,14 +169,14 @@ class Closing(BaseModel):
 
 
 class Agency(BaseModel):
-    """An agency, and how many postings it has."""
+    """An agency and its number of postings."""
 
     agency: str
     postings: int
 
 
-class Fresh(BaseModel):
-    """When a part of gold was last brought up to date."""
+class Freshness(BaseModel):
+    """The last refresh of a gold table or view."""
 
     what: str
     refreshed_at: datetime
@@ -185,7 +185,7 @@ class Fresh(BaseModel):
     seen: str
 
 
-class Problem(BaseModel):
-    """Why there is no answer."""
+class ErrorResponse(BaseModel):
+    """An error message."""
 
     detail: str

@@ -1,4 +1,4 @@
-"""How many requests a client may send: shared through Redis where there is one, else counted by each process."""
+"""Rate limit per client, shared through Redis if configured, otherwise per process."""
 
 import math
 import time
@@ -11,11 +11,11 @@ from limits.strategies import FixedWindowRateLimiter
 
 log = structlog.get_logger()
 
-TIMEOUT = 0.25  # s that a request waits for Redis before it is counted here
+TIMEOUT = 0.25  # s; after that the request is counted by this process only
 
 
-class Limit:
-    """So many requests a minute for each client."""
+class RequestLimit:
+    """A limit of requests per minute and client."""
 
     def __init__(self, requests: int, redis_url: str | None) -> None:
         self._item = RateLimitItemPerMinute(requests)
@@ -23,7 +23,7 @@ class Limit:
         self._shared = FixedWindowRateLimiter(_storage(redis_url)) if redis_url else self._alone
 
     def wait(self, client: str) -> int:
-        """Seconds that the client has to wait; 0: none, and this request is counted."""
+        """Count a request; returns 0 if it is allowed, else the seconds until the limit resets."""
         try:
             return self._wait(self._shared, client)
         except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""Results of any size in slices of some thousand rows, and as the files that people take away."""
+"""Streams query results of any size as data frames, and writes them as CSV, JSON or Parquet."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 from sqlalchemy import CursorResult, Engine, text
 
-from services.serving.database import Statement, explained
+from services.serving.database import Statement, translate_errors
 
-ROWS = 1_000  # about a MB
+BATCH_ROWS = 1_000  # about 1 MB
 ROW_GROUP = 20_000
-# Postgres's numbers of the types that gold has (pg_type.oid).
+# {Postgres type oid (pg_type.oid): polars type} of the types in gold.
 TYPES: dict[int, pl.DataType] = {
     16: pl.Boolean(),
     20: pl.Int64(),
@@ -35,18 +35,18 @@ Slices = Iterator[pl.DataFrame]
 
 @contextmanager
 def slices(engine: Engine, statement: Statement) -> Iterator[tuple[pl.Schema, Slices]]:
-    """The result's schema and its rows, at most ROWS of them at a time in memory. Raises Refused."""
-    streaming = {"isolation_level": "REPEATABLE READ", "stream_results": True, "max_row_buffer": ROWS}
-    with explained(), engine.connect().execution_options(**streaming) as connection:
+    """Context manager with the result's schema and its rows in frames of BATCH_ROWS. Raises ApiError."""
+    streaming = {"isolation_level": "REPEATABLE READ", "stream_results": True, "max_row_buffer": BATCH_ROWS}
+    with translate_errors(), engine.connect().execution_options(**streaming) as connection:
         result = connection.execute(text(statement.sql), statement.values)
         types = _types(result)
         documents = {name for name, number in types.items() if number == JSONB}
         schema = pl.Schema({name: TYPES[number] for name, number in types.items()})
 
         def frames() -> Slices:
-            for some in result.mappings().partitions(ROWS):
+            for partition in result.mappings().partitions(BATCH_ROWS):
                 columns = {
-                    name: [_text(row[name]) if name in documents else row[name] for row in some] for name in schema
+                    name: [_text(row[name]) if name in documents else row[name] for row in partition] for name in schema
                 }
                 yield pl.DataFrame(columns, schema=schema)
 
@@ -54,7 +54,7 @@ def slices(engine: Engine, statement: Statement) -> Iterator[tuple[pl.Schema, Sl
 
 
 def parquet(schema: pl.Schema, frames: Slices, path: Path) -> None:
-    """Write a Parquet file (zstd), a row group at a time."""
+    """Write a Parquet file (zstd) in row groups."""
 
     def source(_columns: object, _predicate: object, _rows: object, _batch: object) -> Slices:
         return frames
@@ -64,7 +64,7 @@ def parquet(schema: pl.Schema, frames: Slices, path: Path) -> None:
 
 
 def csv(schema: pl.Schema, frames: Slices) -> Iterator[bytes]:
-    """Lines of CSV with a header; what a list has is joined by semicolons."""
+    """CSV with a header; list items are joined with semicolons."""
     joined = [pl.col(name).list.join("; ") for name, kind in schema.items() if isinstance(kind, pl.List)]
     yield pl.DataFrame(schema=schema).select(schema.names()).with_columns(joined).write_csv().encode()
     for frame in frames:
@@ -72,7 +72,7 @@ def csv(schema: pl.Schema, frames: Slices) -> Iterator[bytes]:
 
 
 def json(_schema: pl.Schema, frames: Slices) -> Iterator[bytes]:
-    """One array of objects."""
+    """A JSON array of objects."""
     yield b"["
     separator = b""
     for frame in frames:

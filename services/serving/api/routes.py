@@ -1,4 +1,4 @@
-"""The read API: `/v1/…`. Every answer comes from gold, through connections that can do nothing else."""
+"""The read API under `/v1/`. All data comes from gold, through connections with read access to gold only."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -7,19 +7,19 @@ from fastapi import APIRouter, Path, Query
 from sqlalchemy import Engine
 
 from services.serving.api import models, statistics
-from services.serving.api.search import Filters, Search, Words, cursor_of, page, similar
-from services.serving.database import Kept, Refused, Statement, query, rows
+from services.serving.api.search import Filters, QueryText, Search, make_cursor, page, similar
+from services.serving.database import ApiError, ResultCache, Statement, query, rows
 
 Number = Annotated[int, Path(ge=0, lt=2**63, description="USAJOBS's control number")]
-Some = Annotated[int, Query(ge=1, le=1_000)]
+RowLimit = Annotated[int, Query(ge=1, le=1_000)]
 Total = Callable[[Filters, tuple[float, float] | None], Statement]
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": models.Problem, "description": why}
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": models.ErrorResponse, "description": why}
     for status, why in (
-        (422, "This makes no sense, and why"),
+        (422, "Invalid request"),
         (429, "Too many requests"),
-        (503, "Too much work, or no database"),
+        (503, "Overloaded, or the database is unavailable"),
     )
 }
 
@@ -43,135 +43,137 @@ LINEAGE = "select * from gold.posting_lineage where control_number = :number ord
 
 
 def routes(engine: Engine) -> APIRouter:
-    """All of them, on one engine."""
-    router = APIRouter(prefix="/v1", responses=REFUSALS)
+    """All routes, on one engine."""
+    router = APIRouter(prefix="/v1", responses=ERROR_RESPONSES)
     _add_postings(router, engine)
     _add_totals(router, engine)
     _add_views(router, engine)
     return router
 
 
-def where(engine: Engine, filters: Filters) -> tuple[float, float] | None:
-    """The point that `near` means. Raises Refused for a place that no posting has."""
+def resolve_near(engine: Engine, filters: Filters) -> tuple[float, float] | None:
+    """The coordinates of `near`. Raises ApiError for an unknown place."""
     if not filters.near or filters.point:
         return filters.point
-    found = query(engine, PLACE, {"name": filters.near})
-    if not found:
-        raise Refused(422, f"near: no posting is in {filters.near!r}; /v1/places?q= knows the names")
-    return found[0]["latitude"], found[0]["longitude"]
+    places = query(engine, PLACE, {"name": filters.near})
+    if not places:
+        raise ApiError(422, f"near: no posting is in {filters.near!r}; /v1/places?q= lists place names")
+    return places[0]["latitude"], places[0]["longitude"]
 
 
-def find(engine: Engine, search: Search) -> models.Page:
-    """A page of postings. Where no words match, titles that look alike."""
-    point = where(engine, search)
-    found = _nearest(engine, search, point) if search.order == "distance" else rows(engine, page(search, point))
-    if not found and search.q and not search.cursor:
-        return models.Page(
-            postings=[models.Found(**row) for row in rows(engine, similar(search, point))], next=None, matched="titles"
+def find(engine: Engine, search: Search) -> models.PostingPage:
+    """A page of postings. If no posting has the words, postings with similar titles."""
+    point = resolve_near(engine, search)
+    postings = _nearest(engine, search, point) if search.order == "distance" else rows(engine, page(search, point))
+    if not postings and search.q and not search.cursor:
+        return models.PostingPage(
+            postings=[models.PostingSummary(**row) for row in rows(engine, similar(search, point))],
+            next=None,
+            matched="titles",
         )
-    more = len(found) > search.limit
-    return models.Page(
-        postings=[models.Found(**row) for row in found[: search.limit]],
-        next=cursor_of(found[search.limit - 1], search.order) if more else None,
+    more = len(postings) > search.limit
+    return models.PostingPage(
+        postings=[models.PostingSummary(**row) for row in postings[: search.limit]],
+        next=make_cursor(postings[search.limit - 1], search.order) if more else None,
         matched="words",
     )
 
 
 def _nearest(engine: Engine, search: Search, point: tuple[float, float] | None) -> list[dict[str, Any]]:
-    """The same as one search to the whole radius, which in a large city would sort what is far for nothing."""
-    found: list[dict[str, Any]] = []
+    """Search in growing radii: in a large city, sorting the whole radius would be slow."""
+    postings: list[dict[str, Any]] = []
     for fraction in (64, 16, 4, 1):
-        found = rows(engine, page(search.model_copy(update={"radius": search.radius / fraction}), point))
-        if len(found) > search.limit:
+        postings = rows(engine, page(search.model_copy(update={"radius": search.radius / fraction}), point))
+        if len(postings) > search.limit:
             break
-    return found
+    return postings
 
 
 def _add_postings(router: APIRouter, engine: Engine) -> None:
-    missing: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem, "description": "No such posting"}}
+    missing: dict[int | str, dict[str, Any]] = {404: {"model": models.ErrorResponse, "description": "No such posting"}}
 
     @router.get("/postings", tags=["postings"])
-    def search_postings(search: Annotated[Search, Query()]) -> models.Page:
-        """Search postings: by words, place, agency, series, grade, pay. `next` leads to the next page."""
+    def search_postings(search: Annotated[Search, Query()]) -> models.PostingPage:
+        """Search postings by words, place, agency, series, grade and pay. `next` is the cursor of the next page."""
         return find(engine, search)
 
     @router.get("/postings/{control_number}", tags=["postings"], responses=missing)
     def one_posting(control_number: Number) -> models.Posting:
-        """All about one posting: its places, what it was before, and the objects in S3 that it is from."""
+        """A posting with its locations, history, and the S3 objects from which it was loaded."""
         number = {"number": control_number}
-        found = query(engine, ONE, number)
-        if not found:
-            raise Refused(404, "no such posting")
+        postings = query(engine, ONE, number)
+        if not postings:
+            raise ApiError(404, "no such posting")
         return models.Posting(
-            **found[0],
+            **postings[0],
             locations=[models.Place(**row) for row in query(engine, LOCATIONS, number)],
-            history=[models.Version(**row) for row in query(engine, HISTORY, number)],
+            history=[models.PostingVersion(**row) for row in query(engine, HISTORY, number)],
             lineage=[models.Lineage(**row) for row in query(engine, LINEAGE, number)],
         )
 
     @router.get("/postings/{control_number}/history", tags=["postings"], responses=missing)
-    def history_of_posting(control_number: Number) -> list[models.Version]:
-        """Versions of a posting that has changed, the current one last; empty where it has not."""
+    def history_of_posting(control_number: Number) -> list[models.PostingVersion]:
+        """Versions of a posting, the current one last; empty if it has never changed."""
         if not query(engine, ONE, {"number": control_number}):
-            raise Refused(404, "no such posting")
-        return [models.Version(**row) for row in query(engine, HISTORY, {"number": control_number})]
+            raise ApiError(404, "no such posting")
+        return [models.PostingVersion(**row) for row in query(engine, HISTORY, {"number": control_number})]
 
 
 def _add_totals(router: APIRouter, engine: Engine) -> None:
-    kept = Kept(engine)
+    cache = ResultCache(engine)
 
     def total(of: Total, filters: Filters) -> list[dict[str, Any]]:
-        return kept.rows(of(filters, where(engine, filters)))
+        return cache.rows(of(filters, resolve_near(engine, filters)))
 
     @router.get("/stats/summary", tags=["statistics"])
     def summary(filters: Annotated[Filters, Query()]) -> models.Summary:
-        """How many postings, how many of them open, of how many agencies; quartiles of pay."""
+        """Number of postings, open ones and agencies; quartiles of pay."""
         return models.Summary(**total(statistics.summary, filters)[0])
 
     @router.get("/stats/pay", tags=["statistics"])
-    def pay(filters: Annotated[Filters, Query()]) -> list[models.Bin]:
-        """Distribution of pay in bins of 10,000 dollars a year; the last has all that pays more."""
-        return [models.Bin(**row) for row in total(statistics.pay, filters)]
+    def pay(filters: Annotated[Filters, Query()]) -> list[models.PayBin]:
+        """Distribution of pay in bins of 10,000 dollars a year; the last bin is open-ended."""
+        return [models.PayBin(**row) for row in total(statistics.pay, filters)]
 
     @router.get("/stats/timeline", tags=["statistics"])
-    def timeline(filters: Annotated[Filters, Query()]) -> list[models.Slot]:
-        """Postings opened, by week, or by month where it is more than half a year."""
-        return [models.Slot(**row) for row in total(statistics.timeline, filters)]
+    def timeline(filters: Annotated[Filters, Query()]) -> list[models.TimelineBucket]:
+        """Postings opened by week, or by month if the range exceeds half a year."""
+        return [models.TimelineBucket(**row) for row in total(statistics.timeline, filters)]
 
     @router.get("/stats/places", tags=["statistics"])
-    def places(filters: Annotated[Filters, Query()]) -> list[models.Dot]:
-        """Where postings are: points of a tenth of a degree, the busiest first."""
-        return [models.Dot(**row) for row in total(statistics.places, filters)]
+    def places(filters: Annotated[Filters, Query()]) -> list[models.MapPoint]:
+        """Locations of postings rounded to a tenth of a degree, most postings first."""
+        return [models.MapPoint(**row) for row in total(statistics.places, filters)]
 
 
 def _add_views(router: APIRouter, engine: Engine) -> None:
     @router.get("/places", tags=["postings"])
-    def find_places(q: Annotated[Words, Query()], limit: Some = 10) -> list[models.Dot]:
-        """Names of places, for `near`: those that begin so, then those that look like it."""
+    def find_places(q: Annotated[QueryText, Query()], limit: RowLimit = 10) -> list[models.MapPoint]:
+        """Place names for `near`: those with this prefix, then similar ones."""
         starts = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        return [models.Dot(**row) for row in query(engine, PLACES, {"q": q, "starts": starts, "limit": limit})]
+        return [models.MapPoint(**row) for row in query(engine, PLACES, {"q": q, "starts": starts, "limit": limit})]
 
     @router.get("/stats/agencies", tags=["statistics"])
-    def agencies(limit: Some = 1_000) -> list[models.Agency]:
-        """Agencies by their number of postings."""
+    def agencies(limit: RowLimit = 1_000) -> list[models.Agency]:
+        """Agencies by number of postings."""
         return [models.Agency(**row) for row in query(engine, AGENCIES, {"limit": limit})]
 
     @router.get("/stats/agency-daily", tags=["statistics"])
-    def agency_daily(agency: Annotated[Words, Query()], limit: Some = 365) -> list[models.AgencyDay]:
-        """Postings of an agency opened, closed and open, on days that something changed, newest first."""
+    def agency_daily(agency: Annotated[QueryText, Query()], limit: RowLimit = 365) -> list[models.AgencyDay]:
+        """Postings of an agency opened, closed and open on days with changes, newest first."""
         return [models.AgencyDay(**row) for row in query(engine, DAILY, {"agency": agency, "limit": limit})]
 
     @router.get("/stats/pay-by-series", tags=["statistics"])
-    def pay_by_series(limit: Some = 100) -> list[models.SeriesPay]:
-        """Quantiles of pay of each occupational series."""
+    def pay_by_series(limit: RowLimit = 100) -> list[models.SeriesPay]:
+        """Quantiles of pay by occupational series."""
         return [models.SeriesPay(**row) for row in query(engine, PAY, {"limit": limit})]
 
     @router.get("/stats/time-to-close", tags=["statistics"])
-    def time_to_close(limit: Some = 100) -> list[models.Closing]:
-        """How long postings of each agency and year took applications."""
-        return [models.Closing(**row) for row in query(engine, CLOSING, {"limit": limit})]
+    def time_to_close(limit: RowLimit = 100) -> list[models.TimeToClose]:
+        """How long postings accepted applications, by agency and year."""
+        return [models.TimeToClose(**row) for row in query(engine, CLOSING, {"limit": limit})]
 
     @router.get("/freshness", tags=["statistics"])
-    def freshness() -> list[models.Fresh]:
-        """When each part of gold was last brought up to date."""
-        return [models.Fresh(**row) for row in query(engine, FRESHNESS)]
+    def freshness() -> list[models.Freshness]:
+        """The last refresh of each gold table and view."""
+        return [models.Freshness(**row) for row in query(engine, FRESHNESS)]

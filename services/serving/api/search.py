@@ -1,4 +1,4 @@
-"""What may be asked of postings, and the SQL that answers it. Pure: values are always bound, never written into SQL."""
+"""Search parameters and the SQL for them. No I/O. Values are always bound, never formatted into SQL."""
 
 import base64
 import binascii
@@ -13,13 +13,13 @@ from services.serving.database import Statement
 
 Sort = Literal["relevance", "newest", "closing", "pay", "distance"]
 
-# Of matches without number, so many are ranked: those with the words in the title first, then the newest.
-RANKED = 200
-# So many matches are sorted to find the newest. Of more, going through all postings from the newest on comes to enough
-# of them sooner. Left to itself the planner goes through everything for a word that nothing has.
-SORTED = 5_000
+# Number of matches that are ranked: those with the words in the title first, then the newest.
+MAX_RANKED = 200
+# Up to this many matches are sorted by date. Beyond, scanning postings from newest to oldest finds enough matches
+# sooner. The planner on its own would scan all postings for a word that none has.
+MAX_SORTED = 5_000
 QUERY = "websearch_to_tsquery('english', :q)"
-LONGEST_RADIUS = 500  # miles
+MAX_RADIUS = 500  # miles
 COLUMNS = (
     "control_number, title, agency, department, series, series_names, pay_plan, grade_low, grade_high, pay_minimum,"
     " pay_maximum, pay_interval, annual_minimum, annual_maximum, opened_on, closes_on, ended_on, is_open, days_open,"
@@ -29,30 +29,32 @@ POINT = re.compile(r"\s*(-?\d{1,2}(?:\.\d{1,9})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,9})?
 
 
 def _printable(text: str) -> str:
-    """Raises ValueError for what no text column holds, and nobody types."""
+    """Raises ValueError for unprintable characters, which text columns cannot store."""
     if not all(character.isprintable() for character in text):
-        message = "holds characters that cannot be printed"
+        message = "contains unprintable characters"
         raise ValueError(message)
     return text
 
 
-Words = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+QueryText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
 class Filters(BaseModel):
-    """Which postings. All that is given must hold."""
+    """Search filters, combined with AND."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    q: Words | None = Field(None, description='words; "quoted phrases", or, -not')
-    near: Words | None = Field(None, description="latitude,longitude in degrees, or a place as `/v1/places` names it")
-    radius: float = Field(50, gt=0, le=LONGEST_RADIUS, allow_inf_nan=False, description="miles around `near`")
-    agency: Words | None = Field(None, description="name of the agency, as postings have it")
+    q: QueryText | None = Field(None, description='words; "quoted phrases", or, -not')
+    near: QueryText | None = Field(
+        None, description="latitude,longitude in degrees, or a place as `/v1/places` names it"
+    )
+    radius: float = Field(50, gt=0, le=MAX_RADIUS, allow_inf_nan=False, description="miles around `near`")
+    agency: QueryText | None = Field(None, description="exact name of the agency")
     series: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = Field(None, description="occupational series, 2210")
-    grade: int | None = Field(None, ge=0, le=99, description="a grade that the posting's range includes")
-    pay: int | None = Field(None, ge=0, le=10_000_000, description="dollars a year that the posting may pay at least")
+    grade: int | None = Field(None, ge=0, le=99, description="a grade within the posting's range")
+    pay: int | None = Field(None, ge=0, le=10_000_000, description="minimum of the highest pay, dollars a year")
     remote: bool | None = Field(None, description="whether the whole job is remote")
-    open: bool | None = Field(None, description="whether applications are taken today")
+    open: bool | None = Field(None, description="whether applications are accepted today")
 
     @model_validator(mode="after")
     def _on_earth(self) -> "Filters":
@@ -64,17 +66,17 @@ class Filters(BaseModel):
 
     @property
     def point(self) -> tuple[float, float] | None:
-        """Latitude and longitude, where `near` is such."""
-        found = POINT.fullmatch(self.near or "")
-        return (float(found[1]), float(found[2])) if found else None
+        """Latitude and longitude, if `near` has them."""
+        match = POINT.fullmatch(self.near or "")
+        return (float(match[1]), float(match[2])) if match else None
 
 
 class Search(Filters):
-    """Which postings, in which order, and from where on."""
+    """Search filters, order and page."""
 
     sort: Sort | None = Field(None, description="default: relevance with q, else distance with near, else newest")
     limit: int = Field(25, ge=1, le=100)
-    cursor: Annotated[str, Field(max_length=300)] | None = Field(None, description="`next` of the page before")
+    cursor: Annotated[str, Field(max_length=300)] | None = Field(None, description="`next` of the previous page")
 
     @model_validator(mode="after")
     def _sortable(self) -> "Search":
@@ -83,18 +85,18 @@ class Search(Filters):
             message = f"sort={self.sort} needs {'q' if self.sort == 'relevance' else 'near'}"
             raise ValueError(message)
         if self.cursor:
-            place_of(self.cursor, self.order)
+            parse_cursor(self.cursor, self.order)
         return self
 
     @property
     def order(self) -> Sort:
-        """The order asked for, or the one that suits what is asked."""
+        """The requested order, or the default for these filters."""
         return self.sort or ("relevance" if self.q else "distance" if self.near else "newest")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What sorts: an expression that is never null, its type, and which end comes first."""
+    """A sort order: an expression that is never null, its type, the pattern of its values, and the direction."""
 
     key: str
     type: str
@@ -122,67 +124,67 @@ CONDITIONS = {
 }
 
 
-def matching(filters: Filters, point: tuple[float, float] | None) -> Statement:
-    """`from …` and `where …` of the postings asked for. `point` is where `near` is."""
-    given = filters.model_dump(include=set(CONDITIONS), exclude_none=True)
-    conditions = " and ".join(CONDITIONS[name] for name in given) or "true"
+def filter_clause(filters: Filters, point: tuple[float, float] | None) -> Statement:
+    """The `from … where …` clause of a search. `point` has the coordinates of `near`."""
+    values = filters.model_dump(include=set(CONDITIONS), exclude_none=True)
+    conditions = " and ".join(CONDITIONS[name] for name in values) or "true"
     if not point:
-        return Statement(f"from gold.posting where {conditions}", given)
-    given |= {"latitude": point[0], "longitude": point[1], "radius": filters.radius}
+        return Statement(f"from gold.posting where {conditions}", values)
+    values |= {"latitude": point[0], "longitude": point[1], "radius": filters.radius}
     sql = "from gold.posting join gold.postings_near(:latitude, :longitude, :radius) as near using (control_number)"
-    if filters.q:  # whole texts are read for what the index has found, not for all that is near
-        found = f"select control_number from gold.posting where {CONDITIONS['q']} offset 0"  # noqa: S608 - our own SQL
-        conditions = conditions.replace(CONDITIONS["q"], f"control_number in ({found})")
-    return Statement(f"{sql} where {conditions}", given)
+    if filters.q:  # reads the texts of matches in the word index only, not of all nearby postings
+        ranked_ids = f"select control_number from gold.posting where {CONDITIONS['q']} offset 0"  # noqa: S608 - our own SQL
+        conditions = conditions.replace(CONDITIONS["q"], f"control_number in ({ranked_ids})")
+    return Statement(f"{sql} where {conditions}", values)
 
 
 def page(search: Search, point: tuple[float, float] | None) -> Statement:
-    """One more posting than the page holds, so that it is known whether another page follows."""
-    order, which = ORDERS[search.order], matching(search, point)
+    """The query for a page, with one more row to tell whether another page follows."""
+    order, clause = ORDERS[search.order], filter_clause(search, point)
     miles = ", miles" if point else ""
-    found = _ranked(search, point) if search.order == "relevance" else f"select {COLUMNS}{miles} {which.sql}"
+    source = _ranked(search, point) if search.order == "relevance" else f"select {COLUMNS}{miles} {clause.sql}"
     after, values = _after(search, order)
     direction = "desc" if order.descending else "asc"
     sql = f"""
-        select *, ({order.key})::text as sort_key from ({found}) as found {after}
+        select *, ({order.key})::text as sort_key from ({source}) as found {after}
         order by {order.key} {direction}, control_number {direction} limit :rows
     """  # noqa: S608 - our own names and expressions; values are bound
-    return Statement(sql, which.values | values | {"rows": search.limit + 1})
+    return Statement(sql, clause.values | values | {"rows": search.limit + 1})
 
 
 def similar(search: Search, point: tuple[float, float] | None) -> Statement:
-    """Postings whose titles look like what was typed, where no words match: for typing errors."""
-    which = matching(search.model_copy(update={"q": None}), point)
+    """The query for postings with similar titles, used for misspelt words."""
+    clause = filter_clause(search.model_copy(update={"q": None}), point)
     miles = ", miles" if point else ""
     sql = f"""
-        select {COLUMNS}{miles}, '' as sort_key {which.sql} and :q <% title
+        select {COLUMNS}{miles}, '' as sort_key {clause.sql} and :q <% title
         order by word_similarity(:q, title) desc, opened_on desc nulls last, control_number desc limit :rows
     """
-    return Statement(sql, which.values | {"q": search.q, "rows": search.limit})
+    return Statement(sql, clause.values | {"q": search.q, "rows": search.limit})
 
 
-def cursor_of(row: dict[str, Any], order: Sort) -> str:
-    """A place in a sorted list, to go on after."""
+def make_cursor(row: dict[str, Any], order: Sort) -> str:
+    """The cursor after this row."""
     place = json.dumps([order, row["sort_key"], row["control_number"]], separators=(",", ":"))
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str, order: Sort) -> tuple[str, int]:
-    """Sort key and control number. Raises ValueError for what is no cursor of this order."""
+def parse_cursor(cursor: str, order: Sort) -> tuple[str, int]:
+    """Sort key and control number of a cursor. Raises ValueError for an invalid cursor."""
     try:
         sort, key, number = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-        message = "cursor: not one of ours"
+        message = "cursor: invalid"
         raise ValueError(message) from error
     valid = sort == order and isinstance(key, str) and ORDERS[order].check.fullmatch(key)
     if not valid or type(number) is not int or not 0 <= number < 2**63:
-        message = "cursor: not one of this search"
+        message = "cursor: belongs to another search"
         raise ValueError(message)
     return key, number
 
 
 def _ranked(search: Search, point: tuple[float, float] | None) -> str:
-    """Matches with their rank. Ranking reads all words of a posting, so only the likeliest are ranked."""
+    """Matches with their rank. Ranking reads the full text, so only the most likely are ranked."""
     return f"""
         select {COLUMNS}{", miles" if point else ""}, ts_rank(words, {QUERY})::double precision as rank
         from ({_likeliest_near(search, point) if point else _likeliest(search)}) as likeliest
@@ -191,36 +193,36 @@ def _ranked(search: Search, point: tuple[float, float] | None) -> str:
 
 
 def _likeliest_near(search: Search, point: tuple[float, float]) -> str:
-    """What is near is little enough to be sorted as a whole."""
+    """Nearby matches are few enough to sort all of them."""
     return f"""
-        select control_number, miles {matching(search, point).sql}
-        order by (title_words @@ {QUERY}) desc, {ORDERS["newest"].key} desc, control_number desc limit {RANKED}
+        select control_number, miles {filter_clause(search, point).sql}
+        order by (title_words @@ {QUERY}) desc, {ORDERS["newest"].key} desc, control_number desc limit {MAX_RANKED}
     """
 
 
 def _likeliest(search: Search) -> str:
-    """Those with the words in the title, and only where these are too few those that have them elsewhere."""
-    words = matching(search, None).sql
-    # What is in the title is in the words, unless something is asked not to be there: then they have to be read.
-    titled = words if "-" in (search.q or "") else matching(search.model_copy(update={"q": None}), None).sql
-    others = f"{words} and not title_words @@ {QUERY} and (select count(*) from titled) < {RANKED}"  # noqa: S608 - likewise
+    """Matches with the words in the title, and if these are too few, other matches."""
+    words = filter_clause(search, None).sql
+    # A title's words are also in the full text, so the text index is not needed, except for queries with exclusions.
+    titled = words if "-" in (search.q or "") else filter_clause(search.model_copy(update={"q": None}), None).sql
+    others = f"{words} and not title_words @@ {QUERY} and (select count(*) from titled) < {MAX_RANKED}"  # noqa: S608 - likewise
     return f"""
         with {_newest("titled", f"{titled} and title_words @@ {QUERY}")}, {_newest("others", others)}
         select control_number from (select *, 1 as tier from titled union all select *, 2 from others) as either
-        order by tier, opened desc, control_number desc limit {RANKED}
+        order by tier, opened desc, control_number desc limit {MAX_RANKED}
     """  # noqa: S608 - likewise
 
 
-def _newest(name: str, which: str) -> str:
-    """A query of this name for the newest of these postings."""
-    found = f"select control_number, {ORDERS['newest'].key} as opened {which}"
-    newest = f"order by opened desc, control_number desc limit {RANKED}"
+def _newest(name: str, clause: str) -> str:
+    """Common table expressions for the newest of these postings."""
+    candidates = f"select control_number, {ORDERS['newest'].key} as opened {clause}"
+    newest = f"order by opened desc, control_number desc limit {MAX_RANKED}"
     return f"""
-        some_{name} as materialized ({found} limit {SORTED}),
+        some_{name} as materialized ({candidates} limit {MAX_SORTED}),
         {name} as (
-            (select * from some_{name} where (select count(*) from some_{name}) < {SORTED} {newest})
+            (select * from some_{name} where (select count(*) from some_{name}) < {MAX_SORTED} {newest})
             union all
-            (select * from ({found} {newest}) as walk where (select count(*) from some_{name}) = {SORTED})
+            (select * from ({candidates} {newest}) as walk where (select count(*) from some_{name}) = {MAX_SORTED})
         )
     """  # noqa: S608 - likewise
 
@@ -228,7 +230,7 @@ def _newest(name: str, which: str) -> str:
 def _after(search: Search, order: Order) -> tuple[str, dict[str, Any]]:
     if not search.cursor:
         return "", {}
-    key, number = place_of(search.cursor, search.order)
+    key, number = parse_cursor(search.cursor, search.order)
     than = "<" if order.descending else ">"
     clause = f"where ({order.key}, control_number) {than} (cast(:after_key as {order.type}), :after_number)"
     return clause, {"after_key": key, "after_number": number}

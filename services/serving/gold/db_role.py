@@ -1,4 +1,4 @@
-"""Connections that can only read gold."""
+"""Connections with read access to gold only."""
 
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -9,38 +9,38 @@ from shared.database.engine import SILENCE
 from shared.errors import PermanentError
 
 ROLE = "smelt_read"
-STATEMENT_TIMEOUT = 5  # s; an answer takes some ms, and nobody waits longer for a page
-CONNECTIONS = 8  # requests that ask the database at the same time
-CONNECTION_WAIT = 3  # s that another one waits for its turn
-# What a connection starts with is also what RESET brings back.
+STATEMENT_TIMEOUT_SECONDS = 5  # a query takes milliseconds
+CONNECTIONS = 8  # concurrent queries
+CONNECTION_WAIT_SECONDS = 3  # for a free connection
+# Session defaults, which RESET also restores.
 OPTIONS = {
     "role": ROLE,
     "default_transaction_read_only": "on",
-    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
     "idle_in_transaction_session_timeout": "60s",
-    "work_mem": "16MB",  # the bitmap of a common word stays exact
-    "enable_seqscan": "off",  # it looks cheap, but reads the words of every posting from beside the table
-    "pg_trgm.word_similarity_threshold": "0.4",  # two wrong letters in a word
+    "work_mem": "16MB",  # keeps the bitmap of a common word exact
+    "enable_seqscan": "off",  # underestimated by the planner, as it reads the TOASTed words of every posting
+    "pg_trgm.word_similarity_threshold": "0.4",  # allows two wrong letters in a word
     "timezone": "UTC",
-    "jit": "off",  # compiling costs more than answers take, and so do parallel workers
+    "jit": "off",  # JIT and parallel workers cost more than these queries
     "max_parallel_workers_per_gather": "0",
 }
 
 
 def connect(url: SecretStr, connections: int = CONNECTIONS) -> Engine:
-    """An engine whose every connection acts as the role that may only read gold."""
+    """An engine whose connections use the role that may only read gold."""
     engine = create_engine(
         make_url(url.get_secret_value()).set(drivername="postgresql+psycopg2"),
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=CONNECTION_WAIT,
+        pool_timeout=CONNECTION_WAIT_SECONDS,
         pool_pre_ping=True,
-        isolation_level="AUTOCOMMIT",  # an answer is one statement: it needs no transaction
+        isolation_level="AUTOCOMMIT",  # each response is one statement
         connect_args={
             "application_name": "smelt-serving",
             "options": " ".join(f"-c {name}={value}" for name, value in OPTIONS.items()),
             **SILENCE,
-            "tcp_user_timeout": 2_000 * STATEMENT_TIMEOUT,  # ms: nobody waits longer for a page
+            "tcp_user_timeout": 2_000 * STATEMENT_TIMEOUT_SECONDS,  # ms
         },
     )
     bound_ping(engine)
@@ -48,17 +48,19 @@ def connect(url: SecretStr, connections: int = CONNECTIONS) -> Engine:
 
 
 def grant_read_access(engine: Engine) -> None:
-    """Make the role and let it read what gold has by now. Raises PermanentError where somebody else must.
+    """Create the role and grant it read access to gold. Raises PermanentError if an administrator must do so.
 
-    `engine` is the database's owner.
+    `engine` connects as the database's owner.
     """
     try:
         with engine.begin() as connection:
-            admitted = connection.scalar(text("select gold.grant_read_access()"))
+            is_granted = connection.scalar(text("select gold.grant_read_access()"))
     except DBAPIError as error:
-        message = f"the database has no gold, or cannot be asked: {str(error.orig).strip()}; try `smelt db upgrade`"
+        message = (
+            f"the database has no gold schema, or is unavailable: {str(error.orig).strip()}; try `smelt db upgrade`"
+        )
         raise PermanentError(message) from error
-    if not admitted:
+    if not is_granted:
         message = (
             f"the database's owner may not create roles; as an administrator run once: "
             f"create role {ROLE} nologin; grant {ROLE} to {engine.url.username}"

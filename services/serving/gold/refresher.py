@@ -1,4 +1,4 @@
-"""Keeps gold fresh beside the API, or once for a scheduler (`python -m services.serving.gold.refresher`)."""
+"""Refreshes gold periodically beside the API, or once (`python -m services.serving.gold.refresher`)."""
 
 import sys
 from collections.abc import Callable
@@ -23,40 +23,40 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PATIENT = {"statement_timeout": "900s"}  # as for migrations: a view over a hundred million rows takes minutes
+OWNER_PARAMETERS = {"statement_timeout": "900s"}  # a view over a hundred million rows takes minutes
 ERRORS = (SQLAlchemyError, BotoCoreError, ClientError, OSError)
 
 
-def keeper(settings: ServingSettings) -> Callable[[], bool]:
-    """What brings gold up to date and stores it in the bucket, where there is a reason to; whether it did anything."""
-    owner = with_session_parameters(PATIENT, engine_of(settings.database_url.get_secret_value()))
+def updater(settings: ServingSettings) -> Callable[[], bool]:
+    """A function that refreshes gold and exports it to the bucket if needed, and returns whether it did anything."""
+    owner = with_session_parameters(OWNER_PARAMETERS, engine_of(settings.database_url.get_secret_value()))
     s3: S3Client | None = boto3.client("s3") if settings.bucket else None
 
-    def keep() -> bool:
+    def update() -> bool:
         refreshed = refresh(owner)
         stored = snapshots.export(owner, s3, settings.bucket) if s3 and settings.bucket else False
         return refreshed or stored
 
-    return keep
+    return update
 
 
-def refresh_forever(keep: Callable[[], bool], every: float, stop: Event) -> None:
-    """Until told to stop. A failure is logged, and the next look tries again."""
+def refresh_forever(update: Callable[[], bool], interval: float, stop: Event) -> None:
+    """Run `update` periodically until `stop` is set. Failures are logged and retried at the next interval."""
     while True:
         try:
-            keep()
+            update()
         except ERRORS as error:
-            log.warning("gold.not_kept", error=str(error).splitlines()[0])
-        if stop.wait(every):
+            log.warning("gold.refresh_failed", error=str(error).splitlines()[0])
+        if stop.wait(interval):
             return
 
 
 def main() -> None:
-    """Once. What prevents it is one line on standard error and exit code 1."""
+    """Run once. Errors are printed as one line, with exit code 1."""
     try:
         settings = load_settings()
         telemetry.configure("serving", settings.log_level)
-        keeper(settings)()
+        updater(settings)()
     except (PermanentError, *ERRORS) as error:
         sys.exit(f"smelt: {str(error).splitlines()[0]}")
 

@@ -1,4 +1,4 @@
-"""Gold as Parquet in the bucket: `gold/<view>/date=YYYY-MM-DD/<view>.parquet`, of each day the last."""
+"""Exports gold as Parquet to `gold/<view>/date=YYYY-MM-DD/<view>.parquet`; each day's last export is kept."""
 
 import tempfile
 import time
@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from services.serving.api.export import COLUMNS
 from services.serving.api.result_stream import parquet, slices
 from services.serving.database import Statement
-from services.serving.gold.refresh import NOTE, last_seen
+from services.serving.gold.refresh import RECORD_FRESHNESS, last_basis
 from shared.config.topology import GOLD_PREFIX
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ VIEWS = {
 
 
 def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
-    """Store all views if gold was refreshed since they were stored last; whether this call did so."""
+    """Export all views if gold was refreshed since the last export; returns whether it did."""
     with engine.connect() as connection:
-        seen = last_seen(connection)
+        basis = last_basis(connection)
         stored = connection.scalar(text("select seen from gold.freshness where what = 'export'"))
-    if seen is None or seen == stored:
+    if basis is None or basis == stored:
         return False
     started = time.monotonic()
     today = datetime.now(UTC).date()
@@ -55,13 +55,13 @@ def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
             _store(s3, bucket, key(view, today), path)
     took = timedelta(seconds=time.monotonic() - started)
     with engine.begin() as connection:
-        connection.execute(NOTE, {"what": "export", "took": took, "changed": len(VIEWS), "seen": seen})
+        connection.execute(RECORD_FRESHNESS, {"what": "export", "took": took, "changed": len(VIEWS), "seen": basis})
     log.info("gold.exported", views=len(VIEWS), seconds=round(took.total_seconds(), 2))
     return True
 
 
 def key(view: str, day: date) -> str:
-    """Where a view of a day is."""
+    """The key of a view's export."""
     return f"{GOLD_PREFIX}{view}/date={day:%Y-%m-%d}/{view}.parquet"
 
 

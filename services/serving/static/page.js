@@ -111,7 +111,7 @@ function showSummary(total, page) {
   const looksLike = page.matched === "titles" && page.postings.length;
   summary.replaceChildren(
     ...(looksLike
-      ? ["Nothing has these words. These titles look like them."]
+      ? ["No posting has these words. These have similar titles."]
       : [element("strong", {}, number.format(total.postings)), total.postings === 1 ? " posting" : " postings"]),
   );
   if (looksLike || !total.postings) return;

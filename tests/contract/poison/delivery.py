@@ -31,7 +31,7 @@ from tests.e2e.conftest import Deployment
 FOLLOWER = NUMBERS - 1  # offset of the good posting that follows a case in a file of its own
 PATIENCE = 600.0  # s until what has not ended has not ended: a bound for a busy machine, not a measure
 STILL = 4  # looks in a row at which nothing moved
-LONGEST_NOTE = 4_096  # characters of a body that are told of what is tried again
+MAX_BODY_LENGTH = 4_096  # characters of a body that are told of what is tried again
 QUEUES = tuple(queue.name.removeprefix("smelt-") for queue in topology.QUEUES)
 
 
@@ -109,7 +109,7 @@ def about(case: Case, letters: Iterable[Letter]) -> list[Letter]:
         prefixes = (f"silver/{path}/", f"quarantine/{path}/")
         return [one for one in letters if any(k == case.object_key or k.startswith(prefixes) for k in one.keys)]
     body = str(case.body(case.first))
-    known = {body, body[:LONGEST_NOTE]}
+    known = {body, body[:MAX_BODY_LENGTH]}
     return [one for one in letters if one.body in known and one.queue in REACHED[case.place.removesuffix(" queue")]]
 
 

@@ -15,7 +15,7 @@ import polars as pl
 from infra.embedded.aws import BUCKET
 from shared.datasets import registry
 from shared.formats import silver
-from shared.formats.silver import Counts, Header, RuleWarning
+from shared.formats.silver import Counts, RuleWarning, SilverHeader
 from shared.storage.object_id import ObjectId
 from tests.contract.poison.case import BRONZE, EXTRACT, SILVER, UPLOADS, Case, DeadLetter, Ending, Ignored
 from tests.support.compression import zstd
@@ -112,8 +112,8 @@ EVENTS: dict[str, tuple[str, Ending | str]] = {
     ),
     "a key that is not UTF-8": (_event("bronze/%ff"), NO_EVENT),
     "an eTag that is a list": (_event(PREPARED, eTag=[1]), NO_EVENT),
-    "a key without a known prefix": (_event("other/x.json"), "no such object|knows no such prefix"),
-    "an empty key": (_event(""), "Invalid length for parameter Key|knows no such prefix"),
+    "a key without a known prefix": (_event("other/x.json"), "no such object|not a prefix that the loader handles"),
+    "an empty key": (_event(""), "Invalid length for parameter Key|not a prefix that the loader handles"),
 }
 MISSING = "no such object"
 TO_TRANSFORM: dict[str, tuple[str, Ending | str]] = {
@@ -137,7 +137,7 @@ TO_LOAD: dict[str, tuple[str, Ending | str]] = {
     "a missing quarantine object": (_event("quarantine/never was.jsonl.gz"), MISSING),
     "a missing plan": (_event("plans/never was.json"), MISSING),
     "a bucket whose name is a path": (_event("silver/x.parquet", bucket="../../etc"), "bucket"),
-    "a key of bronze": (_event(PREPARED), "knows no such prefix"),
+    "a key of bronze": (_event(PREPARED), "not a prefix that the loader handles"),
 }
 
 
@@ -202,10 +202,10 @@ COMMANDS = {
 }
 
 
-def _header(**fields: Any) -> Header:
+def _header(**fields: Any) -> SilverHeader:
     source = ObjectId(BUCKET, f"{UPLOADS}forged.json", version_id="forged")
     given = {"dataset": "usajobs_search", "transform_version": 1, "source": source, **fields}
-    return Header.model_construct(
+    return SilverHeader.model_construct(
         observed_at=datetime(2026, 1, 1, tzinfo=UTC), counts=Counts(read=1, valid=1, quarantined=0), **given
     )
 
@@ -281,7 +281,7 @@ FORGED: dict[str, tuple[Callable[[], bytes], str]] = {
     "silver/of an unknown dataset.parquet": (lambda: _parquet(dataset="no_such"), "no dataset"),
     "silver/of a page beyond an integer.parquet": (lambda: _parquet(page=10**12), "silver object|out of range"),
     "silver/of batch zero.parquet": (lambda: _parquet(batch=0), NO_SILVER),
-    "silver/of a shape with NUL.parquet": (lambda: _empty(shape={"a\0": {"string": 1}}), "^Postgres: .*22P05"),
+    "silver/of a shape with NUL.parquet": (lambda: _empty(field_profile={"a\0": {"string": 1}}), "^Postgres: .*22P05"),
     "silver/of a warning with NUL.parquet": (
         lambda: _parquet(warnings=(RuleWarning.model_construct(rule="a\0", field="", message="", records=1),)),
         NO_SILVER,
@@ -330,7 +330,7 @@ CASES = (
     Case(
         "a silver object that is not signed",
         lambda _: _parquet(),
-        DeadLetter("carries no checksum", SILVER),
+        DeadLetter("has no checksum", SILVER),
         key="silver/unsigned.parquet",
     ),
     Case(

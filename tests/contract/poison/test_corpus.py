@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 
 from services.transformer import formats
-from services.transformer.batch_rules import refuse_failed
+from services.transformer.batch_rules import require_few_failures
 from services.transformer.batching import batched
 from services.transformer.input_limits import InputLimits
 from services.transformer.provenance import provenance_of
@@ -59,7 +59,7 @@ def transformed(case: Case) -> tuple[int, TransformResult]:
     provenance_of(dataset, ObjectId("bucket", case.object_key), content, datetime.now(UTC))
     (part,) = batched(content.records)
     batch = transform(dataset, part.records, part.first, SMALL)
-    refuse_failed(batch.problems, len(part.records), raw.limits)
+    require_few_failures(batch.problems, len(part.records), raw.limits)
     return len(part.records), batch
 
 

@@ -118,7 +118,7 @@ def test_no_message_is_left_unsettled(poisoned: Poisoned) -> None:
 
 
 def test_nothing_was_tried_twice(poisoned: Poisoned) -> None:
-    again = delivery.logged(poisoned.deployment, "message.again")
+    again = delivery.logged(poisoned.deployment, "message.retry")
     assert sorted({f"{line['service']}: {line['error_type']}: {line['error']}"[:300] for line in again}) == []
 
 

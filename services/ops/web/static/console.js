@@ -60,7 +60,7 @@ async function refresh(held) {
     morph(held, document.adoptNode(fresh));
     say("lost", "");
   } catch {
-    say("lost", "The console does not answer. What you see is old; this page tries again every 2 seconds.");
+    say("lost", "The console does not answer. The data shown is outdated; retrying every 2 seconds.");
   }
 }
 

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transformer.field_profile import LONGEST, MOST_FIELDS, FieldProfiler
-from shared.formats.silver import Shape
+from services.transformer.field_profile import MAX_FIELDS, MAX_LENGTH, FieldProfiler
+from shared.formats.silver import FieldProfile
 
 LEVELS = 64
 KNOWN = {"status": ("open",), "pay[].per": ("year",), "tags[]": ("a",)}
 
 
-def shape(*records: object) -> Shape:
+def shape(*records: object) -> FieldProfile:
     """Of these records together."""
-    observer = FieldProfiler(KNOWN)
+    profiler = FieldProfiler(KNOWN)
     for record in records:
-        observer.see(record, LEVELS)
-    return observer.shape()
+        profiler.add(record, LEVELS)
+    return profiler.profile()
 
 
 def test_each_field_is_counted_by_its_json_type() -> None:
@@ -92,18 +92,18 @@ def test_names_and_values_that_the_database_cannot_hold_are_replaced(name: str) 
 
 def test_long_names_and_values_are_cut() -> None:
     found = shape({"n" * 1_000: 1, "status": "v" * 1_000})
-    assert found["n" * LONGEST] == {"number": 1}
-    assert found["status"]["=" + "v" * LONGEST] == 1
+    assert found["n" * MAX_LENGTH] == {"number": 1}
+    assert found["status"]["=" + "v" * MAX_LENGTH] == 1
 
 
 @pytest.mark.parametrize(
     "value", [1, {}, [], [{}], [{"x": 1}], {"x": [{}]}], ids=["number", "object", "list", "objects", "fields", "deep"]
 )
 def test_a_source_that_makes_up_names_does_not_fill_the_ledger(value: object) -> None:
-    found = shape({"id": 1}, *({f"field {n}": value} for n in range(2 * MOST_FIELDS)))
-    assert len(found) <= MOST_FIELDS + 1
+    found = shape({"id": 1}, *({f"field {n}": value} for n in range(2 * MAX_FIELDS)))
+    assert len(found) <= MAX_FIELDS + 1
     assert found["id"] == {"number": 1}
-    assert found[""]["object"] == 2 * MOST_FIELDS + 1
+    assert found[""]["object"] == 2 * MAX_FIELDS + 1
 
 
 JSON_VALUES = st.recursive(

@@ -1,4 +1,4 @@
-"""Which run a command asks for. Pure."""
+"""Run ids, derived from the command so that a redelivered command gets the same id. No I/O."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -8,10 +8,10 @@ from shared.formats.commands import RunCommand
 
 
 def run_id(command: RunCommand, message_id: str, sent: int) -> str:
-    """The id of the run a command asks for: the same command, delivered again, gives the same id.
+    """The id of a command's run; the same command delivered again gets the same id.
 
-    A command that names none (a schedule's) gets one from its slot and dataset, or else from its SQS message; `sent` is
-    the message's time in epoch milliseconds, from SQS's clock.
+    Without an explicit id it is derived from slot and dataset, or else from the SQS message. `sent` is the message's
+    SentTimestamp, in epoch milliseconds by SQS's clock.
     """
     if command.run_id:
         return command.run_id
@@ -27,7 +27,7 @@ def _id(moment: datetime, identity: str) -> str:
 
 
 def slot_time(slot: str) -> datetime:
-    """The slot's moment in UTC. Raises PermanentError for what is no time."""
+    """The slot's time in UTC. Raises PermanentError for an invalid time."""
     try:
         moment = datetime.fromisoformat(slot)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
