@@ -13,6 +13,7 @@ from infra.embedded.ports import HOST
 from infra.embedded.process import Command, Kind, write_privately
 from infra.embedded.state import State
 from shared.config.topology import BRONZE, EXTRACT, SILVER, UPLOADS, queue_of
+from shared.datasets import registry
 
 ROOT: Final = Path(infra.__file__).parents[1]  # where `python -m services…` finds the packages, installed or not
 PROXIES: Final = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -39,7 +40,14 @@ def environment(home: Path, state: State, options: Options) -> dict[str, str]:
         **(console_login(home, ports["console"]) if options.console else {}),
         **({"SMELT_SERVING_URL": f"http://{HOST}:{ports['serving']}"} if options.serving else {}),
         **(simulator if simulates(state, options) else {}),
+        **({registry.FOLDERS: folders} if (folders := _datasets()) else {}),
     }
+
+
+def _datasets() -> str:
+    """The folders with contracts, from wherever a process runs."""
+    folders = filter(None, os.environ.get(registry.FOLDERS, "").split(os.pathsep))
+    return os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
 
 
 def console_login(home: Path, port: int) -> dict[str, str]:

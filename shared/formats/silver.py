@@ -301,7 +301,7 @@ def _other_definition(header: SilverHeader) -> str:
     loaded, version = registry.dataset(header.dataset).digest, header.transform_version
     if header.definition in {None, loaded}:
         return ""
-    return f"; definition {header.definition} made it, ours is {loaded}, both are version {version}: raise VERSION"
+    return f"; definition {header.definition} made it, ours is {loaded}, both are version {version}: raise the version"
 
 
 def _refuse_other_version(header: SilverHeader) -> None:

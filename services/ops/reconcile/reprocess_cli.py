@@ -44,7 +44,7 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Idempotent, and safe during runs: an older object never replaces a newer row. From bronze, every version of every
     object is transformed in full. With the transform version already loaded it is a duplicate without effect; with a
-    higher one (after a fix, raise VERSION in the dataset's normaliser) rows are written again with their original
+    higher one (after a fix, raise the version of the contract) rows are written again with their original
     observation time. Missing objects are loaded. From silver, missing objects are loaded, for example after restoring
     an older database.
 
