@@ -5,7 +5,6 @@ once: what a later kill brought back would be old messages for new, so `take_sav
 Schedules likewise; those that `smelt schedules` made are kept in a file of ours (`schedules.py`).
 """
 
-import http.client
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from infra.embedded.ports import HOST
+from infra.embedded.ports import HOST, is_healthy
 from infra.embedded.process import Command, Kind
 from infra.embedded.wheels import folder_of
 from shared.config.topology import DEAD_LETTER_RETENTION, NOTIFICATIONS, QUEUES, Queue
@@ -80,7 +79,7 @@ def command(folder: Path, port: int) -> Command:
         environment=kept | {"HOME": str(folder)} | settings | environment(port),
         folder=folder,
         port=port,
-        ready=lambda: _healthy(port),
+        ready=lambda: is_healthy(port, "/_ministack/health"),
     )
 
 
@@ -159,17 +158,6 @@ def _meaning(configuration: "QueueConfigurationTypeDef | QueueConfigurationOutpu
 
 def _arn(name: str) -> str:
     return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-
-
-def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
-    try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 if __name__ == "__main__":  # in a container beside the emulator: python -m infra.embedded.aws PORT FOLDER

@@ -2,10 +2,11 @@
 
 import typer
 
-from infra.embedded.cli.commands import down, env, status, up
+from infra.embedded.cli.commands import down, env, restart, status, up
+from infra.embedded.cli.logs import logs
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the `smelt` command."""
-    for command in (up, down, status, env):
+    for command in (up, down, status, restart, logs, env):
         app.command()(command)

@@ -43,14 +43,22 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: smelt up --detach
     """
+    from infra.embedded import restart as restart_parts
     from infra.embedded import stack
+    from infra.embedded.errors import AlreadyRunning
     from infra.embedded.options import Options
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workers = Options(extractors=extractors, transformers=transformers, uploads=uploads, loaders=loaders)
     options = replace(workers, simulator_postings=records, serving=True)
     with out.status("starting Postgres, Valkey, the AWS emulator, the workers, the console and the search page"):
-        running = stack.start(home(), options, detached=detach)
+        try:
+            running = stack.start(home(), options, detached=detach)
+        except AlreadyRunning:
+            if not (names := restart_parts.mend(home())):
+                raise
+            say(f"a stack is running already; started what did not run: {', '.join(names)}")
+            return
     for note in running.notes:
         say(plain(note))
     try:
@@ -82,7 +90,7 @@ def status(as_json: Json = False) -> None:  # noqa: FBT002
     """
     from infra.embedded import stack
 
-    parts = stack.status(home())
+    parts = [part for part in (stack.supervisor_status(home()), *stack.status(home())) if part]
     if as_json:
         say_json({"parts": [asdict(part) for part in parts]})
     else:
@@ -92,6 +100,19 @@ def status(as_json: Json = False) -> None:  # noqa: FBT002
         out.print(table if parts else "nothing was ever started here: `smelt up`")
     if not parts or any(part.state != "running" for part in parts):
         raise typer.Exit(1)
+
+
+def restart(name: Annotated[str, typer.Argument(help="a part, as `smelt status` names it, or a service")]) -> None:
+    """Stop a part of the embedded stack and start it again; what it works on is given back first.
+
+    Example: smelt restart loader
+    """
+    from infra.embedded import restart as restart_parts
+
+    names = restart_parts.matching(home(), name)
+    with out.status(f"restarting {', '.join(names)}"):
+        restart_parts.restart(home(), names)
+    say(f"restarted {', '.join(names)}")
 
 
 def env(as_json: Json = False) -> None:  # noqa: FBT002
@@ -161,18 +182,22 @@ def _first_run(connections: Connections, dataset: str, params: dict[str, str]) -
 
 
 def _repair(connections: Connections) -> None:
-    repaired = reconciliation.repair(connections, reconciliation.find_missing(connections))
-    say(f"the emulator had lost its queues: the audit sent {repaired} messages again")
+    _say_repaired(reconciliation.repair(connections, reconciliation.find_missing(connections)))
+
+
+def _say_repaired(messages: int) -> None:
+    say(f"the emulator had lost its queues: the audit sent {messages} messages again")
 
 
 def _stay(connections: Connections, running: "Running") -> None:
     from infra.embedded import supervisor
+    from infra.embedded.cli import repair
     from infra.embedded.supervisor import Incident
 
     def tell(incident: Incident) -> None:
         say(f"[yellow]{plain(str(incident))}[/yellow]")
         if incident.queues_lost:
-            _repair(connections)
+            repair.in_background(_say_repaired)
 
     say("\nWorking on whatever arrives, until Ctrl-C.")
     threading.Thread(target=Narrator(connections).stay, daemon=True).start()
