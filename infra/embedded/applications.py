@@ -36,7 +36,7 @@ def environment(home: Path, state: State, options: Options) -> dict[str, str]:
         "SMELT_BRONZE_QUEUE_URL": aws.queue_url(ports["aws"], BRONZE),
         "SMELT_UPLOADS_QUEUE_URL": aws.queue_url(ports["aws"], UPLOADS),
         "SMELT_SILVER_QUEUE_URL": aws.queue_url(ports["aws"], SILVER),
-        **aws.environment(ports["aws"]),
+        **aws.environment(ports["aws"], state.secrets.emulator),
         **(console_login(home, ports["console"]) if options.console else {}),
         **({"SMELT_SERVING_URL": f"http://{HOST}:{ports['serving']}"} if options.serving else {}),
         **(simulator if simulates(state, options) else {}),

@@ -45,13 +45,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Running:
-    """A started stack. With `queues_lost` an audit must look for messages that never arrived."""
+    """A started stack. With `may_lack_events` the emulator was killed: S3 may not have sent an event yet."""
 
     home: Path
     commands: tuple[Command, ...]
     claim: Claim
     environment: dict[str, str]
-    queues_lost: bool
+    may_lack_events: bool
     notes: tuple[str, ...]  # what the operator should know, one line each
 
 
@@ -87,7 +87,7 @@ def attach(home: Path) -> Running:
         message = f"no stack is running in {home}"
         raise NotRunning(message)
     commands = (*_infrastructure(home, state), *applications.commands(home, state, state.options))
-    return Running(home, commands, supervisor, state.environment, queues_lost=False, notes=())
+    return Running(home, commands, supervisor, state.environment, may_lack_events=False, notes=())
 
 
 def stop(home: Path) -> list[str]:
@@ -131,7 +131,7 @@ def remember_schedules(home: Path) -> None:
     home = home.resolve()
     state = load(home)
     if state is not None and _is_running(home):
-        schedules.remember(home / "aws", state.ports["aws"])
+        schedules.remember(home / "aws", state.ports["aws"], state.secrets.emulator)
 
 
 def supervisor_status(home: Path) -> Part | None:
@@ -144,7 +144,7 @@ def supervisor_status(home: Path) -> Part | None:
 
 
 def restart_part(running: Running, command: Command) -> bool:
-    """Start a part again, after stopping what is left of it. True when the emulator lost its queues.
+    """Start a part again, after stopping what is left of it. True when the emulator may lack events.
 
     Raises StackError as `start` does.
     """
@@ -216,7 +216,7 @@ def _infrastructure(home: Path, state: State) -> list[Command]:
     return [
         postgres.command(applications.database_server(state)),
         valkey.command(home / "valkey", state.ports["valkey"], state.secrets.cache),
-        aws.command(home / "aws", state.ports["aws"]),
+        aws.command(home / "aws", state.ports["aws"], state.secrets.emulator),
     ]
 
 
@@ -231,11 +231,11 @@ def _bring_up(home: Path, state: State, held: Claim) -> Running:
     save(home, replace(state, parts=[(one.name, one.kind, one.port) for one in commands]))
     _launch(home, infrastructure)
     postgres.ensure_database(server)
-    queues_lost = _make_resources(home)
+    may_lack_events = _make_resources(home)
     if options.migrate:
         _migrate(server.url)
     _launch(home, application)
-    return Running(home, commands, held, state.environment, queues_lost, ())
+    return Running(home, commands, held, state.environment, may_lack_events, ())
 
 
 def _launch(home: Path, commands: list[Command]) -> None:
@@ -251,8 +251,8 @@ def _make_resources(home: Path) -> bool:
         message = f"{home / 'stack.json'} is gone: stop the stack and start again"
         raise StackError(message)
     aws.take_saved_queues(home / "aws")
-    missing = aws.ensure_resources(state.ports["aws"])
-    schedules.restore(home / "aws", state.ports["aws"])
+    missing = aws.ensure_resources(state.ports["aws"], state.secrets.emulator)
+    schedules.restore(home / "aws", state.ports["aws"], state.secrets.emulator)
     save(home, replace(state, queues_made=True))
     return missing and state.queues_made
 

@@ -27,6 +27,7 @@ class Secrets:
     database_owner: str = field(default_factory=_password)
     cache: str = field(default_factory=_password)
     simulator: str = field(default_factory=_password)
+    emulator: str = field(default_factory=_password)
 
 
 @dataclass(frozen=True)

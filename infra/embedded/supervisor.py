@@ -22,12 +22,12 @@ FIRST_DELAY: Final = 1.0  # seconds before a part that died is started again; do
 
 @dataclass(frozen=True)
 class Incident:
-    """A part was started again because of `reason`, or could not be (`error`). After `queues_lost` run the audit."""
+    """A part was started again because of `reason`, or could not be (`error`). After `may_lack_events` reconcile."""
 
     part: str
     reason: str = "died"
     error: str = ""
-    queues_lost: bool = False
+    may_lack_events: bool = False
 
     def __str__(self) -> str:
         done = f"cannot be started: {self.error}" if self.error else "was started again"
@@ -73,7 +73,7 @@ def _start_again(running: Running, command: Command, reason: str) -> list[Incide
         with exclusively(running.home):
             if claimed(running.home) != running.claim:
                 return []
-            return [Incident(command.name, reason, queues_lost=stack.restart_part(running, command))]
+            return [Incident(command.name, reason, may_lack_events=stack.restart_part(running, command))]
     except AlreadyRunning:
         return []  # another command has the stack in hand: look again
     except StackError as error:

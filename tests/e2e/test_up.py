@@ -110,7 +110,7 @@ def test_killed_in_mid_run_it_starts_again_and_finishes_the_run(home: Path, smel
 
     again = Terminal(home)
     output = again.said("Working on whatever arrives")
-    assert "stopped what a crashed earlier run left behind" in output or "the audit sent" in output
+    assert "stopped what a crashed earlier run left behind" in output or "reconciliation sent" in output
     deadline = time.monotonic() + 60
     unfinished = "select run_id from ops.run where completed_at is null"
     while _rows(home, unfinished):

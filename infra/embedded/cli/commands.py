@@ -132,7 +132,7 @@ def env(as_json: Json = False) -> None:  # noqa: FBT002
 
 def _welcome(connections: Connections, running: "Running", *, first_run: bool) -> None:
     """Make whole what a crash took, extract once if nothing was ever extracted, and say what is there."""
-    if running.queues_lost:
+    if running.may_lack_events:
         _repair(connections)
     for dataset, params in registry.first_runs().items() if first_run else ():
         _first_run(connections, dataset, params)
@@ -186,7 +186,7 @@ def _repair(connections: Connections) -> None:
 
 
 def _say_repaired(messages: int) -> None:
-    say(f"the emulator had lost its queues: the audit sent {messages} messages again")
+    say(f"the emulator was killed: reconciliation sent {messages} messages again")
 
 
 def _stay(connections: Connections, running: "Running") -> None:
@@ -196,7 +196,7 @@ def _stay(connections: Connections, running: "Running") -> None:
 
     def tell(incident: Incident) -> None:
         say(f"[yellow]{plain(str(incident))}[/yellow]")
-        if incident.queues_lost:
+        if incident.may_lack_events:
             repair.in_background(_say_repaired)
 
     say("\nWorking on whatever arrives, until Ctrl-C.")

@@ -23,7 +23,7 @@ def main(home: Path) -> None:
 
     def report(incident: Incident) -> None:
         log.warning("part.restarted", **vars(incident))
-        if incident.queues_lost:
+        if incident.may_lack_events:
             repair.in_background(lambda messages: log.info("queues.repaired", messages=messages))
 
     supervisor.supervise(running, report)

@@ -1,4 +1,4 @@
-"""Sends what the emulator lost on its way again, as `smelt reconcile --repair` does."""
+"""Sends what is not in the ledger on its way again after a kill of the emulator, as `smelt reconcile --repair` does."""
 
 import threading
 import time
