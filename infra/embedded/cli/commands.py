@@ -39,7 +39,7 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     records: Annotated[int, typer.Option(min=1, help="records that the simulated source offers")] = 3_000,
     first_run: Annotated[bool, typer.Option(help="extract once if nothing was ever extracted")] = True,  # noqa: FBT002
 ) -> None:
-    """Start everything on this machine: Postgres, Valkey, an AWS emulator, the workers, the console, the search page.
+    """Start everything on this machine: Postgres, Valkey, an AWS emulator, workers, console, search page.
 
     Example: smelt up --detach
     """
@@ -102,7 +102,10 @@ def status(as_json: Json = False) -> None:  # noqa: FBT002
         raise typer.Exit(1)
 
 
-def restart(name: Annotated[str, typer.Argument(help="a part, as `smelt status` names it, or a service")]) -> None:
+def restart(
+    name: Annotated[str, typer.Argument(help="a part, as `smelt status` names it, or a service")],
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
     """Stop a part of the embedded stack and start it again; what it works on is given back first.
 
     Example: smelt restart loader
@@ -112,7 +115,7 @@ def restart(name: Annotated[str, typer.Argument(help="a part, as `smelt status` 
     names = restart_parts.matching(home(), name)
     with out.status(f"restarting {', '.join(names)}"):
         restart_parts.restart(home(), names)
-    say(f"restarted {', '.join(names)}")
+    say_json({"restarted": names}) if as_json else say(f"restarted {', '.join(names)}")
 
 
 def env(as_json: Json = False) -> None:  # noqa: FBT002
