@@ -15,7 +15,7 @@ from rich.table import Table
 
 from infra.embedded.cli.event_log import Narrator
 from services.ops.cli.options import Json
-from services.ops.cli.output import out, plain, say, say_json
+from services.ops.cli.output import out, plain, say, say_json, table
 from services.ops.connections import Connections, connect
 from services.ops.overview import row_counts
 from services.ops.reconcile import reconciliation
@@ -94,10 +94,10 @@ def status(as_json: Json = False) -> None:  # noqa: FBT002
     if as_json:
         say_json({"parts": [asdict(part) for part in parts]})
     else:
-        table = Table("part", "state", "pid", "port", "", box=None, pad_edge=False)
+        rows = table("part", "state", "pid", "port", "")
         for part in parts:
-            table.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), plain(part.detail))
-        out.print(table if parts else "nothing was ever started here: `smelt up`")
+            rows.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), plain(part.detail))
+        out.print(rows if parts else "nothing was ever started here: `smelt up`")
     if not parts or any(part.state != "running" for part in parts):
         raise typer.Exit(1)
 
@@ -147,12 +147,12 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
 
 
 def _table_of_rows(rows_by_dataset: dict[str, dict[str, int]]) -> Table:
-    table = Table("table", "rows", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    rows_by_table = table("table", "rows")
+    rows_by_table.columns[1].justify = "right"
     for counts in rows_by_dataset.values():
         for name, rows in counts.items():
-            table.add_row(name, f"{rows:,}")
-    return table
+            rows_by_table.add_row(name, f"{rows:,}")
+    return rows_by_table
 
 
 def _say_what_next() -> None:

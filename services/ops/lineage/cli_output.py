@@ -61,7 +61,7 @@ def _say_version(version: ObjectVersionStatus) -> None:
     about = plain(version.version) or "unknown"
     there = f"stored {_moment(version.stored_at)}, {version.bytes:,} bytes" if version.stored_at else "gone by now"
     _say("version", f"{about}: {there}")
-    letters = ", ".join(identity[:8] for identity in version.dead_letters)
+    letters = ", ".join(version.dead_letters)
     _say("", STATES[version.state] + (f": `smelt dlq show {letters}`" if version.state == "dead letter" else ""))
     for entry in version.entries[:SHOWN]:
         if "silver_key" in entry:
