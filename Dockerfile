@@ -15,6 +15,7 @@ FROM build AS package
 COPY pyproject.toml README.md LICENSE ./
 COPY services services
 COPY shared shared
+COPY smelt smelt
 COPY docs/runbooks docs/runbooks
 RUN python -m pip --python /app/bin/python install --no-deps .
 
@@ -49,7 +50,10 @@ RUN python -m pip --python /app/bin/python install --require-hashes -r local.txt
 # Works on a read-only root: all that is ever written is below /tmp.
 FROM ${BASE} AS runtime
 RUN groupadd --gid 10001 smelt \
-    && useradd --uid 10001 --gid smelt --home-dir /tmp --no-create-home --shell /usr/sbin/nologin smelt
+    && useradd --uid 10001 --gid smelt --home-dir /tmp --no-create-home --shell /usr/sbin/nologin smelt \
+    && mkdir /datasets
+# Data contracts of your own: an image `FROM` one of ours with `COPY datasets /datasets`, or a folder mounted there.
+ENV SMELT_DATASETS=/datasets
 ENV PATH=/app/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \

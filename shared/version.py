@@ -2,4 +2,4 @@
 
 from importlib.metadata import version
 
-VERSION = version("smelt")
+VERSION = version("smelt-etl")

@@ -48,6 +48,8 @@ def complete_upload(connection: Connection, header: SilverHeader) -> None:
     if ledger.is_complete(connection, source, header.transform_version):
         own_batches = and_(LOADED_OBJECT.c.key == source.key, LOADED_OBJECT.c.version == source.version)
         _compare(connection, header.dataset, source.key, own_batches)
+        if registry.dataset(header.dataset).is_snapshot:
+            deactivation.deactivate_absent(connection, header.dataset)
 
 
 def _compare(connection: Connection, dataset: str, source: str, objects: ColumnElement[bool]) -> list[RuleWarning]:

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Connection, Table, column, func, select, text, t
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.expression import ColumnClause, TextualSelect
 
-from services.loader import deletion
+from services.loader import deletion, history
 from services.loader.copy import copy
 from services.loader.ledger import LoadCounts
 from shared import natural_key, telemetry
@@ -61,6 +61,8 @@ def upsert(
     written = _rows(newest, [state in WRITTEN for state in states])
     deletion.delete(connection, tables, updated.select(keys))
     _insert(connection, tables, written, object_id)
+    if tables.history is not None:
+        history.extend(connection, tables.root, tables.history, written.select(keys), observation.observed_at)
     _keep_raw(connection, dataset, tables, written, object_id)
     counts = LoadCounts(
         inserted=len(written) - len(updated),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +18,8 @@ from shared.formats.silver import Counts, Replayed, RuleWarning, SilverHeader
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
 from shared.version import VERSION
+
+ID_DIGITS = 32  # of the digest of an object in the key of an appended record
 
 
 class Ingest(BaseModel):
@@ -40,6 +43,13 @@ class Provenance:
     ingest: Ingest | None
     replay: Replayed | None
     expected_records: int | None
+
+    def record_id(self, index: int) -> str:
+        """The key of an appended record, the same however often its object, or a replay of the record, is loaded."""
+        source = self.replay.source if self.replay else self.bronze
+        place = self.replay.indexes[index] if self.replay else index
+        digest = sha256(f"{source.key}\0{source.version}".encode()).hexdigest()[:ID_DIGITS]
+        return f"{digest}-{place}"
 
     def header(self, batch: RecordBatch, result: TransformResult) -> SilverHeader:
         """The header of one batch's silver object."""

@@ -10,6 +10,7 @@ from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
 from services.transformer.provenance import Provenance
 from services.transformer.stored_key import stored_key
+from shared.datasets import registry
 from shared.formats import quarantine
 from shared.formats.quarantine import Rejected
 
@@ -29,6 +30,8 @@ def quarantine_entries(
             key, text = None, _as_text(encoded[:LOOKED_AT])
         else:
             key, text = stored_key(numbers.parsed(encoded), provenance.dataset), encoded.decode(errors="surrogatepass")
+        if registry.dataset(provenance.dataset).appends:
+            key = provenance.record_id(index)
         yield Rejected(
             dataset=provenance.dataset,
             source=provenance.bronze,

@@ -16,7 +16,9 @@ from shared.datasets.contract.raw_model import RawModel, aliases
 
 def stored_key(record: object, dataset: str) -> str | None:
     """The parts separated by tabs, or None if any is missing. A part of a wrong type is left as sent."""
-    texts = list(_texts(record, dataset)) if isinstance(record, dict) else []
+    if not isinstance(record, dict) or registry.dataset(dataset).appends:
+        return None
+    texts = list(_texts(record, dataset))
     if not texts or not all(text and text.isprintable() for text in texts):
         return None
     return "\t".join(texts)[:MAX_KEY_LENGTH]

@@ -16,9 +16,11 @@ from services.transformer.fingerprint import fingerprint
 from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
 from services.transformer.invalid_values import NUL, InvalidValue, replace_invalid
+from services.transformer.rescue import UnstorableError, rescued
 from shared import lenient_json, natural_key
 from shared.datasets import registry
 from shared.datasets.contract import raw_model
+from shared.datasets.contract.document import RECORD_ID, RESCUED
 from shared.datasets.dataset import Row
 from shared.failpoint import failpoint
 from shared.formats import silver
@@ -37,6 +39,7 @@ NO_FINGERPRINT = ("", b"")  # of an unreadable record
 RecordWithHash = tuple[
     Encoded, tuple[str, bytes], bytes | None
 ]  # a record, its fingerprint, and the stored hash of its key
+RecordIds = Callable[[int], str]  # the index of a record in its object to its key
 HashLookup = Callable[[Sequence[str]], Sequence[bytes | None]]  # from natural keys to stored content hashes
 
 
@@ -63,11 +66,12 @@ def transform(  # noqa: PLR0913 - of which two have defaults
     look_up: HashLookup = no_hashes,
     *,
     keep_raw: bool = False,
+    record_ids: RecordIds | None = None,
 ) -> TransformResult:
     """Validate, normalise and check records. Each becomes either a row of the frame or a key of the problems.
 
     `first` is the index of the first record in its object. A record whose hash `look_up` returns becomes a hash-only
-    row. With `keep_raw` other rows include their JSON text.
+    row. With `keep_raw` other rows include their JSON text. `record_ids` gives the keys of records that are appended.
     """
     tables, profiler = registry.dataset(dataset).tables, _profiler(dataset)
     rows: list[Row] = []
@@ -83,6 +87,8 @@ def transform(  # noqa: PLR0913 - of which two have defaults
             case _:
                 if keep_raw:
                     outcome[silver.RAW] = _text(records[index - first])
+                if record_ids is not None:
+                    outcome[RECORD_ID] = record_ids(index)
                 rows.append(outcome)
     failpoint("transformer.parsed")
     frame = silver.frame(rows, tables)
@@ -98,6 +104,7 @@ def _outcomes(
 ) -> Iterator[tuple[int, Row | HashOnlyRow | tuple[Problem, ...]]]:
     record_type, normalise = registry.dataset(dataset).record_model, registry.dataset(dataset).normalise
     key_columns = tuple(registry.dataset(dataset).tables.root.primary_key.columns)
+    rescues = registry.dataset(dataset).rescues
     for index, (encoded, (key, content_hash), stored_hash) in records:
         if content_hash == stored_hash and (values := natural_key.values(key, key_columns)):
             yield index, HashOnlyRow(index, values, content_hash)
@@ -112,6 +119,10 @@ def _outcomes(
             if not exact and (profiler.texts or (profiler.amounts and numbers.has_long(cast("bytes", encoded)))):
                 record = parse(encoded, bounds, exact=True)
             row = normalise(record_type.model_validate(record))
+            if rescues:
+                row[RESCUED] = rescued(cast("dict[str, object]", record), dataset)
+        except UnstorableError:
+            yield index, (Problem(rule="undeclared_field", field=RESCUED, message="cannot be stored in Postgres"),)
         except TooDeepError:
             yield index, (Problem(rule="nesting", field="", message=TOO_DEEP),)
         except ValidationError as error:

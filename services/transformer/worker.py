@@ -100,7 +100,13 @@ class Transformer:
         """Transform and store one batch. Quarantine is written first, as silver's counts include it."""
         with telemetry.span("transformer.transform", batch=batch.number):
             result = transform(
-                provenance.dataset, batch.records, batch.first, self.bounds, look_up, keep_raw=self.keep_raw
+                provenance.dataset,
+                batch.records,
+                batch.first,
+                self.bounds,
+                look_up,
+                keep_raw=self.keep_raw,
+                record_ids=provenance.record_id if registry.dataset(provenance.dataset).appends else None,
             )
             telemetry.set_span_attributes(valid=len(result.frame), quarantined=len(result.problems))
         with telemetry.span("transformer.gate", batch=batch.number):

@@ -10,7 +10,7 @@ from typing import Any
 from alembic.autogenerate import produce_migrations
 from alembic.operations import Operations, ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import BigInteger, Connection, Integer, Numeric, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Connection, Integer, Numeric, SmallInteger, Text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
@@ -41,7 +41,7 @@ class Change:
 
 def changes(connection: Connection, datasets: Iterable[str] | None = None) -> list[Change]:
     """What is to be done to the tables of datasets, by default of all; in an order in which it can be done."""
-    wanted = {table.name for name in datasets or registry.names() for table in _tables(name)}
+    wanted = {table.name for name in datasets or registry.names() for table in registry.dataset(name).tables.all}
     context = MigrationContext.configure(
         connection,
         opts={
@@ -64,11 +64,6 @@ def apply(connection: Connection, changes: Iterable[Change]) -> None:
     operations = Operations(MigrationContext.configure(connection))
     for change in changes:
         operations.invoke(change.operation)
-
-
-def _tables(dataset: str) -> tuple[Table, ...]:
-    tables = registry.dataset(dataset).tables
-    return (tables.root, *tables.children, tables.last_seen)
 
 
 def _flat(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOperation]:

@@ -56,8 +56,10 @@ def ahead(engine: Engine) -> set[str]:
 
     Raises PermanentError for a database of an unreleased version, which cannot be upgraded.
     """
-    known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
-    unknown = set(_heads(engine)) - known
+    known_revisions = {
+        script_revision.revision for script_revision in ScriptDirectory.from_config(configuration()).walk_revisions()
+    }
+    unknown = set(_heads(engine)) - known_revisions
     if old := sorted(filter(BEFORE_RELEASE.fullmatch, unknown)):
         message = (
             f"this database was made by a development version of smelt ({', '.join(old)}) and cannot be upgraded:"

@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 from shared import natural_key
 from shared.datasets import registry
+from shared.datasets.contract.document import RECORD_ID, RESCUED
 from shared.datasets.contract.raw_model import aliases
 from shared.datasets.dataset import Row, Tables
 from shared.datasets.silver_tables import PROVENANCE
@@ -52,6 +53,7 @@ TYPES: Mapping[type[TypeEngine[Any]], tuple[type, ...]] = {
     LargeBinary: (bytes,),
     Uuid: (str,),
 }
+ENGINE_COLUMNS = frozenset((PROVENANCE, RECORD_ID, RESCUED))  # their values are not of the record's row
 NARROWER = {bool: int, datetime: date}  # subclasses in Python, and other types to a frame
 # Values as sources send them: a field's own is the first that it accepts.
 SAMPLES = ("x", "1", "2000-01-01", "2000-01-01T00:00:00", "12:00:00", "00000000-0000-0000-0000-000000000000")
@@ -87,7 +89,7 @@ def _key_faults(tables: Tables) -> Iterator[str]:
 
 
 def _row_faults(tables: Tables, row: Row | None) -> Iterator[str]:
-    root = [column for column in tables.root.columns if column.name != PROVENANCE]
+    root = [column for column in tables.root.columns if column.name not in ENGINE_COLUMNS]
     yield from _faults_of(root, None if row is None else [row])
     for child in tables.children:
         own = [column for column in child.columns if not column.foreign_keys]

@@ -33,6 +33,12 @@ class Tables:
     root: "Table"
     children: "tuple[Table, ...]"
     last_seen: "Table"
+    history: "Table | None" = None  # of all versions of the root table's rows
+
+    @property
+    def all(self) -> "tuple[Table, ...]":
+        """Every table of the dataset."""
+        return (self.root, *self.children, self.last_seen, *([] if self.history is None else [self.history]))
 
 
 @dataclass(eq=False)
@@ -118,6 +124,21 @@ class Dataset:
             if column.valid_values
             for path in table.paths(column)
         }
+
+    @property
+    def appends(self) -> bool:
+        """Whether every record is a row of its own, known by its object and its place in it."""
+        return self.contract.options.disposition == "append"
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether a complete file or run has all records, so that others are gone."""
+        return self.contract.options.disposition == "snapshot"
+
+    @property
+    def rescues(self) -> bool:
+        """Whether fields that are not declared are kept, as JSON."""
+        return self.contract.options.evolution == "rescue"
 
     @property
     def limits(self) -> BatchLimits:

@@ -118,7 +118,7 @@ def test_focus_stays_when_what_stood_before_it_goes_away(page: "Page", console: 
     page.evaluate("window.kept = document.activeElement")
     console.shows = replace(BUSY, dead_letters=Measured(LETTERS[1:], NOW))
     refresh(page)
-    page.locator("caption", has_text="3 seen").wait_for()
+    page.locator("caption", has_text="3 read").wait_for()
     assert page.evaluate("document.activeElement === window.kept && document.activeElement.isConnected")
 
 

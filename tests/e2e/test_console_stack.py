@@ -104,9 +104,11 @@ def test_a_dead_letter_is_mended_and_replayed_from_the_page(page: "Page", deploy
     page.goto(f"{base(page)}/dead-letters?contains={mark}")
     page.get_by_role("link", name=letter[:8]).click()
     page.get_by_text("Replay it…").click()
-    page.get_by_label("Change each body").fill('[{"op": "replace", "path": "/dataset", "value": "usajobs_search"}]')
+    page.get_by_label("JSON patch for each body").fill(
+        '[{"op": "replace", "path": "/dataset", "value": "usajobs_search"}]'
+    )
     page.get_by_role("button", name="Preview the replay").click()
-    page.get_by_text("Nothing is done yet.").wait_for()
+    page.get_by_text("Nothing has been done yet.").wait_for()
     assert '"dataset": "usajobs_search"' in page.get_by_label("Body as it would be sent").inner_text()
     assert replays(deployment, letter) == []
     page.get_by_role("button", name="Replay 1 dead letter").click()
@@ -128,7 +130,7 @@ def test_a_dead_letter_is_discarded_with_a_reason_and_only_once(page: "Page", de
     letter = bury(deployment, mark)
     page.goto(f"{base(page)}/dead-letters/{letter}")
     page.get_by_text("Discard it…").click()
-    page.get_by_label("Why nobody needs it").fill("a test of ours")
+    page.get_by_label("Reason").fill("a test of ours")
     page.get_by_role("button", name="Preview the discard").click()
     page.get_by_role("button", name="Discard 1 dead letter").click()
     page.get_by_text("Done: 1 of 1").wait_for()
@@ -167,7 +169,7 @@ def test_what_nobody_confirms_is_not_done(page: "Page", deployment: Deployment) 
     page.goto(f"{base(page)}/dead-letters/{letter}")
     page.get_by_text("Replay it…").click()
     page.get_by_role("button", name="Preview the replay").click()
-    page.get_by_role("link", name="Rather not").click()
+    page.get_by_role("link", name="Cancel").click()
     assert page.goto(f"{base(page)}/dead-letters/{letter}").status == 200  # type: ignore[union-attr]
     assert replays(deployment, letter) == []
 
@@ -175,7 +177,7 @@ def test_what_nobody_confirms_is_not_done(page: "Page", deployment: Deployment) 
 def test_a_patch_that_is_none_is_told_and_nothing_happens(page: "Page", hostile: str) -> None:
     page.goto(f"{base(page)}/dead-letters/{hostile}")
     page.get_by_text("Replay it…").click()
-    page.get_by_label("Change each body").fill("/etc/passwd")
+    page.get_by_label("JSON patch for each body").fill("/etc/passwd")
     page.get_by_role("button", name="Preview the replay").click()
     page.get_by_text("not a JSON patch").wait_for()
 
@@ -229,7 +231,7 @@ def test_without_javascript_pages_and_forms_are_the_same(
     page.goto(f"{base(page)}/dead-letters/{hostile}")
     page.get_by_text("Replay it…").click()
     page.get_by_role("button", name="Preview the replay").click()
-    page.get_by_text("Nothing is done yet.").wait_for()
+    page.get_by_text("Nothing has been done yet.").wait_for()
     context.close()
 
 

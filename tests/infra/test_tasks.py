@@ -16,7 +16,7 @@ from services.ops.console import __main__ as console_process
 from services.ops.console.auth import AlbAuth, authenticator
 from services.ops.console.settings import ConsoleSettings
 from services.ops.health import rules
-from services.ops.schedules.schedules import GROUP, LONGEST_LIFE, MOST_TRIES, ROLE
+from services.ops.schedules.schedules import GROUP, MAX_AGE_SECONDS, MAX_ATTEMPTS, ROLE
 from services.serving import __main__ as serving_process
 from services.serving.settings import ServingSettings
 from shared.config.settings import Settings
@@ -209,8 +209,8 @@ def test_a_schedule_is_as_operators_add_theirs(deployment: Deployment) -> None:
         (retries,) = schedule["target"][0]["retry_policy"]
         assert schedule["group_name"] == GROUP
         assert (retries["maximum_event_age_in_seconds"], retries["maximum_retry_attempts"]) == (
-            LONGEST_LIFE,
-            MOST_TRIES,
+            MAX_AGE_SECONDS,
+            MAX_ATTEMPTS,
         )
 
 

@@ -53,7 +53,7 @@ def test_terraform_is_told_of_every_queue_in_rules_that_cloudwatch_can_see_and_o
 
 
 @pytest.mark.parametrize("rule", rules.rules(), ids=lambda rule: rule.name)
-def test_a_rule_has_a_page_that_says_what_to_do(rule: rules.Rule) -> None:
+def test_a_rule_has_a_page_that_says_what_to_do(rule: rules.AlertRule) -> None:
     assert (ROOT / rule.page).is_file()
 
 

@@ -12,6 +12,8 @@ import pytest
 from services.ops.console import pages
 from services.ops.dlq import filters
 from services.ops.dlq.dead_letters import DeadLetter
+from services.ops.lineage.objects import ObjectStatus, ObjectVersionStatus
+from services.ops.lineage.rows import LEDGER, RowLineage
 from services.ops.overview import model, web
 from services.ops.overview.collector import Measurements
 from services.ops.probe import CachedProbe, Measured, Unavailable
@@ -85,6 +87,16 @@ def page(measured: Measurements) -> str:
 def letter_page(user: User) -> str:
     shown = {"letter": LETTER, "stored": {}, "now": 0.0, "ids": ["1"], "queues": []}
     return TEMPLATES.get_template("dlq/dead_letter.html").render(**shown, user=user, path="/dead-letters/1")
+
+
+def test_the_lineage_of_a_row_and_of_an_object_show_their_entries_in_the_ledger() -> None:
+    entry = {column.name: 1 for column in LEDGER} | {"is_last_batch": False, "loaded_at": NOW, "run_id": None}
+    row = RowLineage("d", "42", "silver.d", entry, None, None, None, None, None, ())
+    status = ObjectStatus("bronze/d/x", None, (ObjectVersionStatus("v", NOW, 1, "loaded", (entry,), ()),), 0)
+    shown = {"fields": {"key": "42", "dataset": ""}, "key": "42", "rows": [row], "status": status, "bucket": "lake"}
+    user = User("ann", "viewer", "session", "form")
+    html = TEMPLATES.get_template("lineage/lineage.html").render(**shown, user=user, path="/lineage")
+    assert text_of(html).count("transform version 1, batch 1") == 2
 
 
 def test_who_may_only_look_sees_no_action() -> None:
@@ -209,7 +221,7 @@ def test_dead_letters_are_grouped_by_queue_and_reason() -> None:
 
 def test_letters_that_the_look_did_not_see_are_not_forgotten() -> None:
     measured = replace(with_queue(dead=5), dead_letters=Measured([LETTER], NOW))
-    assert "of 5, the others came later or are held by somebody" in page(measured)
+    assert "of 5, the others are newer or held by another process" in page(measured)
 
 
 def test_a_run_names_the_dead_letters_that_hold_it_up() -> None:
@@ -230,7 +242,7 @@ def test_a_broken_conservation_law_is_the_first_thing_on_the_page() -> None:
 
 
 def test_a_quarantined_record_that_cannot_be_found_breaks_the_law() -> None:
-    assert "does not add up 2 quarantined, 1 of them to be found" in page(with_run(in_quarantine=1))
+    assert "does not add up 2 quarantined, 1 of them in the quarantine table" in page(with_run(in_quarantine=1))
 
 
 def test_missing_coverage_is_counted() -> None:

@@ -181,6 +181,10 @@ def wrong(**changes: Any) -> dict[str, Any]:
         (contract("mine", [{"name": "a", "logicalType": "date", "logicalTypeOptions": {"format": "QQ"}}]), "QQ is none of"),
         (contract("mine", [{**ID, **smelt(path="a.id")}]), "fields of the primary key are at the top of a record: id"),
         (contract("mine", [], {"name": "child", "properties": [ID], **smelt(path="x[]")}), "the primary key of a child table"),
+        (contract("mine", [], **smelt(disposition="append")), "schema mine: appended records have no key"),
+        (contract("mine", [{"name": "id", "primaryKey": False}]) | {"schema": [{"name": "mine", "properties": [{"name": "a"}]}]}, "records need a primaryKey, or disposition append"),
+        (contract("mine", [{"name": "valid_to"}], **smelt(disposition="history")), "valid_from and valid_to are columns of the history"),
+        (contract("mine", **smelt(disposition="upsert")), "disposition: Input should be 'merge', 'append', 'snapshot' or 'history'"),
         (wrong(slaProperties=[{"property": "freshness", "value": 1, "unit": "fortnight"}]), "a number and a unit"),
     ],
 )  # fmt: skip

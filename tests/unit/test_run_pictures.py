@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ops.runs.cli_output import state_line
-from services.ops.runs.details import PartProgress, parts
+from services.ops.runs.cli_output import say_details, state_line
+from services.ops.runs.details import PartProgress, RunDetails, Waiting, parts
 from services.ops.runs.runs import Run
+from shared.database.ops_tables import OPERATOR_ACTION
 from shared.datasets.source import Part as Planned
 from shared.formats.run_plan import RunPlan
 
@@ -40,7 +41,7 @@ COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, distinct_records=2_849_00
     ("run", "state", "line"),
     [
         (RUN, "running", "running[/], page 120 of 2,850, for 10 min, 2.0 pages/s, about 22 min 45 s left"),
-        (replace(RUN, recent=0), "running", "running[/], page 120 of 2,850, for 10 min, [yellow]stands still[/yellow]"),
+        (replace(RUN, recent=0), "running", "running[/], page 120 of 2,850, for 10 min, [yellow]no progress[/yellow]"),
         (
             RUN,
             "incomplete",
@@ -73,3 +74,11 @@ def test_a_part_has_as_many_pages_as_its_last_page_said() -> None:
     )
     loaded = {(2, 3): 3, (2, 1): 2}
     assert [*parts(plan, loaded)] == [PartProgress(1, {"a": "1"}, 3, 3, 0), PartProgress(2, {}, 6, 3, 2)]
+
+
+def test_replays_that_name_a_run_are_listed_with_what_became_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    row = dict.fromkeys(column.name for column in OPERATOR_ACTION.columns)
+    row |= {"id": 7, "kind": "dead_letter", "started_at": NOW, "matched": 3, "processed": 2, "outcome": "replayed"}
+    details = RunDetails(RUN, "running", (), (), (), (), (), ({**row, "operator": "ann"},))
+    say_details(RUN.run_id, details, Waiting((), 0, ()))
+    assert "2 of 3 replayed, by ann" in capsys.readouterr().out

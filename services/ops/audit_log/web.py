@@ -20,4 +20,4 @@ def show_audit_log(context: ConsoleContext, request: Request) -> Response:
     with context.reading.database.connect() as connection:
         rows = connection.execute(query).all()
     older = rows[-1].id if len(rows) == PAGE_SIZE else None
-    return templating.page(request, "audit_log/list.html", found=rows, older=older)
+    return templating.page(request, "audit_log/list.html", rows=rows, older=older)

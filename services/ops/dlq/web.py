@@ -32,7 +32,7 @@ def list_dead_letters(context: ConsoleContext, request: Request) -> Response:
         "dlq/list.html",
         fields=fields,
         ids=filter_.ids,
-        found=letters,
+        letters=letters,
         groups=groups,
         unseen=survey.unseen,
         now=time.time(),

@@ -25,4 +25,4 @@ def show_drift(context: ConsoleContext, request: Request) -> Response:
             query_params.MAX_ROWS,
         )
     fields = query_params.fields(params, ("dataset", "kind", "since"))
-    return templating.page(request, "drift/list.html", fields=fields, found=rows, kinds=queries.KINDS)
+    return templating.page(request, "drift/list.html", fields=fields, rows=rows, kinds=queries.KINDS)

@@ -30,7 +30,7 @@ QUARANTINE_SHARE = 0.05  # of a day's records; more indicates a changed source o
 
 
 @dataclass(frozen=True)
-class Rule:
+class AlertRule:
     """An alert rule. `wrong` describes the problem if a measurement exceeds its limit.
 
     `limits` are maxima by subject, 0 for subjects unknown in advance. `minutes` is how long CloudWatch must see the
@@ -65,7 +65,7 @@ class Measurement:
 class Verdict:
     """The evaluation of a rule for one subject."""
 
-    rule: Rule
+    rule: AlertRule
     subject: str
     state: State
     value: float | None
@@ -74,42 +74,44 @@ class Verdict:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[AlertRule, ...]:
     """All rules, in the order of the pipeline."""
     nothing = dict.fromkeys([queue.name for queue in QUEUES], 0.0)
     datasets = registry.names()
     stalled = {queue.name: _longest_pause(queue) for queue in QUEUES}
     return (
-        Rule(
+        AlertRule(
             "dead-letters", "messages could not be handled", "messages", "warning", "dead-letters",
             nothing, minutes=dict.fromkeys(nothing, 1),  # each needs an operator
         ),
-        Rule(
+        AlertRule(
             "oldest", "a message has waited too long", "seconds", "warning", "backlog",
             OLDEST, minutes=dict.fromkeys(OLDEST, 5),  # longer than a restart of the service
         ),
-        Rule(
+        AlertRule(
             "no-progress", "messages are waiting and none is processed", "seconds", "critical", "backlog",
             {name: 60.0 * minutes for name, minutes in stalled.items()}, minutes=stalled,
         ),
-        Rule(
+        AlertRule(
             "outage", "workers are waiting for an unavailable part", "seconds", "critical", "database-down",
             dict.fromkeys(nothing, OUTAGE),
         ),
-        Rule("freshness", "the newest complete run is old", "seconds", "critical", "stale-data", _freshness(datasets)),
-        Rule(
+        AlertRule(
+            "freshness", "the newest complete run is old", "seconds", "critical", "stale-data", _freshness(datasets)
+        ),
+        AlertRule(
             "quarantine-share", "many of a day's records are in quarantine", "share", "warning", "quarantine",
             dict.fromkeys(datasets, QUARANTINE_SHARE),
         ),
-        Rule(
+        AlertRule(
             "conservation", "rejected records are missing from quarantine", "records", "critical", "quarantine",
             dict.fromkeys(datasets, 0.0),
         ),
-        Rule(
+        AlertRule(
             "consistency", "a dataset is inconsistent", "records", "critical",
             "dead-letters", dict.fromkeys(datasets, 0.0),
         ),
-        Rule("missed-slot", "a schedule did not start its run", "slots", "warning", "missed-schedule"),
+        AlertRule("missed-slot", "a schedule did not start its run", "slots", "warning", "missed-schedule"),
     )  # fmt: skip
 
 
@@ -133,13 +135,13 @@ def as_json() -> str:
     return json.dumps({rule.name: dict(_alarms(rule)) for rule in rules() if rule.minutes}, indent=2)
 
 
-def _alarms(rule: Rule) -> Iterator[tuple[str, object]]:
+def _alarms(rule: AlertRule) -> Iterator[tuple[str, object]]:
     yield "runbook", rule.runbook
     for what, values in (("limits", rule.limits), ("minutes", rule.minutes)):
         yield what, {queue.service: int(values[queue.name]) for queue in QUEUES}
 
 
-def _verdict(rule: Rule, reading: Measurement) -> Verdict:
+def _verdict(rule: AlertRule, reading: Measurement) -> Verdict:
     limit = rule.limits.get(reading.subject, 0)
     state: State = "ok"
     if reading.value is None:

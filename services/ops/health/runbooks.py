@@ -9,12 +9,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+import services.ops
 import shared
 from services.ops.health.rules import RUNBOOKS
 from services.ops.web import templating
 from services.ops.web.context import ConsoleContext
 
-FOLDER: Final = Path(shared.__file__).parents[1] / RUNBOOKS  # in a checkout and in the wheel
+FOLDERS: Final = (Path(shared.__file__).parents[1] / RUNBOOKS, Path(services.ops.__file__).parent / "runbooks")
+FOLDER: Final = next(filter(Path.is_dir, FOLDERS), FOLDERS[0])  # of a checkout, else of the wheel
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 

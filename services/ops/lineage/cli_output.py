@@ -11,11 +11,11 @@ from services.ops.lineage.source_object import ObjectHead, SourceObject
 
 STATES = {
     "loaded": "[green]loaded[/green]",
-    "partly loaded": "[yellow]partly loaded[/yellow]: the others are under way, or `smelt reconcile --repair`",
+    "partly loaded": "[yellow]partly loaded[/yellow]: the rest is in progress, or see `smelt reconcile`",
     "dead letter": "[red]dead letter[/red]",
-    "under way": "[yellow]not loaded[/yellow]: perhaps under way, queues are not empty",
+    "under way": "[yellow]not loaded[/yellow]: possibly in progress, queues are not empty",
     "missing": "[red]its event is missing[/red]: `smelt reconcile --repair` sends it again",
-    "unknown": "[yellow]not loaded[/yellow]: whether it is under way is unknown",
+    "unknown": "[yellow]not loaded[/yellow]: unknown whether it is in progress",
 }
 SHOWN = 10  # ledger rows
 SHORT = 16  # characters of a checksum; JSON output has all
@@ -52,14 +52,18 @@ def say_object(status: ObjectStatus) -> None:
     for version in status.versions:
         _say_version(version)
     if status.bronze_key:
-        _say("made of", plain(status.bronze_key))
+        _say("derived", plain(status.bronze_key))
     if status.rejected:
         _say("rejected", f"{formatting.counted(status.rejected, 'record')}: `smelt quarantine list`")
 
 
 def _say_version(version: ObjectVersionStatus) -> None:
     about = plain(version.version) or "unknown"
-    there = f"stored {_moment(version.stored_at)}, {version.bytes:,} bytes" if version.stored_at else "gone by now"
+    there = (
+        f"stored {_moment(version.stored_at)}, {version.bytes:,} bytes"
+        if version.stored_at
+        else "no longer in the bucket"
+    )
     _say("version", f"{about}: {there}")
     letters = ", ".join(version.dead_letters)
     _say("", STATES[version.state] + (f": `smelt dlq show {letters}`" if version.state == "dead letter" else ""))
@@ -109,14 +113,14 @@ def _say_source(bronze: SourceObject) -> None:
         _say("request", plain(f"{bronze.request.get('url', 'unknown')}{query}"))
     if bronze.response is not None:
         response = bronze.response
-        _say("answer", plain(f"{response['status']}, date {response['date']}, received {response['received_at']}"))
+        _say("response", plain(f"{response['status']}, date {response['date']}, received {response['received_at']}"))
     if bronze.head:
         _say("trace", plain(bronze.head.trace_id or "none"))
 
 
 def _absent(row_lineage: RowLineage) -> str:
     return (
-        "[yellow]seen, but not in the table[/yellow]"
+        "[yellow]observed, but not in the table[/yellow]"
         if row_lineage.last_seen
         else "[yellow]none: only rejected[/yellow]"
     )
@@ -124,7 +128,7 @@ def _absent(row_lineage: RowLineage) -> str:
 
 def _stored(head: ObjectHead | None) -> str:
     if head is None:
-        return "[yellow]gone from the bucket[/yellow]"
+        return "[yellow]no longer in the bucket[/yellow]"
     checksum = f", sha256 {plain(head.sha256[:SHORT])}…" if head.sha256 else ""
     return f"stored {_moment(head.stored_at)}, {head.bytes:,} bytes{checksum}"
 

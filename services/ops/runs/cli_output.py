@@ -41,7 +41,7 @@ def state_line(run: Run, state: str) -> str:
     parts = [f"[{COLOURS[state]}]{state}[/]", pages, f"{_lasted(state)} {formatting.duration(run.seconds)}"]
     if state == "running":
         parts.append(
-            f"{formatting.rate(run.rate)} pages/s, {left(run)}" if run.rate else "[yellow]stands still[/yellow]"
+            f"{formatting.rate(run.rate)} pages/s, {left(run)}" if run.rate else "[yellow]no progress[/yellow]"
         )
     if state == "incomplete":
         parts.append("smelt reconcile says what is missing and why")
@@ -59,7 +59,7 @@ def conservation_line(run: Run) -> str:
     if run.conserved:
         return run.conservation
     lost = run.quarantined - run.in_quarantine
-    why = f" ({formatting.counted(lost, 'rejected record')} not to be found)" if lost > 0 else ""
+    why = f" ({formatting.counted(lost, 'rejected record')} missing from quarantine)" if lost > 0 else ""
     return f"{run.conservation}  [red]does not add up{why}[/red]"
 
 
@@ -87,7 +87,7 @@ def say_details(run_id: str, details: RunDetails | None, waiting: Waiting) -> No
         attempts = f"attempt {retry.attempt} of {retry.attempts}"
         say(f"[yellow]waits[/yellow]        {retry.service}: {plain(retry.error)} ({attempts})")
     if waiting.unseen:
-        say(f"[yellow]{formatting.counted(waiting.unseen, 'dead letter')} more could not be seen[/yellow]")
+        say(f"[yellow]{formatting.counted(waiting.unseen, 'dead letter')} more could not be read[/yellow]")
 
 
 def _say_run_details(details: RunDetails) -> None:
@@ -112,7 +112,7 @@ def _say_run_details(details: RunDetails) -> None:
         why = f"{group.rule} ({group.field}): {group.message}"
         say(f"[red]quarantine[/red]   {group.records:,}, {group.still_open:,} open: {plain(why)}")
     for row in details.replays:
-        done = f"{row['sent']:,} of {row['found']:,} {row['outcome']}, by {row['who']}"
+        done = f"{row['processed']:,} of {row['matched']:,} {row['outcome']}, by {row['operator']}"
         say(f"replay       {row['id']}: {row['kind']}, {row['started_at']:%Y-%m-%d %H:%M}, {plain(done)}")
 
 
@@ -130,7 +130,7 @@ def _say_missing(details: RunDetails) -> None:
     for page in details.missing:
         why = "fetched, not loaded" if page.fetched else "never fetched"
         if page.unreadable:
-            why = f"fetched, and cannot be read: {plain(page.unreadable)}"
+            why = f"fetched, but unreadable: {plain(page.unreadable)}"
         say(f"[red]missing[/red]      part {page.part}, page {page.page} of {page.of}: {why}")
     if len(details.missing) == NAMED and (more := details.run.planned_pages - details.run.pages - NAMED) > 0:
         say(f"[dim]             and {formatting.counted(more, 'page')} more[/dim]")

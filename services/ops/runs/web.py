@@ -38,5 +38,5 @@ def show_run(context: ConsoleContext, request: Request) -> Response:
         raise HTTPException(404, f"No run {run_id} in the ledger: not planned yet, or never started.")
     parts = sorted(run_details.parts, key=lambda part: (part.loaded >= part.pages, part.number)) if run_details else []
     return templating.page(
-        request, "runs/run.html", run_id=run_id, found=run_details, parts=parts, shown=PARTS, waiting=waiting, at=None
+        request, "runs/run.html", run_id=run_id, details=run_details, parts=parts, shown=PARTS, waiting=waiting, at=None
     )

@@ -26,9 +26,9 @@ Name = Annotated[str, typer.Argument(help="the schedule's name")]
 
 @schedules_commands.command("list")
 def list_(as_json: Json = False) -> None:  # noqa: FBT002
-    """Show every schedule: its last slot and run, what became of it, the slots missed since, and the next one.
+    """Show every schedule with its last slot and run, the slots missed since, and the next slot.
 
-    A slot counts as missed when no run of it is in the ledger half an hour later.
+    A slot counts as missed if no run of it is in the ledger half an hour later.
 
     Exit 0 if no slot was missed, else 1.
 
@@ -54,7 +54,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
     param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Add a schedule: its command goes to the extract queue at each slot.
+    """Add a schedule that starts a run at each slot.
 
     Example: smelt schedules add daily DATASET "cron(0 7 * * ? *)" --timezone America/New_York
     """
@@ -64,7 +64,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
 
 @schedules_commands.command()
 def pause(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
-    """Stop a schedule until it is resumed; slots in between are not missed.
+    """Pause a schedule; slots until it is resumed do not count as missed.
 
     Example: smelt schedules pause daily
     """
@@ -74,7 +74,7 @@ def pause(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
 
 @schedules_commands.command()
 def resume(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
-    """Let a paused schedule go on.
+    """Resume a paused schedule.
 
     Example: smelt schedules resume daily
     """
@@ -84,20 +84,20 @@ def resume(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
 
 @schedules_commands.command()
 def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:  # noqa: FBT002
-    """Remove a schedule. What it has extracted stays.
+    """Remove a schedule. Its runs remain.
 
     Example: smelt schedules remove daily --yes
     """
     connections = connect()
-    found = schedules.find(connections.scheduler, name)
-    confirm(f"Remove {plain(name)}, {found.expression} of {plain(found.command.dataset)}?", yes=yes)
+    schedule = schedules.find(connections.scheduler, name)
+    confirm(f"Remove {plain(name)}, {schedule.expression} of {plain(schedule.command.dataset)}?", yes=yes)
     schedules.remove(connections, name)
     say_json({"removed": name}) if as_json else say(f"removed {plain(name)}")
 
 
 @schedules_commands.command("run-now")
 def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
-    """Start the schedule's run now, for no slot. It is refused while the run before is still running.
+    """Start the schedule's run now, without a slot. Rejected while the previous run is still running.
 
     Example: smelt schedules run-now daily
     """
@@ -126,8 +126,8 @@ def _table(statuses: list[Status]) -> Table:
 def _state(last: LastRun | None) -> str:
     if last is None:
         return "never ran"
-    told = f"{last.state}: {plain(last.why)}" if last.why else last.state
-    return f"[red]{told}[/red]" if last.state == "rejected" else told
+    state = f"{last.state}: {plain(last.why)}" if last.why else last.state
+    return f"[red]{state}[/red]" if last.state == "rejected" else state
 
 
 def _moment(moment: datetime | None) -> str:
@@ -136,11 +136,11 @@ def _moment(moment: datetime | None) -> str:
 
 def _described(status: Status) -> dict[str, object]:
     schedule, last = status.schedule, status.last
-    told = schedule.command
+    command = schedule.command
     return {
         "name": schedule.name,
-        "dataset": told.dataset,
-        "params": told.params,
+        "dataset": command.dataset,
+        "params": command.params,
         "expression": schedule.expression,
         "timezone": schedule.timezone,
         "enabled": schedule.enabled,

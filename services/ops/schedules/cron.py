@@ -1,4 +1,4 @@
-"""When a schedule's expression means its runs to begin. Pure; expressions are those of EventBridge Scheduler."""
+"""Slots of EventBridge Scheduler expressions. No I/O."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from croniter import CroniterBadDateError, CroniterError, croniter
 
 from shared.errors import PermanentError
 
-MOST = 1_000  # missed slots that are counted
+MAX_MISSED = 1_000  # maximum number of missed slots counted
 EXPRESSION = re.compile(r"(at|rate|cron)\((.+)\)", re.ASCII)
 RATE = re.compile(r"([1-9][0-9]{0,5}) (minute|hour|day)s?", re.ASCII)
 UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
 def check(expression: str, timezone: str) -> None:
-    """Raises PermanentError for an expression or a zone that is none, or that has no slot to come."""
+    """Raises PermanentError for an invalid expression or time zone, or one without a future slot."""
     now = datetime.now(UTC)
     if next(slots(expression, timezone, anchor=now, after=now), None) is None:
         message = f"{expression} in {timezone} never comes (again)"
@@ -26,16 +26,16 @@ def check(expression: str, timezone: str) -> None:
 
 
 def missed(expression: str, timezone: str, anchor: datetime, after: datetime, until: datetime) -> int:
-    """How many slots there were after a moment, up to another; `MOST` at most. `anchor` is as in `slots`."""
+    """The number of slots after one time up to another, at most `MAX_MISSED`. `anchor` is as in `slots`."""
     times = slots(expression, timezone, anchor, after)
-    return sum(1 for _ in islice(_up_to(until, times), MOST))
+    return sum(1 for _ in islice(_up_to(until, times), MAX_MISSED))
 
 
 def slots(expression: str, timezone: str, anchor: datetime, after: datetime) -> Iterator[datetime]:
-    """The slots after a moment, in UTC. A rate counts from `anchor`. Raises PermanentError."""
-    found = EXPRESSION.fullmatch(expression.strip())
+    """The slots after a time, in UTC. A rate counts from `anchor`. Raises PermanentError."""
+    match = EXPRESSION.fullmatch(expression.strip())
     try:
-        kind, what = (found[1], found[2].strip()) if found else ("", "")
+        kind, what = (match[1], match[2].strip()) if match else ("", "")
         yield from {"at": _at, "rate": _rate, "cron": _cron}[kind](what, ZoneInfo(timezone), anchor, after)
     except (KeyError, ValueError, ZoneInfoNotFoundError, CroniterError) as error:
         message = (
@@ -51,10 +51,10 @@ def _at(what: str, zone: ZoneInfo, _anchor: datetime, after: datetime) -> Iterat
 
 
 def _rate(what: str, _zone: ZoneInfo, anchor: datetime, after: datetime) -> Iterator[datetime]:
-    found = RATE.fullmatch(what)
-    if not found:
+    match = RATE.fullmatch(what)
+    if not match:
         raise ValueError(what)
-    step = int(found[1]) * UNITS[found[2]]
+    step = int(match[1]) * UNITS[match[2]]
     number = max(1, (after - anchor) // step + 1)
     while True:
         yield anchor + number * step
@@ -62,11 +62,11 @@ def _rate(what: str, _zone: ZoneInfo, anchor: datetime, after: datetime) -> Iter
 
 
 def _cron(what: str, zone: ZoneInfo, _anchor: datetime, after: datetime) -> Iterator[datetime]:
-    """AWS has the year last and counts days of the week from 1, Sunday; croniter has seconds before it, and 0."""
+    """Convert to croniter's order: seconds before the year, weekdays from 0 (AWS counts from 1, Sunday)."""
     minute, hour, day, month, weekday, year = what.split()
     theirs = " ".join((minute, hour, day, month, ",".join(map(_weekday, weekday.split(","))), "0", year))
     times = croniter(theirs, after.astimezone(zone), ret_type=datetime, day_or=False)
-    with suppress(CroniterBadDateError):  # none is left
+    with suppress(CroniterBadDateError):  # no slot is left
         while True:
             yield times.get_next().astimezone(UTC)
 

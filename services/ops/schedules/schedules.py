@@ -1,7 +1,7 @@
-"""Schedules: what EventBridge Scheduler, or the emulator in its place, puts on the extract queue and when.
+"""Schedules in EventBridge Scheduler, or its emulator.
 
-Each is a run command whose trigger names the schedule and whose slot is the time that was meant. In AWS those that
-Terraform made can be paused here, but the next `terraform apply` has the last word.
+Each sends a run command whose trigger names the schedule and whose slot is its scheduled time. Schedules created by
+Terraform can be paused here until the next `terraform apply`.
 """
 
 from collections.abc import Iterator
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.literals import ScheduleStateType
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef, TargetTypeDef
 
-GROUP = "smelt"  # of schedules; Terraform makes the same
+GROUP = "smelt"  # schedule group; Terraform creates the same
 ROLE = "smelt-scheduler-runs"  # may send to the extract queue; likewise
-LONGEST_LIFE, MOST_TRIES = 3_600, 30  # s and times that Scheduler tries to put a command on the queue; likewise
+MAX_AGE_SECONDS, MAX_ATTEMPTS = 3_600, 30  # s and attempts of Scheduler to send a command; likewise
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What runs when. `since` is when it became what it is: what was to be before it cannot have been missed."""
+    """A schedule. `since` is its last modification, before which no slot counts as missed."""
 
     name: str
     command: RunCommand
@@ -46,14 +46,14 @@ class Schedule:
 
 
 def find_all(scheduler: "EventBridgeSchedulerClient") -> list[Schedule]:
-    """Those that start runs, by name. Raises what boto3 raises."""
+    """The schedules that start runs, by name. Raises boto3's errors."""
     pages = scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
-    names = [found["Name"] for page in pages for found in page["Schedules"] if _is_run(found["Target"]["Arn"])]
+    names = [schedule["Name"] for page in pages for schedule in page["Schedules"] if _is_run(schedule["Target"]["Arn"])]
     return [_schedule(scheduler.get_schedule(GroupName=GROUP, Name=name)) for name in sorted(names)]
 
 
 def find(scheduler: "EventBridgeSchedulerClient", name: str) -> Schedule:
-    """The one of that name. Raises PermanentError."""
+    """The schedule with this name. Raises PermanentError."""
     return _schedule(_definition(scheduler, name))
 
 
@@ -65,7 +65,7 @@ def add(  # noqa: PLR0913, PLR0917 - what a schedule is
     expression: str,
     timezone: str,
 ) -> None:
-    """Make a new one. Raises PermanentError for what cannot be meant, or a name that is taken."""
+    """Create a schedule. Raises PermanentError for invalid values or an existing name."""
     cron.check(expression, timezone)
     checked = registry.dataset(dataset).source.checked(params)
     run = RunCommand(dataset=dataset, params=checked, trigger=TRIGGER + name, scheduled_for=SCHEDULED_TIME)
@@ -89,7 +89,7 @@ def add(  # noqa: PLR0913, PLR0917 - what a schedule is
 
 
 def set_enabled(connections: Connections, name: str, *, enabled: bool) -> ActionResult:
-    """Pause or resume one, on record. Raises PermanentError where there is none of that name."""
+    """Pause or resume a schedule, and record the action. Raises PermanentError if it does not exist."""
     given: Any = dict(_definition(connections.scheduler, name))
     for answered in ("ResponseMetadata", "Arn", "CreationDate", "LastModificationDate"):
         given.pop(answered, None)
@@ -102,7 +102,7 @@ def set_enabled(connections: Connections, name: str, *, enabled: bool) -> Action
 
 
 def remove(connections: Connections, name: str) -> ActionResult:
-    """Delete one, on record; its runs stay. Raises PermanentError where there is none of that name."""
+    """Delete a schedule, and record the action; its runs remain. Raises PermanentError if it does not exist."""
     find(connections.scheduler, name)
     with _recorded(connections, name, "remove", "removed") as tally:
         connections.scheduler.delete_schedule(GroupName=GROUP, Name=name)
@@ -111,7 +111,7 @@ def remove(connections: Connections, name: str) -> ActionResult:
 
 
 def run_now(connections: Connections, name: str) -> tuple[str, ActionResult]:
-    """Put its command on the extract queue, for no slot, on record; the run's id comes back. Raises PermanentError."""
+    """Start a run without a slot, and record the action; returns the run's id. Raises PermanentError."""
     command = find(connections.scheduler, name).command.model_copy(update={"scheduled_for": None})
     with _recorded(connections, name, "run-now", "run now") as tally:
         run_id = runs.send(connections, command)
@@ -126,38 +126,38 @@ def _recorded(connections: Connections, name: str, action: str, verb: str) -> It
         tally.done = 1
 
 
-def _schedule(found: "GetScheduleOutputTypeDef") -> Schedule:
-    told = parse_command(found["Target"].get("Input", ""))
-    if not isinstance(told, RunCommand):
-        message = f"schedule {found['Name']} starts no run"
+def _schedule(definition: "GetScheduleOutputTypeDef") -> Schedule:
+    command = parse_command(definition["Target"].get("Input", ""))
+    if not isinstance(command, RunCommand):
+        message = f"schedule {definition['Name']} starts no run"
         raise PermanentError(message)
     return Schedule(
-        name=found["Name"],
-        command=told,
-        expression=found["ScheduleExpression"],
-        timezone=found.get("ScheduleExpressionTimezone") or "UTC",
-        enabled=found["State"] == "ENABLED",
-        created=found["CreationDate"],
-        since=found["LastModificationDate"],
+        name=definition["Name"],
+        command=command,
+        expression=definition["ScheduleExpression"],
+        timezone=definition.get("ScheduleExpressionTimezone") or "UTC",
+        enabled=definition["State"] == "ENABLED",
+        created=definition["CreationDate"],
+        since=definition["LastModificationDate"],
     )
 
 
 def _definition(scheduler: "EventBridgeSchedulerClient", name: str) -> "GetScheduleOutputTypeDef":
-    """Of one that starts runs: others, as Terraform makes them, are none of ours."""
+    """The definition of a schedule that starts runs; others are not managed here."""
     try:
-        found = scheduler.get_schedule(GroupName=GROUP, Name=name)
+        definition = scheduler.get_schedule(GroupName=GROUP, Name=name)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        found = None
-    if found is None or not _is_run(found["Target"]["Arn"]):
+        definition = None
+    if definition is None or not _is_run(definition["Target"]["Arn"]):
         message = f"no schedule {name}: see `smelt schedules list`"
         raise PermanentError(message)
-    return found
+    return definition
 
 
 def _target(connections: Connections, run: RunCommand) -> "TargetTypeDef":
-    """The extract queue; what cannot be put there becomes a dead letter like any other command."""
+    """The target: the extract queue, with its DLQ for commands that cannot be delivered."""
     url = connections.settings.extract_queue_url
     arn = connections.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     _, partition, _, _, account, _ = arn.split(":")
@@ -165,7 +165,7 @@ def _target(connections: Connections, run: RunCommand) -> "TargetTypeDef":
         "Arn": arn,
         "RoleArn": f"arn:{partition}:iam::{account}:role/{ROLE}",
         "Input": run.model_dump_json(exclude={"run_id"}),
-        "RetryPolicy": {"MaximumEventAgeInSeconds": LONGEST_LIFE, "MaximumRetryAttempts": MOST_TRIES},
+        "RetryPolicy": {"MaximumEventAgeInSeconds": MAX_AGE_SECONDS, "MaximumRetryAttempts": MAX_ATTEMPTS},
         "DeadLetterConfig": {"Arn": f"{arn}-dlq"},
     }
 
@@ -175,7 +175,7 @@ def _is_run(target_arn: str) -> bool:
 
 
 def _ensure_group(scheduler: "EventBridgeSchedulerClient") -> None:
-    """Terraform makes it; the emulator starts without."""
+    """Create the group if it does not exist, as in the emulator."""
     try:
         scheduler.get_schedule_group(Name=GROUP)
     except ClientError as error:

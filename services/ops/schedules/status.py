@@ -1,4 +1,4 @@
-"""What became of schedules: the newest run of each, and the slots that none came for."""
+"""The newest run of each schedule, and its missed slots."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from services.ops.schedules.schedules import Schedule
 from shared.errors import PermanentError
 from shared.formats.commands import TRIGGER
 
-LATE = timedelta(minutes=30)  # that a slot may be late: an extractor that starts from nothing, a plan, a loader
+LATE = timedelta(minutes=30)  # tolerance for starting an extractor, planning and loading
 
 LATEST = text("""
     select distinct on (run.trigger) run.trigger, run.run_id, run.scheduled_for, run.planned_at, run.completed_at,
@@ -26,7 +26,10 @@ LATEST = text("""
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run of a schedule, in one word `state`: complete, refused (and `why`), or going (`why` how far)."""
+    """The newest run of a schedule.
+
+    `state` is complete, rejected (with reason in `why`) or going (with progress in `why`).
+    """
 
     run_id: str
     scheduled_for: datetime | None
@@ -36,13 +39,13 @@ class LastRun:
 
     @property
     def meant(self) -> datetime:
-        """The slot, or the time at which it was planned where nothing filled in the slot."""
+        """The slot, or the time of planning if there is none."""
         return self.scheduled_for or self.planned_at
 
 
 @dataclass(frozen=True)
 class Status:
-    """A schedule, its newest run, the slots missed since then, and the next one. None is unknown, or that none is."""
+    """A schedule with its newest run, missed slots and next slot; None is unknown or none."""
 
     schedule: Schedule
     last: LastRun | None
@@ -51,16 +54,16 @@ class Status:
 
 
 def statuses(connections: Connections) -> list[Status]:
-    """What became of all there are."""
-    found, now = schedules.find_all(connections.scheduler), datetime.now(UTC)
-    triggers = [TRIGGER + schedule.name for schedule in found]
+    """The status of all schedules."""
+    all_schedules, now = schedules.find_all(connections.scheduler), datetime.now(UTC)
+    triggers = [TRIGGER + schedule.name for schedule in all_schedules]
     with connections.database.connect() as connection:
         last = {row.trigger: _last_run(row) for row in connection.execute(LATEST, {"triggers": triggers})}
-    return [status(schedule, last.get(TRIGGER + schedule.name), now) for schedule in found]
+    return [status(schedule, last.get(TRIGGER + schedule.name), now) for schedule in all_schedules]
 
 
 def status(schedule: Schedule, last: LastRun | None, now: datetime) -> Status:
-    """What became of one, from its newest run. Pure."""
+    """The status of one schedule, from its newest run. No I/O."""
     since = max(schedule.since, last.meant) if last else schedule.since
     timing = (schedule.expression, schedule.timezone, schedule.created)
     if not schedule.enabled:
@@ -68,7 +71,7 @@ def status(schedule: Schedule, last: LastRun | None, now: datetime) -> Status:
     try:
         missed = cron.missed(*timing, after=since, until=now - LATE)
         return Status(schedule, last, missed, next(cron.slots(*timing, after=now), None))
-    except PermanentError:  # an expression that we do not understand
+    except PermanentError:  # an unsupported expression
         return Status(schedule, last, None, None)
 
 

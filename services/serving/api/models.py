@@ -101,7 +101,7 @@ class Posting(PostingSummary):
     lineage: list[Lineage]
 
 
-class Summary(BaseModel):
+class PostingTotals(BaseModel):
     """Totals of the matching postings."""
 
     postings: int

@@ -126,9 +126,9 @@ def _add_totals(router: APIRouter, engine: Engine) -> None:
         return cache.rows(of(filters, resolve_near(engine, filters)))
 
     @router.get("/stats/summary", tags=["statistics"])
-    def summary(filters: Annotated[Filters, Query()]) -> models.Summary:
+    def summary(filters: Annotated[Filters, Query()]) -> models.PostingTotals:
         """Number of postings, open ones and agencies; quartiles of pay."""
-        return models.Summary(**total(statistics.summary, filters)[0])
+        return models.PostingTotals(**total(statistics.summary, filters)[0])
 
     @router.get("/stats/pay", tags=["statistics"])
     def pay(filters: Annotated[Filters, Query()]) -> list[models.PayBin]:

@@ -40,7 +40,7 @@ def read_header(source: Lines, dataset: Dataset) -> Header:
             _refuse_repeated(header, line)
             source.put_back(first[n + used :])
             return header
-    names = ", ".join(dataset.key_fields)
+    names = ", ".join(dataset.key_fields or dataset.record_model.model_fields)
     shown = next((_shown(line) for line in first if line.raw.strip()), "nothing")
     message = f"neither JSON nor Parquet, and as CSV it lacks the columns {names}; its first line is {shown}"
     raise PermanentError(message)
@@ -66,7 +66,7 @@ def _candidates(lines: Sequence[Line], delimiters: Sequence[str], dataset: Datas
             continue
         columns = [name if name in fields.values() else fields.get(_folded(name), name) for name in names]
         named = tuple(name or f"column {n}" for n, name in enumerate(columns, start=1))
-        if set(dataset.key_fields) <= set(named):
+        if _is_header(named, dataset, set(fields.values())):
             yield Header(delimiter, named), reader.line_num
 
 
@@ -75,6 +75,13 @@ def _refuse_repeated(header: Header, line: Line) -> None:
     if repeated:
         message = f"CSV with more than one column {', '.join(repeated)}: {_shown(line)}"
         raise PermanentError(message)
+
+
+def _is_header(names: Sequence[str], dataset: Dataset, declared: set[str]) -> bool:
+    """All columns of the natural key; of a dataset without one, at least half of the declared columns."""
+    if dataset.key_fields:
+        return set(dataset.key_fields) <= set(names)
+    return 2 * len(declared & set(names)) >= len(declared)
 
 
 def _cleaned(name: str) -> str:

@@ -19,7 +19,10 @@ from shared.errors import PermanentError
 
 SUFFIX = ".odcs.yaml"
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # of tables and columns: what Postgres needs no quotes for
-RESERVED = frozenset(("record_index", "content_hash", "hash_only", "raw", "object_id", "ordinal"))
+RESCUED = "_rescued"  # the column of undeclared fields
+RECORD_ID = "record_id"  # the key of an appended record
+RESERVED = frozenset(("record_index", "content_hash", "hash_only", "raw", "object_id", "ordinal", RESCUED, RECORD_ID))
+VALIDITY = frozenset(("valid_from", "valid_to"))  # columns of a history
 SPELLINGS: Mapping[str, Callable[[str], str]] = {"same": str, "camelCase": to_camel, "PascalCase": to_pascal}
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 Severity = Literal["error", "warning", "info"]
@@ -184,9 +187,24 @@ class _Reader:
         path = tuple(filter(None, extra.path.removesuffix("[]").split(".")))
         base = () if is_list else path
         columns = tuple(self._column(item, base, place) for item in schema.properties or ())
-        _check_columns(columns, schema.properties or (), place, root=root, is_list=is_list)
+        _check_columns(columns, schema.properties or (), place, root=root)
+        if root:
+            self._check_key(columns, place, is_list=is_list)
         rules, unique = _quality(schema.quality or (), place)
         return Table(name, path, extra.aliases, is_list, extra.required, schema.description, columns, rules, unique)
+
+    def _check_key(self, columns: Sequence[Column], place: str, *, is_list: bool) -> None:
+        if is_list:
+            message = f"{place}: the first schema has a row a record, and is no list in it"
+            raise ContractError(message)
+        if self.options.disposition == "history" and VALIDITY & {column.name for column in columns}:
+            message = f"{place}: valid_from and valid_to are columns of the history"
+            raise ContractError(message)
+        appends, has_key = self.options.disposition == "append", any(column.key for column in columns)
+        if appends == has_key:
+            why = "appended records have no key" if appends else "records need a primaryKey, or disposition append"
+            message = f"{place}: {why}"
+            raise ContractError(message)
 
     def _column(self, item: SchemaProperty, base: tuple[str, ...], place: str) -> Column:
         name = _identifier(item.physicalName or item.name, f"{place}, property")
@@ -244,17 +262,12 @@ def _identifier(name: str | None, what: str) -> str:
     return name
 
 
-def _check_columns(
-    columns: Sequence[Column], properties: Sequence[SchemaProperty], place: str, *, root: bool, is_list: bool
-) -> None:
+def _check_columns(columns: Sequence[Column], properties: Sequence[SchemaProperty], place: str, *, root: bool) -> None:
     names = [column.name for column in columns]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         message = f"{place}: more than one property for column {', '.join(repeated)}"
         raise ContractError(message)
     keys = [column for column in columns if column.key]
-    if root and (is_list or not keys):
-        message = f"{place}: the first schema has a row a record, and a primaryKey"
-        raise ContractError(message)
     positions = [item.primaryKeyPosition for item in properties if item.primaryKey and item.primaryKeyPosition]
     if positions != sorted(positions):
         message = f"{place}: properties of the primary key stand in the order of their primaryKeyPosition"

@@ -40,6 +40,8 @@ class ContractOptions(_Options):
     ignored: frozenset[str] = frozenset()  # paths of fields that are known and not kept
     volatile: frozenset[str] = frozenset()  # ... and of those whose change is no change of the record
     batch_limits: BatchLimits = BatchLimits()
+    disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
+    evolution: Literal["report", "rescue"] = "report"  # what becomes of fields that are not declared
 
 
 class TableOptions(_Options):

@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -27,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 
 from shared.datasets.contract import document
 from shared.datasets.contract.column_types import ColumnType
-from shared.datasets.contract.document import Contract, ContractError
+from shared.datasets.contract.document import RECORD_ID, RESCUED, Contract, ContractError
 from shared.datasets.silver_tables import METADATA, last_seen, provenance
 
 TYPES: Mapping[str, Callable[[], TypeEngine[Any]]] = {
@@ -47,12 +48,18 @@ TYPES: Mapping[str, Callable[[], TypeEngine[Any]]] = {
 }
 
 
-def build(contract: Contract, metadata: MetaData = METADATA) -> tuple[Table, tuple[Table, ...], Table]:
-    """The root table, the child tables, and the table of the newest observations."""
+def build(contract: Contract, metadata: MetaData = METADATA) -> tuple[Table, tuple[Table, ...], Table, Table | None]:
+    """The root table, the child tables, the table of the newest observations, and that of the history if any."""
     columns = [_column(column) for column in contract.root.columns]
+    if contract.options.disposition == "append":
+        columns.insert(
+            0, Column(RECORD_ID, Text, primary_key=True, comment="the object and the place of the record in it")
+        )
+    if contract.options.evolution == "rescue":
+        columns.append(Column(RESCUED, JSONB, comment="fields that the contract does not declare: {path: value}"))
     root = _table(contract.root, metadata, [*columns, provenance()])
     children = tuple(_child(table, root, metadata) for table in contract.tables[1:])
-    return root, children, last_seen(root)
+    return root, children, last_seen(root), _history(root) if contract.options.disposition == "history" else None
 
 
 def _table(table: document.Table, metadata: MetaData, columns: Iterable[Column[Any]]) -> Table:
@@ -71,6 +78,14 @@ def _child(table: document.Table, root: Table, metadata: MetaData) -> Table:
     if table.is_list:
         keys.append(Column("ordinal", Integer, primary_key=True))
     return _table(table, metadata, [*keys, *map(_column, table.columns)])
+
+
+def _history(root: Table) -> Table:
+    """All versions of a record's row in the root table, each with the time of its observation and of the next one."""
+    columns = [Column(column.name, column.type, nullable=not column.primary_key) for column in root.columns]
+    valid = (Column(name, DateTime(timezone=True), nullable=name == "valid_to") for name in ("valid_from", "valid_to"))
+    key = PrimaryKeyConstraint(*root.primary_key.columns.keys(), "valid_from")
+    return Table(f"{root.name}_history", root.metadata, *columns, *valid, key)
 
 
 def _column(column: document.Column) -> Column[Any]:

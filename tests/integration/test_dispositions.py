@@ -1,0 +1,176 @@
+"""What a record is to those before it, by the contract's disposition; and what becomes of undeclared fields."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.loader import worker as loading
+from services.transformer import worker as transforming
+from shared.config.topology import SILVER, UPLOADS
+from shared.datasets import registry
+from shared.storage import object_keys
+from tests.integration.pipeline import Pipeline, emptied
+from tests.support.own_dataset import contract, own_dataset, smelt
+
+pytestmark = pytest.mark.integration
+
+DATASET = "mine"
+PRICE = {"name": "price", "logicalType": "integer", "logicalTypeOptions": {"minimum": 0}}
+
+
+@contextmanager
+def dataset(database: Engine, folder: Path, **options: Any) -> Iterator[Pipeline]:
+    content = contract(DATASET, [PRICE], **smelt(**options))
+    if options.get("disposition") == "append":
+        content["schema"][0]["properties"][0] = {"name": "id"}
+    with own_dataset(folder, content):
+        tables = [*registry.dataset(DATASET).tables.all]
+        tables[0].metadata.create_all(database, tables)
+        try:
+            with emptied() as pipeline:
+                yield pipeline
+        finally:
+            tables[0].metadata.drop_all(database, tables)
+
+
+def upload(pipeline: Pipeline, name: str, *lines: str) -> None:
+    pipeline.put_body(object_keys.upload_key(DATASET, name), "\n".join(("id,price", *lines, "")).encode())
+
+
+def loaded(pipeline: Pipeline, name: str, *lines: str) -> None:
+    upload(pipeline, name, *lines)
+    assert pipeline.work()
+
+
+def rows(pipeline: Pipeline, query: str) -> list[tuple[Any, ...]]:
+    with pipeline.connections.database.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+ALL = "select id, price from silver.mine order by 1, 2"
+ACTIVE = "select id from silver.mine_last_seen where inactive_since is null order by 1"
+
+
+def test_appended_records_need_no_key_and_repeated_ones_are_kept(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="append") as pipeline:
+        loaded(pipeline, "a", "x,1", "x,1")
+        loaded(pipeline, "b", "x,1", "y,2")
+        assert rows(pipeline, ALL) == [("x", 1), ("x", 1), ("x", 1), ("y", 2)]
+
+
+def test_an_object_that_is_loaded_again_appends_nothing(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="append") as pipeline:
+        key = object_keys.upload_key(DATASET, "a")
+        stored = pipeline.put_body(key, b"id,price\nx,1\nx,1\n")
+        assert pipeline.work()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(vars(registry.dataset(DATASET)), "version", 2)
+            transforming.compose(pipeline.connections.settings).transform_object(stored, is_retry=False, in_full=True)
+            pipeline.work()
+        assert rows(pipeline, ALL) == [("x", 1), ("x", 1)]
+        assert rows(pipeline, "select count(*) from ops.loaded_object") == [(2,)]
+
+
+def test_a_rejected_record_is_known_by_its_place(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="append") as pipeline:
+        loaded(pipeline, "a", "x,1", "x,-1")
+        ((key,),) = rows(pipeline, "select natural_key from ops.quarantine")
+        assert key.endswith("-1")
+        assert rows(pipeline, "select record_id from silver.mine") == [(f"{key.removesuffix('-1')}-0",)]
+
+
+def test_what_a_snapshot_lacks_is_gone_and_comes_back(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        loaded(pipeline, "a", "x,1", "y,2")
+        _later(pipeline)
+        loaded(pipeline, "b", "y,2", "z,3")
+        assert rows(pipeline, ACTIVE) == [("y",), ("z",)]
+        _later(pipeline)
+        loaded(pipeline, "c", "x,1")
+        assert rows(pipeline, ACTIVE) == [("x",)]
+        assert rows(pipeline, ALL) == [("x", 1), ("y", 2), ("z", 3)]
+
+
+def test_a_record_that_a_snapshot_has_and_the_checks_reject_is_not_gone(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        loaded(pipeline, "a", "x,1", "y,2")
+        _later(pipeline)
+        loaded(pipeline, "b", "x,-1")
+        assert rows(pipeline, ACTIVE) == [("x",)]
+
+
+def test_a_snapshot_that_is_loaded_late_brings_nothing_back(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        upload(pipeline, "older", "x,1", "y,2")
+        held = [*pipeline.taken(UPLOADS)]
+        _later(pipeline)
+        loaded(pipeline, "newer", "y,3")
+        transforming.compose(pipeline.connections.settings).handle(held[0])
+        pipeline.work()
+        assert rows(pipeline, ACTIVE) == [("y",)]
+        assert ("y", 3) in rows(pipeline, ALL)
+
+
+def test_history_has_every_version_with_its_time(database: Engine, tmp_path: Path) -> None:
+    query = """
+        select id, price, valid_to is null, valid_from < coalesce(valid_to, 'infinity')
+        from silver.mine_history order by id, valid_from
+    """
+    with dataset(database, tmp_path, disposition="history") as pipeline:
+        loaded(pipeline, "a", "x,1", "y,2")
+        _later(pipeline)
+        loaded(pipeline, "b", "x,5", "y,2")
+        loaded(pipeline, "b", "x,5")  # the same content once more
+        assert rows(pipeline, query) == [("x", 1, False, True), ("x", 5, True, True), ("y", 2, True, True)]
+        ended = """
+            select count(*) from silver.mine_history as old
+            join silver.mine_history as new on old.id = new.id and old.valid_to = new.valid_from
+        """
+        assert rows(pipeline, ended) == [(1,)]
+        assert rows(pipeline, ALL) == [("x", 5), ("y", 2)]
+
+
+def test_a_version_that_is_loaded_late_is_no_part_of_the_history(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="history") as pipeline:
+        upload(pipeline, "older", "x,1")
+        assert pipeline.refined() == ["refined"]
+        late = [*pipeline.taken(SILVER)]
+        _later(pipeline)
+        loaded(pipeline, "newer", "x,2")
+        loading.bootstrap(pipeline.connections.settings)(late[0])
+        assert rows(pipeline, "select price, valid_to from silver.mine_history") == [(2, None)]
+
+
+def test_undeclared_fields_are_kept_with_their_paths(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, evolution="rescue") as pipeline:
+        body = b'{"id": "x", "price": 1, "colour": "red", "size": {"w": 2}}\n{"id": "y", "price": 2}\n'
+        pipeline.put_body(object_keys.upload_key(DATASET, "a"), body)
+        assert pipeline.work()
+        query = "select id, _rescued from silver.mine order by id"
+        assert rows(pipeline, query) == [("x", {"colour": "red", "size": {"w": 2}}), ("y", None)]
+
+
+def test_an_undeclared_field_that_postgres_cannot_hold_costs_its_record_only(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, evolution="rescue") as pipeline:
+        body = b'{"id": "x", "price": 1, "colour": "a\\u0000"}\n{"id": "y", "price": 2}\n'
+        pipeline.put_body(object_keys.upload_key(DATASET, "a"), body)
+        assert pipeline.work()
+        assert rows(pipeline, ALL) == [("y", 2)]
+        assert rows(pipeline, "select rule from ops.quarantine") == [("undeclared_field",)]
+
+
+def _later(pipeline: Pipeline) -> None:
+    """S3's times have whole seconds: wait until it gives a later one than for what is stored."""
+    s3, bucket = pipeline.connections.s3, pipeline.connections.settings.bucket
+
+    def now(name: str) -> Any:
+        s3.put_object(Bucket=bucket, Key=f"clock/{name}", Body=b"")
+        return s3.head_object(Bucket=bucket, Key=f"clock/{name}")["LastModified"]
+
+    before = now("before")
+    while now("after") <= before:
+        pass
