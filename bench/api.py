@@ -18,7 +18,7 @@ from services.serving.gold import db_role
 def client(database_url: str, requests: int = 1_000_000) -> Iterator[httpx.Client]:
     """A client of it; so many requests a minute are allowed."""
     url = SecretStr(database_url)
-    app = application(db_role.connect(url), db_role.connect(url), RequestLimit(requests, None))
+    app = application(db_role.connect(url), db_role.connect(url), RequestLimit(requests, None), ["127.0.0.1"])
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as services.serving does
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))

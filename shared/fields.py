@@ -26,8 +26,16 @@ def _run_id(value: str) -> str:
     return value
 
 
+def _one_line(value: str) -> str:
+    if "\r" in value or "\n" in value:  # they end a header of HTTP, and a line of a log
+        message = f"a parameter with a line end: {value[:100]!r}"
+        raise PermanentError(message)
+    return value
+
+
 ShortText = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]
 RunId = Annotated[str, AfterValidator(_run_id)]  # validation raises PermanentError
 NonNegativeInt32 = Annotated[int, Field(ge=0, lt=2**31)]
 PositiveInt32 = Annotated[int, Field(ge=1, lt=2**31)]
-Params = dict[ShortText, ShortText]
+ParamText = Annotated[ShortText, AfterValidator(_one_line)]  # raises PermanentError itself
+Params = dict[ParamText, ParamText]

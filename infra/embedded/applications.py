@@ -9,7 +9,7 @@ from typing import Final
 import infra
 from infra.embedded import aws, postgres, valkey
 from infra.embedded.options import Options
-from infra.embedded.ports import HOST
+from infra.embedded.ports import HOST, is_healthy
 from infra.embedded.process import Command, Kind, write_privately
 from infra.embedded.state import State
 from shared.config.topology import BRONZE, EXTRACT, SILVER, UPLOADS, queue_of
@@ -36,7 +36,7 @@ def environment(home: Path, state: State, options: Options) -> dict[str, str]:
         "SMELT_BRONZE_QUEUE_URL": aws.queue_url(ports["aws"], BRONZE),
         "SMELT_UPLOADS_QUEUE_URL": aws.queue_url(ports["aws"], UPLOADS),
         "SMELT_SILVER_QUEUE_URL": aws.queue_url(ports["aws"], SILVER),
-        **aws.environment(ports["aws"]),
+        **aws.environment(ports["aws"], state.secrets.emulator),
         **(console_login(home, ports["console"]) if options.console else {}),
         **({"SMELT_SERVING_URL": f"http://{HOST}:{ports['serving']}"} if options.serving else {}),
         **(simulator if simulates(state, options) else {}),
@@ -115,13 +115,18 @@ def _worker(home: Path, service: str, number: int, given: dict[str, str]) -> Com
 def _console(state: State, given: dict[str, str]) -> Command:
     port = state.ports["console"]
     own = given | {"SMELT_CONSOLE_PORT": str(port)}
-    return Command("console", Kind.CONSOLE, [sys.executable, "-m", "services.ops.console"], own, ROOT, port=port)
+    return _web("console", Kind.CONSOLE, "services.ops.console", own, port)
 
 
 def _serving(state: State, given: dict[str, str]) -> Command:
     port = state.ports["serving"]
     own = given | {"SMELT_SERVING_PORT": str(port)}
-    return Command("serving", Kind.SERVING, [sys.executable, "-m", "services.serving"], own, ROOT, port=port)
+    return _web("serving", Kind.SERVING, "services.serving", own, port)
+
+
+def _web(name: str, kind: Kind, module: str, own: dict[str, str], port: int) -> Command:
+    arguments = [sys.executable, "-m", module]
+    return Command(name, kind, arguments, own, ROOT, port=port, ready=lambda: is_healthy(port, "/healthz"))
 
 
 def _inherited() -> dict[str, str]:

@@ -1,11 +1,11 @@
 """S3 and SQS (and EventBridge, Scheduler, Secrets Manager) from `ministack`, and smelt's resources in it.
 
-The emulator keeps objects as they come, but saves queues only when it is stopped in order. The saved queues are used
-once: what a later kill brought back would be old messages for new, so `take_saved_queues` deletes them after loading.
-Schedules likewise; those that `smelt schedules` made are kept in a file of ours (`schedules.py`).
+The emulator keeps objects as they come, but saves queues only when it is stopped in order; messages it keeps in a
+journal of ours (`emulator/journal.py`). The saved queues are used once: after a later kill they would be old, so
+`take_saved_queues` deletes them after loading. That a queue is missing tells a kill, after which an event may be lost
+that S3 had not sent yet. Schedules that `smelt schedules` made are kept in a file of ours (`schedules.py`).
 """
 
-import http.client
 import json
 import os
 import sys
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from infra.embedded.ports import HOST
+import infra
+from infra.embedded.ports import HOST, is_healthy
 from infra.embedded.process import Command, Kind
 from infra.embedded.wheels import folder_of
 from shared.config.topology import DEAD_LETTER_RETENTION, NOTIFICATIONS, QUEUES, Queue
@@ -26,19 +27,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
+ROOT: Final = Path(infra.__file__).parents[1]  # where `python -m infra…` finds the packages, installed or not
 BUCKET: Final = "smelt-local"
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
-CREDENTIALS: Final = "smelt-local"  # the emulator checks none; any word but a 12-digit one, which would be an account
+ACCESS_KEY: Final = "smelt-local"  # any word but a 12-digit one, which would be an account
 
 
-def environment(port: int) -> dict[str, str]:
+def environment(port: int, secret_key: str) -> dict[str, str]:
     """What boto3 needs to reach the emulator."""
     return {
         "AWS_ENDPOINT_URL": endpoint(port),
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": CREDENTIALS,
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
     }
 
 
@@ -52,7 +54,7 @@ def queue_url(port: int, queue: Queue) -> str:
     return f"{endpoint(port)}/{ACCOUNT}/{queue.name}"
 
 
-def command(folder: Path, port: int) -> Command:
+def command(folder: Path, port: int, secret_key: str) -> Command:
     """How to run the emulator. SIGTERM lets it save its state below `folder`."""
     folder_of("ministack")
     for name in ("", "state", "objects", "temporary"):
@@ -72,15 +74,16 @@ def command(folder: Path, port: int) -> Command:
         "SFTP_ENABLED": "0",  # these two would listen on ports of their own, on every interface
         "IOT_MTLS_ENABLED": "0",
     }
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    packages = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    programs = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": packages}
     return Command(
         name="aws",
         kind=Kind.EMULATOR,
-        arguments=[sys.executable, "-P", "-m", "ministack"],
-        environment=kept | {"HOME": str(folder)} | settings | environment(port),
+        arguments=[sys.executable, "-P", "-m", "infra.embedded.emulator", str(folder)],
+        environment=programs | {"HOME": str(folder)} | settings | environment(port, secret_key),
         folder=folder,
         port=port,
-        ready=lambda: _healthy(port),
+        ready=lambda: is_healthy(port, "/_ministack/health"),
     )
 
 
@@ -90,9 +93,9 @@ def take_saved_queues(folder: Path) -> None:
         (folder / "state" / f"{service}.json").unlink(missing_ok=True)
 
 
-def ensure_resources(port: int) -> bool:
+def ensure_resources(port: int, secret_key: str) -> bool:
     """Create what the emulator lacks of the bucket, the queues and the notifications. True when it lacked a queue."""
-    sqs, s3 = _clients(port)
+    sqs, s3 = _clients(port, secret_key)
     listed = sqs.list_queues(QueueNamePrefix="smelt-").get("QueueUrls", [])
     existing = {url.rpartition("/")[2] for url in listed}
     for queue in QUEUES:
@@ -105,8 +108,8 @@ def ensure_resources(port: int) -> bool:
     return not existing.issuperset(name for queue in QUEUES for name in (queue.name, queue.dead_letter_name))
 
 
-def _clients(port: int) -> "tuple[SQSClient, S3Client]":
-    session = boto3.Session(aws_access_key_id=CREDENTIALS, aws_secret_access_key=CREDENTIALS, region_name=REGION)
+def _clients(port: int, secret_key: str) -> "tuple[SQSClient, S3Client]":
+    session = boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=secret_key, region_name=REGION)
     config = Config(proxies={}, s3={"addressing_style": "path"})  # a proxy of the machine cannot reach our loopback
     return (
         session.client("sqs", endpoint_url=endpoint(port), config=config),
@@ -159,19 +162,3 @@ def _meaning(configuration: "QueueConfigurationTypeDef | QueueConfigurationOutpu
 
 def _arn(name: str) -> str:
     return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-
-
-def _healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
-    try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-if __name__ == "__main__":  # in a container beside the emulator: python -m infra.embedded.aws PORT FOLDER
-    take_saved_queues(Path(sys.argv[2]))
-    ensure_resources(int(sys.argv[1]))

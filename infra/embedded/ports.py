@@ -1,6 +1,7 @@
 """Which ports the stack listens on: the environment's, else those of last time, else free ones."""
 
 import contextlib
+import http.client
 import os
 import socket
 from collections.abc import Mapping
@@ -38,6 +39,18 @@ def accepts(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
         return True
     return False
+
+
+def is_healthy(port: int, path: str) -> bool:
+    """Whether the HTTP server on this port says that it works."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _fixed(variable: str) -> int:

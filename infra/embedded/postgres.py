@@ -18,6 +18,7 @@ from infra.embedded.postgres_paths import account, binaries_for
 from infra.embedded.process import Command, Kind
 
 ADMINISTRATOR: Final = "postgres"
+CONNECT_TIMEOUT_SECONDS: Final = 5  # a stopped server accepts connections and never answers
 OWNER: Final = "smelt"  # of the database of the same name; no superuser, as on RDS
 # Nothing secret here: `ps` shows it.
 SETTINGS: Final = {
@@ -61,11 +62,8 @@ class Server:
 
 
 def command(server: Server) -> Command:
-    """How to run the server. Creates its data directory the first time and stops a forgotten server of it."""
+    """How to run the server, once `prepare` was called."""
     binaries = binaries_for(server.folder)
-    if not server.data.exists():
-        _initialise(server, binaries)
-    _stop_forgotten(server.data)
     settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
     return Command(
         name="postgres",
@@ -81,6 +79,13 @@ def command(server: Server) -> Command:
     )
 
 
+def prepare(server: Server) -> None:
+    """Create the data directory the first time; stop a forgotten server of it. To be called before any start."""
+    if not server.data.exists():
+        _initialise(server, binaries_for(server.folder))
+    _stop_forgotten(server.data)
+
+
 def ensure_database(server: Server) -> None:
     """Create the role and its database unless they exist."""
     with _administer(server) as connection:
@@ -94,7 +99,8 @@ def ensure_database(server: Server) -> None:
 
 def _administer(server: Server) -> Connection:
     url = f"postgresql+psycopg2://{ADMINISTRATOR}:{server.administrator_password}@{HOST}:{server.port}/postgres"
-    return create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+    settings = {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+    return create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=settings).connect()
 
 
 def _answers(server: Server) -> bool:

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     WORKER = "worker"
     CONSOLE = "console"
     SERVING = "serving"
+    SUPERVISOR = "supervisor"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,19 @@ def await_ready(command: Command, home: Path) -> Process:
 
 def recorded(home: Path, name: str) -> Process:
     """The process of a recorded part."""
-    held = json.loads(_record(home, name).read_text())
+    part = find_recorded(home, name)
+    if part is None:
+        message = f"{name} was stopped by another command"
+        raise StackError(message)
+    return part
+
+
+def find_recorded(home: Path, name: str) -> Process | None:
+    """The same; None for a part that was never started, or was stopped."""
+    try:
+        held = json.loads(_record(home, name).read_text())
+    except FileNotFoundError:
+        return None
     paths = {"log": Path(held["log"]), "liveness": Path(held["liveness"]) if held["liveness"] else None}
     return Process(**held | paths | {"kind": Kind(held["kind"])})
 
@@ -144,7 +157,8 @@ def recorded(home: Path, name: str) -> Process:
 def all_recorded(home: Path) -> list[Process]:
     """Every part that was started and not stopped, alive or not, in the order of start."""
     names = [path.name.removesuffix(".part.json") for path in (home / "run").glob("*.part.json")]
-    return sorted((recorded(home, name) for name in names), key=lambda part: ([*Kind].index(part.kind), part.name))
+    parts = [part for part in (find_recorded(home, name) for name in names) if part]
+    return sorted(parts, key=lambda part: ([*Kind].index(part.kind), part.name))
 
 
 def stop(processes: Sequence[Process], home: Path) -> list[str]:
@@ -158,8 +172,14 @@ def stop(processes: Sequence[Process], home: Path) -> list[str]:
             _signal(process, signal.SIGKILL)
             _await_death(process, time.monotonic() + 5)
     for process in processes:
-        _record(home, process.name).unlink(missing_ok=True)
+        _kill_orphans(process)
+        forget(home, process.name)
     return killed
+
+
+def forget(home: Path, name: str) -> None:
+    """Remove the record of a part that is stopped, or stops itself."""
+    _record(home, name).unlink(missing_ok=True)
 
 
 def tail(log: Path) -> str:
@@ -178,6 +198,8 @@ def write_privately(path: Path, text: str) -> None:
 
 def _spawn(command: Command, log: Path) -> subprocess.Popen[bytes]:
     account = command.account
+    log.touch(mode=0o600)
+    log.chmod(0o600)  # also one of an earlier version
     with log.open("ab") as output:
         try:
             return subprocess.Popen(
@@ -205,6 +227,13 @@ def _signal(process: Process, number: int) -> bool:
     else:
         os.kill(process.pid, number)
     return True
+
+
+def _kill_orphans(process: Process) -> None:
+    """End the children of a part that died without ending them."""
+    if birth_of(process.pid) is None:  # so its group is what it left behind, not one of a later process
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _await_death(process: Process, deadline: float) -> bool:

@@ -19,20 +19,20 @@ FILE: Final = "schedules.json"
 ANSWERED: Final = ("ResponseMetadata", "Arn", "CreationDate", "LastModificationDate")  # by Scheduler, not given to it
 
 
-def remember(folder: Path, port: int) -> None:
+def remember(folder: Path, port: int, secret_key: str) -> None:
     """Write down the schedules as they are now."""
-    scheduler = _client(port)
+    scheduler = _client(port, secret_key)
     found = scheduler.list_schedules()["Schedules"]
     kept = [scheduler.get_schedule(GroupName=one["GroupName"], Name=one["Name"]) for one in found]
     given = [{name: value for name, value in one.items() if name not in ANSWERED} for one in kept]
     write_privately(folder / FILE, json.dumps(given, indent=2, default=str))
 
 
-def restore(folder: Path, port: int) -> None:
+def restore(folder: Path, port: int, secret_key: str) -> None:
     """Make those again that the emulator does not have."""
     file = folder / FILE
     kept: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
-    scheduler = _client(port) if kept else None
+    scheduler = _client(port, secret_key) if kept else None
     for one in kept:
         if not _is_over(one["ScheduleExpression"]):
             _ensure(scheduler, one)
@@ -55,8 +55,6 @@ def _ensure(scheduler: Any, schedule: dict[str, Any]) -> None:
             continue
 
 
-def _client(port: int) -> "EventBridgeSchedulerClient":
-    session = boto3.Session(
-        aws_access_key_id=aws.CREDENTIALS, aws_secret_access_key=aws.CREDENTIALS, region_name=aws.REGION
-    )
+def _client(port: int, secret_key: str) -> "EventBridgeSchedulerClient":
+    session = boto3.Session(aws_access_key_id=aws.ACCESS_KEY, aws_secret_access_key=secret_key, region_name=aws.REGION)
     return session.client("scheduler", endpoint_url=aws.endpoint(port), config=Config(proxies={}))

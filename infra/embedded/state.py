@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from infra.embedded.errors import AlreadyRunning
 from infra.embedded.identity import birth_of
+from infra.embedded.options import Options
 from infra.embedded.process import write_privately
 
 
@@ -27,11 +27,12 @@ class Secrets:
     database_owner: str = field(default_factory=_password)
     cache: str = field(default_factory=_password)
     simulator: str = field(default_factory=_password)
+    emulator: str = field(default_factory=_password)
 
 
 @dataclass(frozen=True)
 class State:
-    """`stack.json`. `parts` are (name, kind, port) of the latest start; `environment` is theirs."""
+    """`stack.json`. `parts` are (name, kind, port) of the latest start; `environment` and `options` are theirs."""
 
     secrets: Secrets
     postgres_folder: Path
@@ -39,21 +40,21 @@ class State:
     parts: list[tuple[str, str, int | None]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     queues_made: bool = False
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Who runs the stack. A detached one needs nobody; another one has crashed when its supervisor is gone."""
+    """Which process supervises the stack. Without it the stack has crashed, whatever parts of it still run."""
 
     pid: int
     birth: str | None
     token: str
-    detached: bool
 
     @property
     def holds(self) -> bool:
-        """Whether this claim still stands."""
-        return self.detached or birth_of(self.pid) == self.birth
+        """Whether the supervisor lives."""
+        return birth_of(self.pid) == self.birth
 
 
 def load(home: Path) -> State | None:
@@ -66,6 +67,7 @@ def load(home: Path) -> State | None:
         **held
         | {
             "secrets": Secrets(**held["secrets"]),
+            "options": Options(**held.get("options", {})),
             "postgres_folder": Path(held["postgres_folder"]),
             "parts": [(name, kind, port) for name, kind, port in held["parts"]],
         }
@@ -77,9 +79,9 @@ def save(home: Path, state: State) -> None:
     write_privately(home / "stack.json", json.dumps(asdict(state), default=str, indent=2))
 
 
-def claim(home: Path, *, detached: bool) -> Claim:
-    """Say that this process runs the stack from now on, or with `detached` that nobody needs to."""
-    made = Claim(os.getpid(), birth_of(os.getpid()), secrets.token_hex(8), detached)
+def claim(home: Path, pid: int) -> Claim:
+    """Say that this process supervises the stack from now on."""
+    made = Claim(pid, birth_of(pid), secrets.token_hex(8))
     write_privately(home / "run" / "claim.json", json.dumps(asdict(made)))
     return made
 
@@ -87,7 +89,11 @@ def claim(home: Path, *, detached: bool) -> Claim:
 def claimed(home: Path) -> Claim | None:
     """The latest claim that was not given up."""
     path = home / "run" / "claim.json"
-    return Claim(**json.loads(path.read_text())) if path.exists() else None
+    try:
+        written = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return Claim(written["pid"], written["birth"], written["token"])
 
 
 def give_up(home: Path) -> None:

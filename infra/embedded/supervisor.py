@@ -1,41 +1,52 @@
-"""The foreground of a stack: restarts what dies and stops all in order at Ctrl-C, SIGTERM or a closed terminal."""
+"""Looks after a started stack: starts again what dies or no longer answers, and stops all in order at a signal.
+
+The same for `smelt up` and `smelt up --detach`; for the latter it is a process of its own (`cli/detached.py`).
+"""
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from infra.embedded import process, stack
+from infra.embedded import restarts, stack
 from infra.embedded.errors import AlreadyRunning, StackError
-from infra.embedded.process import Command
+from infra.embedded.part_watch import SILENCE_LIMITS, PartWatch
+from infra.embedded.process import Command, Kind
 from infra.embedded.stack import Running
 from infra.embedded.state import claimed, exclusively
 
 TICK: Final = 1.0  # seconds between two looks at the parts
-PAUSE: Final = 3.0  # seconds before a dead part is started again, so that a broken one does not spin
+FIRST_DELAY: Final = 1.0  # seconds before a part that died is started again; doubled with each further one
 
 
 @dataclass(frozen=True)
 class Incident:
-    """A part died and was started again, or could not be (`error`). After `queues_lost` run the audit."""
+    """A part was started again because of `reason`, or could not be (`error`). After `may_lack_events` reconcile."""
 
     part: str
+    reason: str = "died"
     error: str = ""
-    queues_lost: bool = False
+    may_lack_events: bool = False
 
     def __str__(self) -> str:
-        return f"{self.part} died and " + (f"cannot be started: {self.error}" if self.error else "was started again")
+        done = f"cannot be started: {self.error}" if self.error else "was started again"
+        return f"{self.part} {self.reason} and {done}"
 
 
-def watch(running: Running, tick: float = TICK, pause: float = PAUSE) -> Iterator[Incident]:
+def watch(
+    running: Running,
+    tick: float = TICK,
+    first_delay: float = FIRST_DELAY,
+    silence_limits: Mapping[Kind, float] = SILENCE_LIMITS,
+) -> Iterator[Incident]:
     """Look after a started stack; yield what happened. Ends when another process stops or replaces the stack."""
+    parts = [PartWatch(running.home, command, first_delay, silence_limits) for command in running.commands]
     while claimed(running.home) == running.claim:
-        dead = {part.name for part in process.all_recorded(running.home) if not part.alive}
-        for command in running.commands:
-            if command.name in dead:
-                time.sleep(pause)
-                yield from _restart(running, command)
+        for part in parts:
+            if reason := part.reason_to_start():
+                yield from _start_again(running, part.command, reason)
+                part.started()
         time.sleep(tick)
 
 
@@ -47,20 +58,23 @@ def supervise(running: Running, tell: Callable[[Incident], None]) -> list[str]:
         for incident in watch(running):
             tell(incident)
     except KeyboardInterrupt:
-        return stack.stop(running.home)
+        return stack.stop(running.home) if claimed(running.home) == running.claim else []
     except BaseException:  # a failure of ours must not leave a stack that nobody looks after
         stack.stop(running.home)
         raise
     return []
 
 
-def _restart(running: Running, command: Command) -> list[Incident]:
+def _start_again(running: Running, command: Command, reason: str) -> list[Incident]:
+    history = restarts.load(running.home, command.name)
+    if history.is_crash_loop:
+        reason += f", {len(history.failures)} times in ten minutes (a crash loop),"
     try:
         with exclusively(running.home):
             if claimed(running.home) != running.claim:
                 return []
-            return [Incident(command.name, queues_lost=stack.restart_part(running, command))]
+            return [Incident(command.name, reason, may_lack_events=stack.restart_part(running, command))]
     except AlreadyRunning:
         return []  # another command has the stack in hand: look again
     except StackError as error:
-        return [Incident(command.name, error=str(error))]
+        return [Incident(command.name, reason, error=str(error))]

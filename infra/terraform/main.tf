@@ -73,6 +73,7 @@ module "compute" {
       target_groups     = { for service, group in web.target_groups : service => group.arn }
       client_id         = var.web.login.client_id
       console_name      = var.web.names.console
+      serving_name      = var.web.names.serving
       operators         = var.web.operators
       groups_claim      = var.web.login.groups_claim
       serving           = var.web.serving

@@ -1,36 +1,90 @@
-"""The `smelt` command."""
+"""The `smelt` command. Its subcommands are imported when they are called: `services.ops.cli.lazy_group`."""
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated, ClassVar, NoReturn
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from redis import RedisError
-from sqlalchemy.exc import DBAPIError
 
-from services.ops.cli.output import printable
-from services.ops.database.cli import database_commands
-from services.ops.datasets.cli import datasets_commands
-from services.ops.dlq.cli import dlq_commands
-from services.ops.drift.cli import drift
-from services.ops.health.cli import check
-from services.ops.lineage.cli import lineage
-from services.ops.quarantine.cli import quarantine_commands
-from services.ops.queues.cli import queues, top, workers
-from services.ops.reconcile.cli import reconcile
-from services.ops.reconcile.reprocess_cli import reprocess
-from services.ops.runs.cli import runs_commands
-from services.ops.schedules.cli import schedules_commands
-from services.ops.uploads.cli import upload
-from shared import plugins, telemetry
-from shared.config.topology import QUEUES, queue_of
-from shared.errors import PermanentError, TransientError
+from services.ops.cli.lazy_group import LazyCommand, LazyGroup
+from shared import plugins
 from shared.version import VERSION
 
-SERVICES = [queue.service for queue in QUEUES]
+OWN_COMMANDS = (
+    LazyCommand(
+        "datasets", "services.ops.datasets.cli:datasets_commands", "Datasets: their contracts and their tables."
+    ),
+    LazyCommand("runs", "services.ops.runs.cli:runs_commands", "Runs: start, list and show them."),
+    LazyCommand(
+        "upload",
+        "services.ops.uploads.cli:upload",
+        "Upload a file to be loaded. Any S3 client can do the same.",
+    ),
+    LazyCommand("reconcile", "services.ops.reconcile.cli:reconcile", "Compare the bucket with the ledger."),
+    LazyCommand(
+        "lineage", "services.ops.lineage.cli:lineage", "Show where a row comes from, or the status of an object."
+    ),
+    LazyCommand(
+        "reprocess",
+        "services.ops.reconcile.reprocess_cli:reprocess",
+        "Send the events of objects in the bucket again, oldest first.",
+    ),
+    LazyCommand(
+        "queues",
+        "services.ops.queues.cli:queues",
+        "Show the messages on each queue, rates, and dead letters.",
+    ),
+    LazyCommand(
+        "workers", "services.ops.queues.cli:workers", "Show running worker processes and their current messages."
+    ),
+    LazyCommand(
+        "top",
+        "services.ops.queues.cli:top",
+        "Show queues, pending retries and workers, live until Ctrl-C.",
+    ),
+    LazyCommand(
+        "dlq",
+        "services.ops.dlq.cli:dlq_commands",
+        "Dead letters: messages that could not be processed, with the reason.",
+    ),
+    LazyCommand(
+        "quarantine",
+        "services.ops.quarantine.cli:quarantine_commands",
+        "Records that were rejected: list them, and replay them after a fix.",
+    ),
+    LazyCommand(
+        "drift",
+        "services.ops.drift.cli:drift",
+        "Show undeclared fields, vanished fields, changed types and undocumented values by run or upload.",
+    ),
+    LazyCommand(
+        "schedules",
+        "services.ops.schedules.cli:schedules_commands",
+        "Schedules: runs that EventBridge Scheduler, or the emulator, starts.",
+    ),
+    LazyCommand(
+        "check",
+        "services.ops.health.cli:check",
+        "Evaluate every alert rule and print one line per rule with a link to its runbook.",
+    ),
+    LazyCommand("db", "services.ops.database.cli:database_commands", "The database's schema."),
+    LazyCommand(
+        "worker", "services.ops.queues.worker_cli:worker", "Run one worker in the foreground until SIGTERM or Ctrl-C."
+    ),
+)
+
+
+class Commands(LazyGroup):
+    """The commands of the embedded stack, if installed, then those of services."""
+
+    lazy_commands: ClassVar = {
+        command.name: command for commands in (*plugins.load("smelt.commands"), OWN_COMMANDS) for command in commands
+    }
+
 
 app = typer.Typer(
+    cls=Commands,
     help="From APIs and files into Postgres, with proof that nothing was lost.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -38,7 +92,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the value positionally
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the option's value, as typer hands it over
     if wanted:
         sys.stdout.write(f"smelt {VERSION}\n")
         raise typer.Exit
@@ -47,60 +101,33 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the valu
 @app.callback()
 def smelt(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", help="the folder of the stack on this machine; else SMELT_HOME, else .smelt here"),
+    ] = None,
 ) -> None:
     """Global options."""
+    from shared import telemetry
 
-
-for register in plugins.load("smelt.commands"):  # of the embedded stack, if installed
-    register(app)
-app.add_typer(datasets_commands, name="datasets")
-app.add_typer(runs_commands, name="runs")
-app.command()(upload)
-app.command()(reconcile)
-app.command()(lineage)
-app.command()(reprocess)
-app.command()(queues)
-app.command()(workers)
-app.command()(top)
-app.add_typer(dlq_commands, name="dlq")
-app.add_typer(quarantine_commands, name="quarantine")
-app.command()(drift)
-app.add_typer(schedules_commands, name="schedules")
-app.command()(check)
-app.add_typer(database_commands, name="db")
-
-
-@app.command()
-def worker(service: Annotated[str, typer.Argument(help=", ".join(SERVICES), autocompletion=lambda: SERVICES)]) -> None:
-    """Run one worker in the foreground until SIGTERM or Ctrl-C.
-
-    Example: eval "$(smelt env)" && smelt worker loader
-    """
-    if service not in SERVICES:
-        message = f"no service {service!r}; known: {', '.join(SERVICES)}"
-        raise PermanentError(message)
-    os.execv(sys.executable, [sys.executable, "-m", queue_of(service).module])  # noqa: S606 - the running interpreter
+    telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
+    if home is not None:
+        os.environ["SMELT_HOME"] = str(home)
 
 
 def main() -> NoReturn:
     """Run the command line. Expected errors are printed as one line, with exit code 1."""
-    telemetry.configure("cli", os.environ.get("SMELT_LOG_LEVEL", "WARNING"))
     try:
         app(prog_name="smelt")
-    except (PermanentError, TransientError) as error:
-        _fail(str(error))
-    except (BotoCoreError, ClientError) as error:
-        _fail(f"AWS: {error}")
-    except RedisError as error:
-        _fail(f"Redis: {error}")
-    except DBAPIError as error:
-        _fail(f"Postgres: {str(error.orig).strip().splitlines()[0]}")
+    except Exception as error:
+        from services.ops.cli import failures
+        from services.ops.cli.output import printable
+
+        description = failures.describe(error)
+        if description is None:
+            raise
+        sys.stderr.write(f"smelt: {printable(description)}\n")
+        sys.exit(1)
     sys.exit(0)
-
-
-def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"smelt: {printable(message)}\n")
-    sys.exit(1)

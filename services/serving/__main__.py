@@ -61,6 +61,7 @@ def _configuration(settings: ServingSettings) -> uvicorn.Config:
             db_role.connect(settings.database_url),
             db_role.connect(settings.database_url, MAX_CONCURRENT_EXPORTS),
             RequestLimit(settings.serving_requests_per_minute, redis_url),
+            settings.serving_names,
         ),
         access_log=False,
         log_config=None,

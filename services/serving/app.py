@@ -1,5 +1,6 @@
 """The web application: API and page, with security headers, ETags and rate limit."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from sqlalchemy import Engine
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,8 +34,8 @@ ABOUT = (
 )
 
 
-def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit) -> FastAPI:
-    """The application. Both engines connect with the read role."""
+def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit, names: Sequence[str]) -> FastAPI:
+    """The application for requests to these host names. Both engines connect with the read role."""
     app = FastAPI(title="smelt", version=VERSION, description=ABOUT, docs_url=None, redoc_url=None)
 
     @app.exception_handler(ApiError)
@@ -63,8 +65,16 @@ def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_middleware(_ETags)
     app.add_middleware(_RateLimiting, limit=limit)
+    app.add_middleware(_TrustedHosts, allowed_hosts=names)
     app.add_middleware(_ResponseHeaders)
     return app
+
+
+class _TrustedHosts(TrustedHostMiddleware):
+    """Rejects other Host headers, except for the health check, which a load balancer requests by address."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.app if scope.get("path") == "/healthz" else super().__call__)(scope, receive, send)
 
 
 class _ResponseHeaders:

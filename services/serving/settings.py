@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.config import local_stack, secret_files
+from shared.config.names import Names
 from shared.config.urls import PostgresAddress, RedisAddress
 from shared.errors import PermanentError
 
@@ -21,6 +22,7 @@ class ServingSettings(BaseSettings):
     bucket: str | None = None  # target of the export; None disables it
     redis_url: RedisAddress | None = None  # shares the rate limit between processes
     serving_host: str = "127.0.0.1"  # another address only where the network restricts access
+    serving_names: Names = ("127.0.0.1", "localhost")  # other Host headers are rejected (DNS rebinding)
     serving_port: int = Field(default=8430, ge=0, le=65_535)
     serving_requests_per_minute: int = Field(default=600, ge=1)  # per client; a search on the page makes five
     serving_refresh_seconds: int = Field(default=15, ge=0)  # s between checks; 0 disables refreshing in this process

@@ -28,6 +28,7 @@ from shared.config.settings import Settings, load_settings
 from shared.config.topology import Queue, queue_of
 from shared.engine import probes as aws_probes
 from shared.engine.availability import Availability, Probe
+from shared.engine.child_watch import ChildWatch
 from shared.engine.consumer import Handler, MessageContext, process_message
 from shared.engine.gc_tuning import tune_gc
 from shared.engine.message import Message
@@ -111,6 +112,10 @@ def serve(
         quiet=True,
     )
     worker_shutting_down.connect(functools.partial(_bound_the_stop, settings.stop_timeout_seconds), weak=False)
+    if settings.pool == "prefork":
+        children = ChildWatch()
+        worker_process_init.connect(lambda **_: children.start_in_child(), weak=False)
+        children.start_in_parent()
     log.info("worker.started", version=VERSION)
     worker.start()
     sys.exit(worker.exitcode)

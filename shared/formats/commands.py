@@ -1,4 +1,8 @@
-"""The commands on the extract queue: start a run, fetch a page."""
+"""The commands on the extract queue: start a run, fetch a page.
+
+People write them too, so an unknown field is an error, unlike in what only services write. A new field is therefore a
+new version of the form.
+"""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -16,7 +20,7 @@ TRIGGER: Final = "schedule:"  # prefix of the trigger of a scheduled run; the sc
 class RunCommand(BaseModel):
     """Start a run of a dataset. `scheduled_for` is the slot of its schedule, if any."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")  # `parms` for `params` would fetch everything
 
     version: Literal[1] = 1
     type: Literal["run"] = "run"
@@ -33,7 +37,7 @@ class PageCommand(BaseModel):
     A page in bronze is fetched again only if it is the version (or eTag) in `replaces`.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")  # `parms` for `params` would fetch everything
 
     version: Literal[1] = 1
     type: Literal["page"] = "page"

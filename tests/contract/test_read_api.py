@@ -268,6 +268,29 @@ def test_exports_hold_the_same_rows_in_every_format(api: httpx.Client) -> None:
     assert len(from_json) > 40
 
 
+def test_a_csv_has_no_formula_unless_it_is_asked_for_as_it_is() -> None:
+    texts = ["=1+1", "+1", "-1", "@sum(A1)", "\ttab", "\rreturn", "a=1", "", None]
+    schema = pl.Schema({"text": pl.String(), "number": pl.Int64(), "texts": pl.List(pl.String)})
+    frame = pl.DataFrame({"text": texts, "number": [-1] * 9, "texts": [["=1", "2"]] * 9}, schema=schema)
+    safe = list(csv.reader(io.StringIO(b"".join(result_stream.csv(schema, iter([frame]))).decode(), newline="")))
+    assert [row[0] for row in safe[1:]] == ["'=1+1", "'+1", "'-1", "'@sum(A1)", "'\ttab", "'\rreturn", "a=1", "", ""]
+    assert safe[1] == ["'=1+1", "-1", "'=1; 2"]
+    raw = b"".join(result_stream.csv(schema, iter([frame]), escape_formulas=False)).decode()
+    assert next(csv.DictReader(io.StringIO(raw))) == {"text": "=1+1", "number": "-1", "texts": "=1; 2"}
+
+
+def test_a_csv_is_exported_as_it_is_on_request(api: httpx.Client) -> None:
+    asked = {"format": "csv", "raw": "true"}
+    assert api.get("/v1/export", params=asked).text.count("\n") == api.get(
+        "/v1/export", params={"format": "csv"}
+    ).text.count("\n")
+
+
+def test_requests_under_another_name_are_refused(api: httpx.Client) -> None:
+    assert api.get("/v1/freshness", headers={"Host": "attacker.example"}).status_code == 400
+    assert api.get("/healthz", headers={"Host": "10.0.0.1"}).status_code == 200
+
+
 def test_an_export_holds_few_rows_at_a_time(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_stream, "BATCH_ROWS", 7)
     statement = Statement("select control_number from gold.posting", {})

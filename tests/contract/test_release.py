@@ -65,7 +65,7 @@ def test_the_command_says_its_version() -> None:
 
 def test_the_read_api_says_its_version() -> None:
     engine = create_engine("postgresql+psycopg2://")
-    described = application(engine, engine, RequestLimit(60, None)).openapi()
+    described = application(engine, engine, RequestLimit(60, None), ["localhost"]).openapi()
     assert described["info"]["version"] == VERSION
 
 

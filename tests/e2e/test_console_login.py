@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.ops.console.slow_refusal import WrongTokens
 from services.ops.overview.collector import Measurements
 from services.ops.probe import Unavailable
 from tests.e2e.console_server import READ_TOKEN, TOKEN, Console
@@ -149,3 +150,21 @@ def test_who_may_only_look_changes_nothing(stranger: httpx.Client, path: str) ->
 def test_who_logs_out_has_to_come_in_again(operator: httpx.Client) -> None:
     assert submit(operator, form_of(operator), "/logout").status_code == 303
     assert operator.get("/").status_code == 303
+
+
+def test_each_wrong_token_makes_the_next_refusal_slower() -> None:
+    wrong = WrongTokens()
+    assert [wrong.count() for _ in range(3)] == [0.5, 1.0, 1.5]
+    assert max(wrong.count() for _ in range(100)) == 10
+
+
+def test_a_refusal_waits_and_a_right_token_does_not(stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("anyio.sleep", note)
+    assert stranger.get("/", params={"token": "guessed"}).status_code == 403
+    assert stranger.get("/", params={"token": TOKEN}).status_code == 303
+    assert len(waits) == 1

@@ -110,7 +110,7 @@ def test_killed_in_mid_run_it_starts_again_and_finishes_the_run(home: Path, smel
 
     again = Terminal(home)
     output = again.said("Working on whatever arrives")
-    assert "stopped what a crashed earlier run left behind" in output or "the audit sent" in output
+    assert "stopped what a crashed earlier run left behind" in output or "reconciliation sent" in output
     deadline = time.monotonic() + 60
     unfinished = "select run_id from ops.run where completed_at is null"
     while _rows(home, unfinished):
@@ -140,6 +140,24 @@ def test_status_and_env_tell_what_runs(home: Path, smelt: Smelt) -> None:
     assert "smelt-silver-dlq" in result.stdout
     assert smelt("down").returncode == 0
     assert smelt("status").returncode == 1
+
+
+def test_a_detached_stack_is_restarted_read_and_mended_by_one_command_each(home: Path, smelt: Smelt) -> None:
+    assert smelt("up", "--detach", "--no-first-run", "--records", "20").returncode == 0
+    before = process.recorded(home.resolve(), "loader-1").pid
+    assert smelt("restart", "loader").stdout == "restarted loader-1\n"
+    after = process.recorded(home.resolve(), "loader-1").pid
+    assert after != before
+    assert " info worker.started service=loader " in smelt("logs", "loader").stdout
+    assert smelt("logs", "loader", "--trace", "0af7651916cd43dd8448eb211c80319c").stdout == ""
+    assert "no log of 'nothing'; there are: aws, console" in smelt("logs", "nothing").stderr
+
+    for name in ("supervisor", "loader-1"):
+        os.kill(process.recorded(home.resolve(), name).pid, signal.SIGKILL)
+    assert ["supervisor", "dead"] in [line.split()[:2] for line in smelt("status").stdout.splitlines()]
+    assert smelt("up", "--detach", "--no-first-run", "--records", "20").returncode == 0
+    assert smelt("status").returncode == 0
+    assert smelt("down").returncode == 0
 
 
 def _rows(home: Path, query: str) -> list[tuple[object, ...]]:

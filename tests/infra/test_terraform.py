@@ -23,6 +23,7 @@ from tests.infra.conftest import Terraform, missing
 pytestmark = pytest.mark.integration
 
 BUCKET = "smelt-emulated"
+SECRET = "secret-of-the-test"  # noqa: S105 - of this test
 PINNED = "5.100.0"
 SKIP = re.compile(r"#checkov:skip=(\w+):(.*)")
 
@@ -31,7 +32,7 @@ SKIP = re.compile(r"#checkov:skip=(\w+):(.*)")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an emulator that holds nothing yet."""
     port = ports.choose({})["aws"]
-    command = aws.command(tmp_path_factory.mktemp("emulator"), port)
+    command = aws.command(tmp_path_factory.mktemp("emulator"), port, SECRET)
     process = subprocess.Popen(command.arguments, cwd=command.folder, env=command.environment)
     try:
         while process.poll() is None and not (ports.accepts(port) and command.ready and command.ready()):
@@ -48,7 +49,7 @@ def applying(terraform: Terraform, emulator: int) -> Iterator["subprocess.Popen[
     folder = terraform.root / "tests" / "emulated"
     place = {"name": "smelt", "partition": "aws", "region": aws.REGION, "account": aws.ACCOUNT}
     variables = {
-        **aws.environment(emulator),
+        **aws.environment(emulator, SECRET),
         "NO_PROXY": ports.HOST,
         "TF_VAR_deployment": json.dumps(place),
         "TF_VAR_bucket_name": BUCKET,
@@ -121,7 +122,7 @@ def test_every_exception_from_checkov_is_needed_and_has_a_reason(terraform: Terr
 
 
 def test_an_object_put_into_the_applied_bucket_reaches_its_queue(applied: int) -> None:
-    sqs, s3 = aws._clients(applied)
+    sqs, s3 = aws._clients(applied, SECRET)
     for prefix, queue in topology.NOTIFICATIONS.items():
         put(s3, BUCKET, f"{prefix}anything/at all.json", prefix.encode(), "application/json")
         arrived: list[ObjectId] = []
@@ -136,6 +137,6 @@ def test_an_object_put_into_the_applied_bucket_reaches_its_queue(applied: int) -
 
 
 def test_workers_accept_the_applied_queues(applied: int) -> None:
-    sqs, _ = aws._clients(applied)
+    sqs, _ = aws._clients(applied, SECRET)
     for queue in topology.QUEUES:
         check_queue(sqs, aws.queue_url(applied, queue), queue)

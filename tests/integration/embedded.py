@@ -17,14 +17,16 @@ from infra.embedded.stack import Running
 INFRASTRUCTURE = Options(workers=False, console=False, simulator_postings=0, migrate=False)
 
 
-def aws(running: Running, service: str) -> Any:
+def aws(running: Running, service: str, **client_settings: Any) -> Any:
+    """A client with the stack's keys, or with others."""
     settings = running.environment
-    session: Any = boto3.Session(  # its stubs know only clients named by a literal
-        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-        region_name=settings["AWS_DEFAULT_REGION"],
-    )
-    return session.client(service, endpoint_url=settings["AWS_ENDPOINT_URL"])
+    own: dict[str, Any] = {
+        "aws_access_key_id": settings["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": settings["AWS_SECRET_ACCESS_KEY"],
+    }
+    session: Any = boto3.Session(region_name=settings["AWS_DEFAULT_REGION"])  # its stubs know only literal names
+    own |= client_settings
+    return session.client(service, endpoint_url=settings["AWS_ENDPOINT_URL"], **own)
 
 
 def execute(running: Running, statement: str) -> list[tuple[Any, ...]]:

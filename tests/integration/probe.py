@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared.config.settings import load_settings
 from shared.config.topology import Queue
+from shared.engine import child_watch
 from shared.engine.message import Message
 from shared.engine.worker import serve
 from shared.errors import PermanentError, TransientError, UnavailableError
@@ -101,6 +102,7 @@ if __name__ == "__main__":
         visibility=int(visibility),
     )
     try:
+        child_watch.SILENCE_LIMIT_SECONDS = float(os.environ.get("PROBE_SILENCE_LIMIT", "90"))
         serve(
             load_settings(),
             queue,

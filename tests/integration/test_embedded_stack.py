@@ -3,11 +3,16 @@
 import json
 import os
 import shutil
+import time
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
+import botocore
 import psycopg2
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
@@ -87,7 +92,7 @@ def test_rows_objects_and_messages_survive_a_stop_and_the_ports_stay(home: Path)
     assert stack.stop(home) == []
     second = stack.start(home, INFRASTRUCTURE)
     assert second.environment == first.environment
-    assert not second.queues_lost
+    assert not second.may_lack_events
     assert execute(second, "SELECT answer FROM kept") == [(42,)]
     found = aws(second, "s3").get_object(Bucket="smelt-local", Key="bronze/kept.json", VersionId=version)
     assert found["Body"].read() == b"kept"
@@ -95,18 +100,26 @@ def test_rows_objects_and_messages_survive_a_stop_and_the_ports_stay(home: Path)
     stack.stop(home)
 
 
-def test_after_a_kill_of_every_part_rows_and_objects_are_there_and_the_queues_are_reported_lost(home: Path) -> None:
+def test_rows_objects_messages_and_dead_letters_survive_a_kill_of_every_part(home: Path) -> None:
     first = stack.start(home, INFRASTRUCTURE)
     execute(first, "CREATE TABLE survived AS SELECT 7 AS answer")
+    keys_on_the_bronze_queue(first)
     version = put(first, "bronze/survived.json", b"survived")
+    dead_letters = first.environment["SMELT_BRONZE_QUEUE_URL"] + "-dlq"
+    reason: Any = {"error_type": {"DataType": "String", "StringValue": "PermanentError"}}
+    sent = aws(first, "sqs").send_message(QueueUrl=dead_letters, MessageBody="dead", MessageAttributes=reason)
+    await_depth(first, 1)
     kill_all(home)
     second = stack.start(home, INFRASTRUCTURE)
-    assert second.queues_lost
+    assert second.may_lack_events
+    (letter,) = aws(second, "sqs").receive_message(QueueUrl=dead_letters, MessageAttributeNames=["All"])["Messages"]
+    assert (letter["MessageId"], letter["Body"]) == (sent["MessageId"], "dead")
+    assert letter["MessageAttributes"]["error_type"]["StringValue"] == "PermanentError"
     assert execute(second, "SELECT answer FROM survived") == [(7,)]
     found = aws(second, "s3").get_object(Bucket="smelt-local", Key="bronze/survived.json", VersionId=version)
     assert found["Body"].read() == b"survived"
     put(second, "bronze/after.json")
-    assert keys_on_the_bronze_queue(second) == {"bronze/after.json"}
+    assert keys_on_the_bronze_queue(second) == {"bronze/survived.json", "bronze/after.json"}
     stack.stop(home)
 
 
@@ -116,9 +129,45 @@ def test_messages_saved_by_an_older_stop_do_not_come_back_after_a_kill(home: Pat
     assert "bronze/old.json" in keys_on_the_bronze_queue(stack.start(home, INFRASTRUCTURE))
     kill_all(home)
     again = stack.start(home, INFRASTRUCTURE)
-    assert again.queues_lost
+    assert again.may_lack_events
     assert keys_on_the_bronze_queue(again) == set()
     stack.stop(home)
+
+
+UNSIGNED = {"config": Config(signature_version=botocore.UNSIGNED)}
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "reason"),
+    [
+        (None, UNSIGNED, "no credentials of this stack"),
+        (None, {"aws_access_key_id": "another"}, "no credentials of this stack"),
+        (None, {"aws_secret_access_key": "forged"}, "the signature is not of this stack's secret access key"),
+        ("attacker.example", UNSIGNED, "the Host header names another server"),
+        ("attacker.example", {}, "the Host header names another server"),
+    ],
+)
+@pytest.mark.parametrize("service", ["s3", "sqs"])
+def test_the_emulator_answers_only_to_its_own_name_and_secret(
+    running: Running, service: str, host: str | None, keys: dict[str, Any], reason: str
+) -> None:
+    client = aws(running, service, **keys)
+    if host:
+        client.meta.events.register("before-sign", lambda request, **_: request.headers.add_header("Host", host))
+    with pytest.raises(ClientError, match=r"403|AccessDenied") as refused:
+        client.list_buckets() if service == "s3" else client.list_queues()
+    assert reason in str(refused.value) or service == "sqs"
+
+
+def test_a_web_page_may_not_ask_the_emulator(running: Running) -> None:
+    port = int(running.environment["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    for method, path, status in (("OPTIONS", "/smelt-local", 403), ("GET", "/_ministack/health", 200)):
+        connection = HTTPConnection("127.0.0.1", port)
+        connection.request(method, path, headers={"Origin": "https://attacker.example"})
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control-")]
+        connection.close()
 
 
 def test_a_home_that_cannot_be_made_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
@@ -182,6 +231,16 @@ def test_a_real_key_leaves_usajobs_alone_and_is_not_written_down(home: Path, mon
     assert "SMELT_USAJOBS_BASE_URL" not in running.environment
     assert "a-real-key" not in (home / "stack.json").read_text()
     stack.stop(home)
+
+
+def await_depth(running: Running, messages: int) -> None:
+    """S3 sends its events after it has answered."""
+    deadline = time.monotonic() + 10
+    url = running.environment["SMELT_BRONZE_QUEUE_URL"]
+    sqs, depth = aws(running, "sqs"), "ApproximateNumberOfMessages"
+    while int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[depth])["Attributes"][depth]) != messages:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def listening_addresses(pids: set[int]) -> set[tuple[str, int]]:

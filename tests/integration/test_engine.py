@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from infra.embedded.identity import birth_of
 from services.ops.dlq.dead_letters import dead_letter
 from shared.version import VERSION
 from tests.integration.aws_server import AwsServer, serving
@@ -141,6 +142,22 @@ def test_a_handled_message_is_gone(probe: Probe) -> None:
     probe.eventually(lambda: probe.noted("end", message))
     probe.eventually(lambda: probe.counts() == (0, 0))
     assert probe.dead() == []
+
+
+@pytest.mark.parametrize("body", ["hang", ""])
+def test_a_worker_whose_child_is_stopped_ends_and_the_next_one_does_its_work(prefork: Probe, body: str) -> None:
+    prefork.make_queue(visibility=4)
+    prefork.start(visibility=4, PROBE_SILENCE_LIMIT="2")
+    first = prefork.send(body or "ok")
+    prefork.eventually(lambda: prefork.noted("start" if body else "end", first))
+    child = int(prefork.noted("start", first)[0][3])
+    os.kill(child, signal.SIGSTOP)
+    prefork.eventually(lambda: prefork.processes[0].poll() == 1)
+    assert '"worker.child_silent"' in prefork.log.read_text()
+    prefork.eventually(lambda: birth_of(child) is None)
+    message = prefork.send("ok")
+    prefork.start(visibility=4)
+    prefork.eventually(lambda: prefork.noted("end", message) if not body else len(prefork.noted("start", first)) > 1)
 
 
 def test_a_worker_says_its_version_when_it_starts(probe: Probe) -> None:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+SECRET = "secret-of-the-test"  # noqa: S105 - of this test
+
 SEVEN, EIGHT = "2026-01-01T07:00:00Z", "2026-01-01T08:00:00Z"
 FIRST, SECOND = "20260101T070000Z-00000001", "20260101T080000Z-00000002"
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -345,13 +347,13 @@ def test_schedules_survive_a_crash_of_the_emulator_and_removed_ones_stay_away(tm
     folder.mkdir()
 
     def start() -> "subprocess.Popen[bytes]":
-        told = aws.command(folder, port)
+        told = aws.command(folder, port, SECRET)
         process = subprocess.Popen(told.arguments, cwd=told.folder, env=told.environment)
         while not (ports.accepts(port) and told.ready and told.ready()):
             time.sleep(0.1)
         aws.take_saved_queues(folder)
-        aws.ensure_resources(port)
-        emulated.restore(folder, port)
+        aws.ensure_resources(port, SECRET)
+        emulated.restore(folder, port, SECRET)
         return process
 
     def make(name: str, expression: str = "rate(1 hour)") -> None:
@@ -360,7 +362,7 @@ def test_schedules_survive_a_crash_of_the_emulator_and_removed_ones_stay_away(tm
             "RoleArn": "arn:aws:iam::000000000000:role/r",
             "Input": "{}",
         }
-        emulated._client(port).create_schedule(
+        emulated._client(port, SECRET).create_schedule(
             Name=name, ScheduleExpression=expression, FlexibleTimeWindow={"Mode": "OFF"}, Target=target
         )
 
@@ -369,14 +371,14 @@ def test_schedules_survive_a_crash_of_the_emulator_and_removed_ones_stay_away(tm
     process.terminate()  # in order: the emulator saves what it has
     process.wait()
     process = start()
-    emulated._client(port).delete_schedule(Name="removed")
+    emulated._client(port, SECRET).delete_schedule(Name="removed")
     make("kept")
     make("over", "at(2020-01-01T00:00:00)")
-    emulated.remember(folder, port)
+    emulated.remember(folder, port, SECRET)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process = start()
-    names = [one["Name"] for one in emulated._client(port).list_schedules()["Schedules"]]
+    names = [one["Name"] for one in emulated._client(port, SECRET).list_schedules()["Schedules"]]
     process.terminate()
     process.wait()
     assert names == ["kept"]

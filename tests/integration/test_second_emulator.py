@@ -49,7 +49,7 @@ def moto(backends: Mapping[str, str]) -> Iterator[dict[str, str]]:
         urls = {
             f"SMELT_{queue.name.rpartition('-')[2].upper()}_QUEUE_URL": aws.queue_url(port, queue) for queue in QUEUES
         }
-        yield {**backends, **aws.environment(port), **urls, "MOTO_PORT": str(port)}
+        yield {**backends, **aws.environment(port, "unchecked"), **urls, "MOTO_PORT": str(port)}
     finally:
         server.kill()
         server.wait()
@@ -67,7 +67,7 @@ def connections(moto: Mapping[str, str], database: Engine, monkeypatch: pytest.M
     for name, value in moto.items():
         monkeypatch.setenv(name, value)
     httpx.post(f"{moto['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
-    aws.ensure_resources(int(moto["MOTO_PORT"]))
+    aws.ensure_resources(int(moto["MOTO_PORT"]), "unchecked")
     redis.Redis.from_url(moto["SMELT_REDIS_URL"]).flushall()
     made = connect()
     yield made

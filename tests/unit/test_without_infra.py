@@ -10,14 +10,13 @@ PROGRAM = """
 import json, os, sys
 sys.modules["infra"] = None  # an import of it fails, and nothing finds it
 os.environ.pop("SMELT_BUCKET", None)
-import typer
 from services.ops import connections, main
 from shared.errors import PermanentError
 try:
     connections.connect()
 except PermanentError as error:
     said = str(error)
-print(json.dumps({"commands": sorted(typer.main.get_group(main.app).commands), "said": said}))
+print(json.dumps({"commands": sorted(main.Commands.lazy_commands), "said": said}))
 """
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from infra.embedded.cli.event_log import Narrator
 from services.ops.cli.options import Json
-from services.ops.cli.output import out, plain, say, say_json
+from services.ops.cli.output import out, plain, say, say_json, table
 from services.ops.connections import Connections, connect
 from services.ops.overview import row_counts
 from services.ops.reconcile import reconciliation
@@ -39,18 +39,26 @@ def up(  # noqa: PLR0913, PLR0917 - the options of a command
     records: Annotated[int, typer.Option(min=1, help="records that the simulated source offers")] = 3_000,
     first_run: Annotated[bool, typer.Option(help="extract once if nothing was ever extracted")] = True,  # noqa: FBT002
 ) -> None:
-    """Start everything on this machine: Postgres, Valkey, an AWS emulator, the workers, the console, the search page.
+    """Start everything on this machine: Postgres, Valkey, an AWS emulator, workers, console, search page.
 
     Example: smelt up --detach
     """
+    from infra.embedded import restart as restart_parts
     from infra.embedded import stack
+    from infra.embedded.errors import AlreadyRunning
     from infra.embedded.options import Options
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workers = Options(extractors=extractors, transformers=transformers, uploads=uploads, loaders=loaders)
     options = replace(workers, simulator_postings=records, serving=True)
     with out.status("starting Postgres, Valkey, the AWS emulator, the workers, the console and the search page"):
-        running = stack.start(home(), options, detached=detach)
+        try:
+            running = stack.start(home(), options, detached=detach)
+        except AlreadyRunning:
+            if not (names := restart_parts.mend(home())):
+                raise
+            say(f"a stack is running already; started what did not run: {', '.join(names)}")
+            return
     for note in running.notes:
         say(plain(note))
     try:
@@ -82,16 +90,32 @@ def status(as_json: Json = False) -> None:  # noqa: FBT002
     """
     from infra.embedded import stack
 
-    parts = stack.status(home())
+    parts = [part for part in (stack.supervisor_status(home()), *stack.status(home())) if part]
     if as_json:
         say_json({"parts": [asdict(part) for part in parts]})
     else:
-        table = Table("part", "state", "pid", "port", "", box=None, pad_edge=False)
+        rows = table("part", "state", "pid", "port", "")
         for part in parts:
-            table.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), plain(part.detail))
-        out.print(table if parts else "nothing was ever started here: `smelt up`")
+            rows.add_row(part.name, part.state, str(part.pid or ""), str(part.port or ""), plain(part.detail))
+        out.print(rows if parts else "nothing was ever started here: `smelt up`")
     if not parts or any(part.state != "running" for part in parts):
         raise typer.Exit(1)
+
+
+def restart(
+    name: Annotated[str, typer.Argument(help="a part, as `smelt status` names it, or a service")],
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Stop a part of the embedded stack and start it again; what it works on is given back first.
+
+    Example: smelt restart loader
+    """
+    from infra.embedded import restart as restart_parts
+
+    names = restart_parts.matching(home(), name)
+    with out.status(f"restarting {', '.join(names)}"):
+        restart_parts.restart(home(), names)
+    say_json({"restarted": names}) if as_json else say(f"restarted {', '.join(names)}")
 
 
 def env(as_json: Json = False) -> None:  # noqa: FBT002
@@ -111,7 +135,7 @@ def env(as_json: Json = False) -> None:  # noqa: FBT002
 
 def _welcome(connections: Connections, running: "Running", *, first_run: bool) -> None:
     """Make whole what a crash took, extract once if nothing was ever extracted, and say what is there."""
-    if running.queues_lost:
+    if running.may_lack_events:
         _repair(connections)
     for dataset, params in registry.first_runs().items() if first_run else ():
         _first_run(connections, dataset, params)
@@ -123,12 +147,12 @@ def _welcome(connections: Connections, running: "Running", *, first_run: bool) -
 
 
 def _table_of_rows(rows_by_dataset: dict[str, dict[str, int]]) -> Table:
-    table = Table("table", "rows", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    rows_by_table = table("table", "rows")
+    rows_by_table.columns[1].justify = "right"
     for counts in rows_by_dataset.values():
         for name, rows in counts.items():
-            table.add_row(name, f"{rows:,}")
-    return table
+            rows_by_table.add_row(name, f"{rows:,}")
+    return rows_by_table
 
 
 def _say_what_next() -> None:
@@ -161,18 +185,22 @@ def _first_run(connections: Connections, dataset: str, params: dict[str, str]) -
 
 
 def _repair(connections: Connections) -> None:
-    repaired = reconciliation.repair(connections, reconciliation.find_missing(connections))
-    say(f"the emulator had lost its queues: the audit sent {repaired} messages again")
+    _say_repaired(reconciliation.repair(connections, reconciliation.find_missing(connections)))
+
+
+def _say_repaired(messages: int) -> None:
+    say(f"the emulator was killed: reconciliation sent {messages} messages again")
 
 
 def _stay(connections: Connections, running: "Running") -> None:
     from infra.embedded import supervisor
+    from infra.embedded.cli import repair
     from infra.embedded.supervisor import Incident
 
     def tell(incident: Incident) -> None:
         say(f"[yellow]{plain(str(incident))}[/yellow]")
-        if incident.queues_lost:
-            _repair(connections)
+        if incident.may_lack_events:
+            repair.in_background(_say_repaired)
 
     say("\nWorking on whatever arrives, until Ctrl-C.")
     threading.Thread(target=Narrator(connections).stay, daemon=True).start()

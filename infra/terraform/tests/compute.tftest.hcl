@@ -37,6 +37,7 @@ variables {
     }
     client_id    = "smelt"
     console_name = "console.smelt.example"
+    serving_name = "smelt.example"
     operators    = ["smelt-operators"]
     groups_claim = "groups"
     serving      = { cpu = 512, memory = 2048, least = 2, most = 3, busy = 60 }

@@ -6,10 +6,19 @@ import sys
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 PIPE_WIDTH = 200  # width of output to a pipe or file
 _width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 out = Console(highlight=False, width=_width)
+
+
+def table(*headers: str, header_style: str = "") -> Table:
+    """A table whose cells wrap: an id that is cut cannot be copied into the next command."""
+    made = Table(box=None, pad_edge=False, header_style=header_style)
+    for header in headers:
+        made.add_column(header, overflow="fold")
+    return made
 
 
 def say(line: str = "") -> None:

@@ -18,6 +18,7 @@ from services.ops import operator_log
 from services.ops.console import alb
 from services.ops.console.sessions import Sessions
 from services.ops.console.settings import ConsoleSettings
+from services.ops.console.slow_refusal import SlowResponse, WrongTokens
 from services.ops.web import templating
 from services.ops.web.user import Role, User
 
@@ -45,7 +46,7 @@ class TokenAuth:
     secure = False
 
     def __init__(self, tokens: Mapping[Role, str]) -> None:
-        self._tokens = tokens
+        self._tokens, self._wrong_tokens = tokens, WrongTokens()
         self.sessions = Sessions(hashlib.sha256(repr(sorted(tokens.items())).encode()).digest())
 
     def authenticate(self, request: Request) -> User | Response:
@@ -66,7 +67,7 @@ class TokenAuth:
         new_user = self._user_of(token)
         if new_user is None and user is None:
             log.warning("console.login_failed", host=request.client.host if request.client else "")
-            return login_form(request, to, wrong=True)
+            return SlowResponse(login_form(request, to, wrong=True), self._wrong_tokens.count())
         response = RedirectResponse(to, 303)
         if new_user:
             self.sessions.keep(response, new_user, secure=request.url.scheme == "https")

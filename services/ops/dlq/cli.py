@@ -55,7 +55,7 @@ def list_(  # noqa: PLR0913, PLR0917 - the options of a command
     for group in groups:
         cli_output.say_group(group, now, every=every)
     if letters:
-        say(f"\n[dim]details      smelt dlq show {letters[0].id[: cli_output.SHORT_ID]}[/dim]")
+        say(f"\n[dim]details      smelt dlq show {letters[0].id}[/dim]")
         say("[dim]send again   smelt dlq replay --dry-run, with the same options[/dim]")
     cli_options.say_unseen(survey.unseen)
 
@@ -79,7 +79,7 @@ def show(
         say_json({**cli_output.to_json(letter, now), "stored": states})
         return
     cli_output.say_letter(letter, now, stored)
-    say(f"\n[dim]send again   smelt dlq replay --id {letter.id[: cli_output.SHORT_ID]}[/dim]")
+    say(f"\n[dim]send again   smelt dlq replay --id {letter.id}[/dim]")
 
 
 dlq_commands.command()(cli_actions.replay)

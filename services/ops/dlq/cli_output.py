@@ -14,9 +14,8 @@ from services.ops.formatting import readable
 from services.ops.queues.cli_output import subject_text
 from shared.storage.object_id import ObjectId
 
-SHORT_ID = 8  # characters of an id in lists
 SHOWN = 5  # letters per group without --all
-OTHERS = 32  # columns used beside attempts and subject
+OTHERS = 60  # columns used beside attempts and subject
 NARROWEST = 20  # minimum columns of the subject
 
 
@@ -24,6 +23,7 @@ def to_json(letter: DeadLetter, now: float) -> dict[str, object]:
     """A dead letter as JSON; `now` is in epoch seconds."""
     return {
         **asdict(letter),
+        "attempts": int(letter.attempts) if letter.attempts.isdecimal() else None,
         "age_seconds": _age(letter, now),
         "replays": letter.replays,
         "datasets": sorted(letter.datasets),
@@ -57,7 +57,7 @@ def say_group(group: DeadLetterGroup, now: float, *, every: bool) -> None:
     room = max(NARROWEST, out.width - OTHERS - max(map(len, tried)))
     for letter, times in zip(shown, tried, strict=True):
         table.add_row(
-            letter.id[:SHORT_ID],
+            letter.id,
             formatting.duration(_age(letter, now)),
             plain(times),
             subject_text(letter.subject, room),

@@ -4,11 +4,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from services.ops import durations
 from services.ops.cli.options import Dataset, Json
-from services.ops.cli.output import out, plain, say, say_json
+from services.ops.cli.output import out, plain, say, say_json, table
 from services.ops.connections import connect
 from services.ops.drift import queries
 
@@ -32,9 +31,9 @@ def drift(
     if as_json:
         say_json([row._asdict() for row in rows])
         return
-    table = Table("seen", "dataset", "run or upload", "kind", "field", "what", "records", box=None, pad_edge=False)
+    rows_table = table("seen", "dataset", "run or upload", "kind", "field", "what", "records")
     for row in rows:
         seen_at = f"{row.seen_at:%m-%d %H:%M}"
         texts = (row.dataset, row.source, row.kind, row.path, row.detail)
-        table.add_row(seen_at, *map(plain, texts), f"{row.records:,}")
-    out.print(table) if rows else say("no drift")
+        rows_table.add_row(seen_at, *map(plain, texts), f"{row.records:,}")
+    out.print(rows_table) if rows else say("no drift")

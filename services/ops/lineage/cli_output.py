@@ -65,7 +65,7 @@ def _say_version(version: ObjectVersionStatus) -> None:
         else "no longer in the bucket"
     )
     _say("version", f"{about}: {there}")
-    letters = ", ".join(identity[:8] for identity in version.dead_letters)
+    letters = ", ".join(version.dead_letters)
     _say("", STATES[version.state] + (f": `smelt dlq show {letters}`" if version.state == "dead letter" else ""))
     for entry in version.entries[:SHOWN]:
         if "silver_key" in entry:

@@ -61,7 +61,7 @@ def wait_table(groups: list[RetryGroup]) -> Table:
     table.add_column("pending retries", no_wrap=True)
     for title in ("messages", "attempt", "next in"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("reason", no_wrap=True, overflow="ellipsis")
+    table.add_column("reason", overflow="fold")
     for group in groups:
         attempt, again = f"{group.attempt} of {group.attempts}", formatting.duration(group.again_at - time.time())
         why = f"[red]{plain(group.error_type)}[/red] {plain(group.reason)}"
@@ -75,7 +75,7 @@ def worker_table(workers: list[ObservedStatus] | None) -> RenderableType:
         return Text.from_markup(f"workers {formatting.UNKNOWN}")
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("service", no_wrap=True)
-    table.add_column("host", no_wrap=True, overflow="ellipsis", max_width=WIDEST_HOST)
+    table.add_column("host", overflow="fold", max_width=WIDEST_HOST)
     for title in ("pid", "up", "settled", "last"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("now", no_wrap=True, overflow="ellipsis")

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from services.ops.cli import formatting
 from services.ops.cli.options import Json, Yes
-from services.ops.cli.output import out, plain, say, say_json
+from services.ops.cli.output import out, plain, say, say_json, table
 from services.ops.cli.prompts import confirm
 from services.ops.connections import connect
 from services.ops.runs.cli import parsed
@@ -107,10 +107,10 @@ def run_now(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
 
 def _table(statuses: list[Status]) -> Table:
     titles = ("schedule", "dataset", "when", "last slot", "last run", "state", "missed", "next")
-    table = Table(*titles, box=None, pad_edge=False, header_style="dim")
+    rows = table(*titles, header_style="dim")
     for status in statuses:
         schedule, last = status.schedule, status.last
-        table.add_row(
+        rows.add_row(
             plain(schedule.name),
             plain(schedule.command.dataset),
             plain(schedule.expression) + (f" {schedule.timezone}" if schedule.timezone != "UTC" else ""),
@@ -120,7 +120,7 @@ def _table(statuses: list[Status]) -> Table:
             formatting.alarming(status.missed),
             _moment(status.next) if schedule.enabled else "[yellow]paused[/yellow]",
         )
-    return table
+    return rows
 
 
 def _state(last: LastRun | None) -> str:

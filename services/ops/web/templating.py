@@ -57,7 +57,7 @@ def page(request: Request, template: str, /, status_code: int = 200, **shown: An
 
 def error_page(request: Request, why: str, status: int = 403) -> Response:
     """An error page with this text."""
-    return page(request, "error_page.html", status, why=why)
+    return page(request, "error.html", status, why=why)
 
 
 def _query(values: Mapping[str, object]) -> str:

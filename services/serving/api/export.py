@@ -1,17 +1,20 @@
 """`/v1/export`: the complete result of a search as a file."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import polars as pl
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response, StreamingResponse
+from pydantic import Field
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
-from services.serving.api.result_stream import csv, json, parquet, slices
+from services.serving.api.result_stream import Slices, csv, json, parquet, slices
 from services.serving.api.routes import ERROR_RESPONSES, resolve_near
 from services.serving.api.search import Filters, filter_clause
 from services.serving.database import Statement
@@ -23,7 +26,10 @@ COLUMNS = (
     " closes_on, ended_on, is_open, days_open, is_remote, is_telework, schedules, offering_types, hiring_paths,"
     " who_may_apply, security_clearance, openings, location, places, summary, url, first_seen_at"
 )
-STREAMS = {"csv": (csv, "text/csv"), "json": (json, "application/json")}
+Writer = Callable[[pl.Schema, Slices], Iterator[bytes]]
+
+STREAMS: dict[str, tuple[Writer, str]] = {"csv": (csv, "text/csv"), "json": (json, "application/json")}
+RAW_CSV: tuple[Writer, str] = (partial(csv, escape_formulas=False), "text/csv")
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -31,6 +37,7 @@ class ExportParams(Filters):
     """Search filters and file format."""
 
     format: Literal["json", "csv", "parquet"] = "json"
+    raw: bool = Field(default=False, description="CSV only: do not escape text that a spreadsheet takes for a formula")
 
 
 def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
@@ -50,15 +57,15 @@ def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
         return (
             _file(export_engine, statement, headers)
             if params.format == "parquet"
-            else _stream(export_engine, statement, params.format, headers)
+            else _stream(export_engine, statement, params, headers)
         )
 
     return router
 
 
-def _stream(engine: Engine, statement: Statement, form: Literal["csv", "json"], headers: dict[str, str]) -> Response:
+def _stream(engine: Engine, statement: Statement, params: ExportParams, headers: dict[str, str]) -> Response:
     """Stream rows as they are fetched. The query runs first, so that its errors get their own status."""
-    write, media_type = STREAMS[form]
+    write, media_type = RAW_CSV if params.raw and params.format == "csv" else STREAMS[params.format]
     with ExitStack() as stack:
         schema, frames = stack.enter_context(slices(engine, statement))
         resources = stack.pop_all()

@@ -29,6 +29,7 @@ TYPES: dict[int, pl.DataType] = {
     3802: pl.String(),
 }
 JSONB = 3802
+FORMULA = r"^[=+\-@\t\r]"  # start of a formula in Excel, LibreOffice and Google Sheets (OWASP: CSV injection)
 
 Slices = Iterator[pl.DataFrame]
 
@@ -63,12 +64,21 @@ def parquet(schema: pl.Schema, frames: Slices, path: Path) -> None:
     lazy.sink_parquet(path, compression="zstd", row_group_size=ROW_GROUP)
 
 
-def csv(schema: pl.Schema, frames: Slices) -> Iterator[bytes]:
-    """CSV with a header; list items are joined with semicolons."""
-    joined = [pl.col(name).list.join("; ") for name, kind in schema.items() if isinstance(kind, pl.List)]
+def csv(schema: pl.Schema, frames: Slices, *, escape_formulas: bool = True) -> Iterator[bytes]:
+    """CSV with a header; list items are joined with semicolons.
+
+    Spreadsheets evaluate text that starts like a formula; a leading apostrophe prevents it.
+    """
+    lists = {name: pl.col(name).list.join("; ") for name, kind in schema.items() if isinstance(kind, pl.List)}
+    texts = lists | {name: pl.col(name) for name, kind in schema.items() if isinstance(kind, pl.String)}
+    joined = [_escape_formula(column) for column in texts.values()] if escape_formulas else [*lists.values()]
     yield pl.DataFrame(schema=schema).select(schema.names()).with_columns(joined).write_csv().encode()
     for frame in frames:
         yield frame.with_columns(joined).write_csv(include_header=False).encode()
+
+
+def _escape_formula(column: pl.Expr) -> pl.Expr:
+    return pl.when(column.str.contains(FORMULA)).then("'" + column).otherwise(column).name.keep()
 
 
 def json(_schema: pl.Schema, frames: Slices) -> Iterator[bytes]:

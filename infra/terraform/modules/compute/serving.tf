@@ -3,10 +3,13 @@
 # request, not a message that could be counted.
 
 locals {
-  serving_environment = {
-    SMELT_SERVING_HOST = "0.0.0.0" # its security group admits the load balancer only
-    SMELT_SERVING_PORT = tostring(var.network.ports.serving)
-  }
+  serving_environment = merge([
+    for web in var.web[*] : {
+      SMELT_SERVING_HOST  = "0.0.0.0" # its security group admits the load balancer only
+      SMELT_SERVING_PORT  = tostring(var.network.ports.serving)
+      SMELT_SERVING_NAMES = web.serving_name
+    }
+  ]...)
 }
 
 resource "aws_ecs_service" "serving" {

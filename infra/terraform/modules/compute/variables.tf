@@ -183,6 +183,7 @@ variable "web" {
     target_groups     = object({ console = string, serving = string })
     client_id         = string # of the load balancer at the identity provider
     console_name      = string
+    serving_name      = string
     operators         = set(string)
     groups_claim      = string
     serving = object({
