@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from infra.embedded import stack
 from infra.embedded.options import Options
+from tests.support import smelt_server
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"  # real pages, on the developers' machines only
@@ -23,7 +23,7 @@ def smelt_command(home: Path) -> Smelt:
 
     def smelt(*arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [Path(sys.executable).parent / "smelt", *arguments],
+            [smelt_server.program(), *arguments],
             env=environment | {"SMELT_HOME": str(home), "COLUMNS": "200"},
             capture_output=True,
             text=True,
