@@ -1,7 +1,7 @@
 """The command `smelt` without the second of CPU that its imports take: one process has them, and forks for each call.
 
 A fork has the caller's arguments, environment, folder and streams; its exit code is the caller's, and signals to the
-caller reach it. `smelt up` and `smelt worker`, which outlive or replace their process, start anew.
+caller reach it. What stays until it is ended (`smelt up`, `smelt worker`) is the installed program itself.
 """
 
 import atexit
@@ -24,7 +24,8 @@ INSTALLED = Path(sys.executable).parent / "smelt"
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
 
-if sys.argv[1:2] in (["up"], ["worker"]) or "SMELT_DATASETS" in os.environ:
+stays = sys.argv[1:2] == ["worker"] or (sys.argv[1:2] == ["up"] and "--detach" not in sys.argv)
+if stays or "SMELT_DATASETS" in os.environ:
     os.execv({installed!r}, [{installed!r}, *sys.argv[1:]])
 request = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}}
 with socket.socket(socket.AF_UNIX) as server:
