@@ -10,7 +10,7 @@ from tests.e2e.conftest import Deployment, run_outcome
 
 pytestmark = pytest.mark.e2e
 
-FLOOD = 400  # files
+FLOOD = 250  # files
 
 
 def file(number: int) -> bytes:

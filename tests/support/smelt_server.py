@@ -66,7 +66,10 @@ def program() -> Path:
 def serve(address: str) -> None:
     """Fork for each call, until standard input ends."""
     from infra.embedded import stack  # noqa: F401 - imported by commands when they run
-    from services.ops import main  # noqa: F401 - imported here, once
+    from services.ops import main
+
+    for command in main.Commands.lazy_commands.values():
+        command.load()
 
     gc.freeze()  # a fork would otherwise copy all of it when it looks for garbage as it ends
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is forked
