@@ -12,12 +12,13 @@ from services.transformer.batching import batched
 from services.transformer.content import Encoded, Unreadable
 from services.transformer.transform import TransformResult, transform
 from shared.datasets import consistency, registry
+from shared.datasets.contract.document import RECORD_ID
 from shared.errors import PermanentError
 from shared.formats import silver
 
 MAX_REJECTS = 100  # described one by one
 MAX_RAW = 1_000  # characters of a rejected record
-INTERNAL = (silver.RECORD_INDEX, silver.CONTENT_HASH, silver.HASH_ONLY, silver.RAW)
+INTERNAL = (silver.RECORD_INDEX, silver.CONTENT_HASH, silver.HASH_ONLY, silver.RAW, RECORD_ID)
 
 
 @dataclass
@@ -37,11 +38,11 @@ class Outcome:
 def run(path: Path, dataset: str, rows: int) -> Outcome:
     """Read and transform a file. Raises PermanentError for one that cannot be read, and for a wrong contract."""
     consistency.check(dataset)
-    outcome = Outcome()
+    outcome, record_ids = Outcome(), str if registry.dataset(dataset).appends else None
     with opened(path) as stream:
         content = formats.read_upload(stream, registry.dataset(dataset), LIMITS)
         for batch in batched(content.records):
-            result = transform(dataset, batch.records, batch.first, LIMITS)
+            result = transform(dataset, batch.records, batch.first, LIMITS, record_ids=record_ids)
             _add(outcome, result, batch.records, batch.first, rows)
             outcome.refused = outcome.refused or _refusal(dataset, result, len(batch.records))
     for warning in batch_rules.warn_of_count(content.expected_records, outcome.read):

@@ -35,7 +35,10 @@ class Inferred:
 
 
 def infer(path: Path, name: str | None, key_names: Sequence[str] | None, records_path: str | None) -> Inferred:
-    """The contract of a file. Without `key_names` a key is proposed; with none of them, records have no key. Raises PermanentError where its records cannot be read, or no key tells them apart."""
+    """The contract of a file. Where `key_names` is None a key is proposed; where it is empty, records have no key.
+
+    Raises PermanentError where records cannot be read, and where no key tells them apart.
+    """
     name = name or identifier(path.name.partition(".")[0])
     records = sample.read(path, records_path)
     root, *children = structure.tables(name, records.records, texts=records.texts)

@@ -11,7 +11,6 @@ from infra.authoring.structure import Column, Table
 from services.ops.cli.formatting import counted, head
 from services.ops.cli.output import out, plain, say
 
-
 MAX_EXAMPLE = 40  # characters
 MAX_COLUMNS = 8  # of a table of rows
 MAX_REASONS = 10

@@ -24,6 +24,7 @@ schema:
       # - {{name: Full Name, physicalName: full_name, logicalType: string, required: true}} # a field of another name
       # - {{name: price, logicalType: number, physicalType: "numeric(14,2)", logicalTypeOptions: {{minimum: 0}}}}
       # - {{name: valid_from, logicalType: date, logicalTypeOptions: {{format: MM/dd/yyyy}}}} # ISO 8601 needs no format
+      # - {{name: valid_to, logicalType: date}}
       # - {{name: updated, logicalType: timestamp, logicalTypeOptions: {{format: epoch-milliseconds}}}}
       # - {{name: tags, logicalType: array, items: {{logicalType: string}}}}
       # - {{name: city, logicalType: string, customProperties: [{{property: smelt, value: {{path: address.city}}}}]}}

@@ -11,8 +11,7 @@ import jsonschema_rs
 import polars as pl
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from infra.authoring.identifiers import identifier
 from infra.authoring.value_types import value_type
@@ -216,6 +215,12 @@ def test_without_a_key_nothing_is_written(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.odcs.yaml"))
 
 
+def test_records_without_a_key_are_appended(tmp_path: Path) -> None:
+    document = inferred(tmp_path, "points.csv", "kind,size\na,1\na,1\n", "--append")
+    assert document["customProperties"] == [{"property": "smelt", "value": {"disposition": "append"}}]
+    assert json.loads(smelt("try", str(tmp_path / "points.csv"), "points", "--json").stdout)["valid"] == 2
+
+
 def test_a_chosen_key_stands_first_in_its_order(tmp_path: Path) -> None:
     document = inferred(tmp_path, "stocks.csv", FILES["stocks.csv"], "--key", "date,symbol")
     assert list(columns(document)) == ["date", "symbol", "price"]
@@ -280,6 +285,6 @@ def test_the_skeleton_is_a_contract_with_and_without_its_comments(tmp_path: Path
         assert [error.message for error in schema.iter_errors(document)] == []
     (tmp_path / "mine.odcs.yaml").write_text(uncommented)
     file = tmp_path / "x.json"
-    file.write_text('[{"id": "1", "items": [{"code": "a"}]}]')
-    smelt_try = smelt("try", str(file), str(tmp_path / "mine.odcs.yaml"), "--json")
-    assert "rows" in smelt_try.stdout, smelt_try.exception
+    file.write_text('{"data": {"items": [{"id": "1", "Full Name": "A", "items": [{"code": "a"}]}]}}')
+    outcome = json.loads(smelt("try", str(file), str(tmp_path / "mine.odcs.yaml"), "--json").stdout)
+    assert outcome["rows"][0]["mine_item"] == [{"ordinal": 1, "code": "a"}]

@@ -17,7 +17,6 @@ from shared.datasets import registry
 from shared.errors import PermanentError
 
 
-
 class Commands(LazyGroup):
     """Those of this module, then those of packages that are installed on one machine only."""
 
@@ -26,9 +25,7 @@ class Commands(LazyGroup):
     }
 
 
-datasets_commands = typer.Typer(
-    cls=Commands, help="Datasets: their contracts and their tables.", no_args_is_help=True
-)
+datasets_commands = typer.Typer(cls=Commands, help="Datasets: their contracts and their tables.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="the dataset", autocompletion=registry.names)]
 OptionalName = Annotated[str | None, typer.Argument(help="only this one", autocompletion=registry.names)]
 
