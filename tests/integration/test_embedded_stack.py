@@ -24,6 +24,7 @@ from infra.embedded.options import Options
 from infra.embedded.stack import Running
 from infra.embedded.wheels import folder_of
 from shared.config.topology import BRONZE, QUEUES
+from shared.storage.versions import list_versions
 from tests.integration.embedded import (
     INFRASTRUCTURE,
     aws,
@@ -132,6 +133,28 @@ def test_messages_saved_by_an_older_stop_do_not_come_back_after_a_kill(home: Pat
     assert again.may_lack_events
     assert keys_on_the_bronze_queue(again) == set()
     stack.stop(home)
+
+
+def test_a_key_that_xml_cannot_hold_hides_no_other_in_a_listing(running: Running) -> None:
+    names = [
+        "plain",
+        "bell\x07",
+        "escape\x1b[31m",
+        "line\nend\r\ttab",
+        "a&b<c>\"'",
+        "a%2Fb+c d",
+        "\ufffe",
+        "\N{SNOWMAN}",
+    ]
+    keys = [f"uploads/listing/{name}.json" for name in names]
+    stored = {key: put(running, key) for key in keys}
+    chunks = list_versions(aws(running, "s3"), "smelt-local", "uploads/listing/")
+    assert {one.object.key: one.object.version_id for chunk in chunks for one in chunk} == stored
+    s3 = aws(running, "s3")
+    pages = s3.get_paginator("list_object_versions").paginate(
+        Bucket="smelt-local", Prefix="uploads/listing/", PaginationConfig={"PageSize": 3}
+    )
+    assert {version["Key"] for page in pages for version in page["Versions"]} == set(keys)
 
 
 UNSIGNED = {"config": Config(signature_version=botocore.UNSIGNED)}

@@ -16,6 +16,7 @@ import ministack.app
 from ministack.services import sqs
 
 from infra.embedded import aws
+from infra.embedded.emulator import listing
 from infra.embedded.emulator.access import HEALTH, LOOPBACK, Credentials, body_to_verify, refusal
 from infra.embedded.emulator.journal import Queue, QueueJournal
 from infra.embedded.ports import accepts
@@ -49,7 +50,9 @@ class Emulator:
         elif scope["path"] == HEALTH and not self.has_resources.is_set():
             await _respond(send, 503, "resources are being made")
         else:
-            await self._application(scope, receive, self._recording(send))
+            recording = self._recording(send)
+            is_listing = listing.must_encode(scope["query_string"])
+            await self._application(scope, receive, listing.encoding(recording) if is_listing else recording)
 
     def _recording(self, send: Send) -> Send:
         async def recording(message: MutableMapping[str, Any]) -> None:
