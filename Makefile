@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint pytest test-all check metrics fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
+.PHONY: help run test lint pytest test-all check unit metrics fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ help: ## show the targets
 run: $(VENV)/local ## start everything on this machine, extract, and keep running until Ctrl-C
 	@exec $(BIN)/smelt up
 
-# Prints only what is broken.
-LAYERS = $(BIN)/lint-imports --no-cache --no-logo > $(VENV)/layers.log || { cat $(VENV)/layers.log >&2; exit 1; }
+# Three workers for two cores, since tests wait for much. In the order of collection, which has the slow ones first.
+XDIST := -n 3 --dist loadgroup --no-loadscope-reorder
 
 # TESTS and ARGS choose: make test TESTS=tests/integration/test_loader.py ARGS=-x
 TESTS ?= tests
@@ -28,13 +28,16 @@ lint: $(VENV)/dev ## format, lint, types and layers
 	@$(BIN)/lint-imports --no-logo --no-cache
 
 pytest: $(VENV)/dev
-	@$(BIN)/pytest -n 2 --dist loadfile -m "not nightly" $(TESTS) $(ARGS)
+	@$(BIN)/pytest $(XDIST) -m "not nightly" $(TESTS) $(ARGS)
 
 test-all: lint ## the same with the tests that take too long for every change
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest $(XDIST) $(ARGS)
 
-check: lint ## lint, types, layers, unit and contract tests (some minutes)
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration" tests/unit tests/contract $(ARGS)
+check: ## lint, types, layers and unit tests, at the same time (under a minute)
+	@$(MAKE) --no-print-directory -j2 lint unit
+
+unit: $(VENV)/dev
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/unit $(ARGS)
 
 metrics: $(VENV)/dev ## what the code looks like in numbers: sizes, docstrings, names
 	@$(BIN)/python .ci/metrics.py
@@ -53,7 +56,7 @@ bench: $(VENV)/bench ## compare with dlt and with the floor, on pages of the sim
 	@$(BIN)/python -m bench $(if $(PAGES),--pages "$(PAGES)") --write docs/performance.md
 
 infra-check: $(VENV)/dev ## check the Terraform code (needs terraform, and checkov for its part)
-	@SMELT_REQUIRE_TERRAFORM=1 $(BIN)/pytest -q -n 2 --dist loadfile tests/infra
+	@SMELT_REQUIRE_TERRAFORM=1 $(BIN)/pytest -q $(XDIST) tests/infra
 
 # SMELT_REQUIRE_COMPOSE=1 makes a failure of what is skipped loudly: that there is no engine.
 compose-smoke: $(VENV)/dev ## build the images, start compose.yaml, kill a loader at work, audit (needs Docker, or root on Debian)

@@ -2,19 +2,43 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
 from infra.embedded import stack
 from infra.embedded.options import Options
+from tests.support import smelt_server
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"  # real pages, on the developers' machines only
 
+SHARED_STACK = "deployment"  # a fixture of the session, in folders that have one
+
 Smelt = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+class ByFileOrGroup(LoadGroupScheduling):  # type: ignore[misc] # xdist is not typed
+    """A file's tests on one worker, in the order of collection; those of all files of a group too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return str(super()._split_scope(nodeid)).partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFileOrGroup | None:
+    return ByFileOrGroup(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that share a stack are a group, so that it starts once and not on every worker."""
+    functions = [item for item in items if isinstance(item, pytest.Function)]
+    sharing = {f.path for f in functions if SHARED_STACK in f.fixturenames and not hasattr(f.module, SHARED_STACK)}
+    for function in functions:
+        if function.path in sharing:
+            function.add_marker(pytest.mark.xdist_group(function.path.parent.name))
 
 
 def smelt_command(home: Path) -> Smelt:
@@ -23,7 +47,7 @@ def smelt_command(home: Path) -> Smelt:
 
     def smelt(*arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [Path(sys.executable).parent / "smelt", *arguments],
+            [smelt_server.program(), *arguments],
             env=environment | {"SMELT_HOME": str(home), "COLUMNS": "200"},
             capture_output=True,
             text=True,

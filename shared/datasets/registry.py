@@ -40,6 +40,11 @@ def first_runs() -> dict[str, dict[str, str]]:
     return {name: dict(source.first_run) for name, source in sources.items() if source.first_run is not None}
 
 
+def register(dataset: Dataset) -> None:
+    """Make a dataset known to this process, in place of another of its name."""
+    _datasets()[dataset.name] = dataset
+
+
 @cache
 def _datasets() -> dict[str, Dataset]:
     datasets: dict[str, Dataset] = {}

@@ -15,6 +15,7 @@ import httpx
 import psycopg2
 import psycopg2.extras
 import pytest
+from redis import Redis
 
 from infra.embedded import stack
 from tests.conftest import Smelt, smelt_command
@@ -137,6 +138,30 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
     with deployed(tmp_path_factory.mktemp("user"), *workers, "--records", str(POSTINGS)) as shared:
         yield shared
+
+
+@pytest.fixture
+def empty_deployment(deployment: Deployment) -> Deployment:
+    """The shared one with no row, object, message or cached hash."""
+    empty(deployment)
+    return deployment
+
+
+def empty(deployment: Deployment) -> None:
+    """As after its first start; what tests before have sent must be settled."""
+    tables = "select schemaname, tablename from pg_tables where schemaname in ('ops', 'silver')"
+    names = [f"{row['schemaname']}.{row['tablename']}" for row in deployment.rows(tables)]
+    names.remove("ops.migration")
+    deployment.execute(f"truncate {', '.join(names)} restart identity cascade")
+    s3, bucket = deployment.client("s3"), deployment.environment["SMELT_BUCKET"]
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    for url in (value for name, value in deployment.environment.items() if name.endswith("_QUEUE_URL")):
+        for queue in (url, f"{url}-dlq"):
+            deployment.client("sqs").purge_queue(QueueUrl=queue)
+    with Redis.from_url(deployment.environment["SMELT_REDIS_URL"]) as redis:
+        redis.flushall()
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,18 @@
-"""Thirty poisoned messages of three kinds on a stack of their own, and what an operator does about them."""
+"""Thirty poisoned messages of three kinds, and what an operator does about them."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from shared.formats.s3_events import created_event
 from shared.storage.object_id import ObjectId
-from tests.e2e.conftest import Deployment, deployed
+from tests.e2e.conftest import Deployment
 from tests.e2e.test_uploads import posting, response
 
 pytestmark = pytest.mark.e2e
 
 EACH = 10
 FIRST = 970_000_000
-
-
-@pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    with deployed(tmp_path, "--records", "100") as own:
-        yield own
 
 
 def unheard_of(deployment: Deployment) -> list[ObjectId]:
@@ -51,7 +43,8 @@ def poison(deployment: Deployment) -> None:
         sqs.send_message(QueueUrl=queues["SMELT_EXTRACT_QUEUE_URL"], MessageBody=json.dumps(command))
 
 
-def test_a_filtered_and_patched_replay_of_poisoned_messages_brings_their_rows(deployment: Deployment) -> None:
+def test_a_filtered_and_patched_replay_of_poisoned_messages_brings_their_rows(empty_deployment: Deployment) -> None:
+    deployment = empty_deployment
     poison(deployment)
 
     def groups() -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ from infra.embedded import stack
 from tests.conftest import REPOSITORY, smelt_command
 from tests.e2e.conftest import Deployment, run_outcome
 from tests.e2e.docs_commands import PAGES, Written, commands
+from tests.support import smelt_server
 
 pytestmark = pytest.mark.e2e
 
@@ -73,7 +74,7 @@ class Reader:
 
     def _run(self, command: str) -> tuple[int, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SMELT_", "AWS_"))}
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = f"{smelt_server.program().parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         port = {"SMELT_SERVING_PORT": "0"} if "services.serving" in command else {}  # the stack's own has the usual one
         mine, theirs = pty.openpty()
         with subprocess.Popen(

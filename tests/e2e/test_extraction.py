@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.embedded.simulator.market import Market
-from tests.e2e.conftest import POSTINGS, Deployment, deployed, run_outcome
+from tests.e2e.conftest import POSTINGS, Deployment, empty, run_outcome
 
 pytestmark = pytest.mark.e2e
 
@@ -88,14 +88,6 @@ def expected_rows(table: str, columns: dict[str, str], postings: Iterable[dict[s
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Its own stack: all that it extracts must be new, whatever modules came before."""
-    workers = ("--extractors", "2", "--transformers", "2", "--loaders", "2")
-    with deployed(tmp_path_factory.mktemp("extraction"), *workers, "--records", str(POSTINGS)) as own:
-        yield own
-
-
-@pytest.fixture(scope="module")
 def postings(deployment: Deployment, simulated_day: str) -> list[dict[str, Any]]:
     """Every open posting, read from the simulator's generator, not through the API."""
     state = deployment.simulator(day=simulated_day)
@@ -106,6 +98,7 @@ def postings(deployment: Deployment, simulated_day: str) -> list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def outcome(deployment: Deployment, postings: list[dict[str, Any]]) -> dict[str, Any]:
     assert len(postings) > POSTINGS * 0.9
+    empty(deployment)  # all that it extracts must be new, whatever modules came before
     return run_outcome(deployment.smelt, "usajobs_search")
 
 

@@ -1,33 +1,16 @@
 """A flood of uploads does not hold up a run that begins behind it."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from infra.embedded import stack
 from shared.storage.object_keys import upload_key
-from tests.conftest import smelt_command
 from tests.e2e.conftest import Deployment, run_outcome
 
 pytestmark = pytest.mark.e2e
 
-FLOOD = 400  # files
-
-
-@pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """A stack of its own, with one of each worker."""
-    home = tmp_path / ".smelt"
-    smelt = smelt_command(home)
-    started = smelt("up", "--detach", "--no-first-run", "--records", "500")
-    try:
-        assert started.returncode == 0, started.stdout + started.stderr
-        yield Deployment(home, smelt, stack.environment(home))
-    finally:
-        stack.erase(home)
+FLOOD = 250  # files
 
 
 def file(number: int) -> bytes:
@@ -36,7 +19,10 @@ def file(number: int) -> bytes:
     return json.dumps({"SearchResult": {"SearchResultItems": [posting]}}).encode()
 
 
-def test_a_run_behind_a_flood_of_uploads_is_complete_before_the_flood_is_worked_off(deployment: Deployment) -> None:
+def test_a_run_behind_a_flood_of_uploads_is_complete_before_the_flood_is_worked_off(
+    empty_deployment: Deployment,
+) -> None:
+    deployment = empty_deployment
     s3, bucket = deployment.client("s3"), deployment.environment["SMELT_BUCKET"]  # making clients is not thread-safe
 
     def put(number: int) -> None:
@@ -44,7 +30,7 @@ def test_a_run_behind_a_flood_of_uploads_is_complete_before_the_flood_is_worked_
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(put, range(FLOOD)))
-    run = run_outcome(deployment.smelt, "usajobs_search")["run"]
+    run = run_outcome(deployment.smelt, "usajobs_search", "--param", "keyword=analyst")["run"]
 
     def worked_off() -> bool:
         return len(deployment.rows("select 1 from ops.loaded_object where run_id is null")) == FLOOD

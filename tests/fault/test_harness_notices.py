@@ -18,7 +18,7 @@ def test_the_oracle_notices_a_missing_guarantee(
     folder: Path, mutant: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "events 1-5 times in any order"
-    with Rig(folder, mutant) as rig:
+    with Rig(folder, mutant, each=1) as rig:
         monkeypatch.setattr(rigs, "PATIENCE", 12.0)
         losses = check(rig, run(rig, 3, 1, name), name)
     assert any(loss.startswith(says) for loss in losses), losses

@@ -13,6 +13,7 @@ from infra.embedded import stack
 from infra.embedded.stack import Running
 from services.ops import connections as operators
 from services.ops.connections import Connections
+from services.ops.dlq import lease
 from shared.database import ops_tables
 from shared.database.engine import connect
 from shared.datasets import registry, silver_tables
@@ -47,6 +48,12 @@ def connections(backends: Mapping[str, str], database: Engine) -> Iterator[Conne
     redis.Redis.from_url(backends["SMELT_REDIS_URL"]).flushall()
     yield made
     made.database.dispose()
+
+
+@pytest.fixture
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator is one server: what a short poll does not bring is not there."""
+    monkeypatch.setattr(lease, "LONG_POLL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import ObjectContent
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("short_polls")]
 
 DATASET = "usajobs_search"
 RUN = "20260102T000000Z-0000000{}"

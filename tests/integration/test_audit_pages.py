@@ -19,7 +19,7 @@ from tests.conftest import smelt_command
 from tests.integration.extraction import Extraction, extraction, simulator
 from tests.integration.letters import REASON
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("short_polls")]
 
 WINDOW = {"StartPositionOpenDate": "2025-01-01", "EndPositionOpenDate": "2025-12-31"}
 CLEAN = Missing((), ())

@@ -19,7 +19,7 @@ from tests.conftest import smelt_command
 from tests.integration.letters import bury
 from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("short_polls")]
 
 UPLOAD = f"uploads/{DATASET}/{{}}.json"
 HOUR = timedelta(hours=1)

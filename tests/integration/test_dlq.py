@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from services.ops.connections import Connections
-from services.ops.dlq import actions, dead_letters, discard, patch, replay
+from services.ops.dlq import actions, dead_letters, discard, lease, patch, replay
 from services.ops.dlq.filters import DeadLetterFilter
 from services.ops.dlq.lease import QueueLease
 from services.ops.operator_log import ActionResult
@@ -26,7 +26,7 @@ from shared.engine.message import dead_letter_url
 from tests.conftest import Smelt, smelt_command
 from tests.integration.letters import REASON, TRACE, body, bury, dead, numbers, seen, sent, visible_dead, waiting
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("short_polls")]
 
 
 @pytest.fixture
@@ -143,7 +143,10 @@ class Lagging:
         return {} if not asked["WaitTimeSeconds"] and self._polls % 2 else self._sqs.receive_message(**asked)
 
 
-def test_a_look_sees_all_letters_although_counts_lag_and_short_polls_are_empty(connections: Connections) -> None:
+def test_a_look_sees_all_letters_although_counts_lag_and_short_polls_are_empty(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LONG_POLL_SECONDS", 1)
     for number in range(43):
         bury(connections, body(number))
     lagging = replace(connections, sqs=cast("Any", Lagging(connections.sqs)))

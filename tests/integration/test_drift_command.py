@@ -3,8 +3,6 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +10,13 @@ from sqlalchemy import Engine
 
 from tests.integration.test_completion import records, upload
 from tests.integration.test_loader import load
+from tests.support import smelt_server
 
 pytestmark = pytest.mark.integration
 
 
 def drift(*arguments: str) -> str:
-    command = [str(Path(sys.executable).parent / "smelt"), "drift", *arguments]
+    command = [str(smelt_server.program()), "drift", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=dict(os.environ)).stdout
 
 

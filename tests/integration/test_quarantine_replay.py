@@ -2,8 +2,6 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,6 +18,7 @@ from shared.datasets import registry
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
 from tests.integration.test_loader import DATASET, posting
+from tests.support import smelt_server
 
 pytestmark = pytest.mark.integration
 
@@ -62,7 +61,7 @@ def transform_object(database: Engine) -> Any:
 
 
 def smelt(*arguments: str) -> str:
-    command = [str(Path(sys.executable).parent / "smelt"), "quarantine", *arguments]
+    command = [str(smelt_server.program()), "quarantine", *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=True, env=os.environ | {"COLUMNS": "200"}
     )

@@ -22,7 +22,7 @@ from tests.conftest import smelt_command
 from tests.integration.letters import waiting
 from tests.integration.pipeline import BROKEN, DATASET, RUN, Pipeline, emptied, posting
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("short_polls")]
 
 UPLOAD = f"uploads/{DATASET}/a.json"
 SECOND = datetime(2026, 1, 5, 12, tzinfo=UTC)

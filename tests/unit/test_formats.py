@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.transformer import formats
@@ -428,12 +428,17 @@ def test_what_is_of_no_format_is_refused_as_such(body: bytes) -> None:
         records(body)
 
 
-@given(
-    st.binary(max_size=200), st.sampled_from([b"", b"{", b"[", b"PAR1", b"id,name\n", b'{"id": 1}\n', b"\xef\xbb\xbf"])
-)
+@given(st.binary(max_size=200), st.sampled_from([b"", b"{", b"[", b"id,name\n", b'{"id": 1}\n', b"\xef\xbb\xbf"]))
 def test_no_bytes_raise_anything_but_a_refusal(body: bytes, begin: bytes) -> None:
     with suppress(PermanentError):
         records(begin + body)
+
+
+@settings(max_examples=5)  # each starts a process
+@given(st.binary(max_size=200))
+def test_no_bytes_after_the_first_ones_of_parquet_raise_anything_but_a_refusal(body: bytes) -> None:
+    with suppress(PermanentError):
+        records(b"PAR1" + body)
 
 
 def test_an_answer_that_says_it_has_nothing_has_no_records() -> None:

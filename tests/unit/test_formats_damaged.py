@@ -27,7 +27,7 @@ from shared.datasets import registry
 from shared.errors import PermanentError
 
 FILES = int(os.environ.get("SMELT_TEST_DAMAGED_FILES", "400"))
-SECONDS = 5  # for a file of a few kilobytes
+SECONDS = 60  # what takes longer hangs, however busy the machine is
 BOUNDS = InputLimits(stored=1 << 20, expanded=1 << 20, document=1 << 16, record=2_000, nesting=64)
 RAW = registry.dataset("reference_table")
 HEADER = ("list", "code", "label", "valid_from", "valid_to")
@@ -248,6 +248,7 @@ def test_of_a_damaged_file_every_record_is_accounted_for_or_the_file_is_refused_
     assert refused < files * 0.9
 
 
+@pytest.mark.usefixtures("parquet_checked_in_process")
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_good_file_is_read_in_full(name: str) -> None:
     for seed in range(20):

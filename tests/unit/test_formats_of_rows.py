@@ -163,6 +163,7 @@ def test_whatever_a_csv_writer_writes_is_read(rows: list[tuple[str, str]]) -> No
 # Parquet
 
 
+@pytest.mark.usefixtures("parquet_checked_in_process")
 @pytest.mark.parametrize("rows", [0, 1, SLICE, SLICE + 1, 2 * SLICE + 7])
 def test_all_rows_come_in_their_order(rows: int) -> None:
     buffer = io.BytesIO()

@@ -55,6 +55,7 @@ def values(column: pa.Array) -> list[Any]:
     ]
 
 
+@pytest.mark.usefixtures("parquet_checked_in_process")
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
@@ -81,6 +82,7 @@ def test_a_value_is_what_its_logical_type_says(column: pa.Array, expected: list[
     assert values(column) == expected
 
 
+@pytest.mark.usefixtures("parquet_checked_in_process")
 @pytest.mark.parametrize(
     ("column", "reason"),
     [
@@ -100,6 +102,7 @@ def test_a_value_that_nothing_of_ours_can_hold_costs_its_own_record(column: pa.A
     assert json.loads(bad.text)["id"] == "1"
 
 
+@pytest.mark.usefixtures("parquet_checked_in_process")
 @pytest.mark.parametrize(
     "column",
     [

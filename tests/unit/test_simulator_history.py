@@ -6,7 +6,7 @@ import pytest
 
 from infra.embedded.simulator.market import Market
 from infra.embedded.simulator.parameters import BadParameterError
-from tests.unit.market import DAY, DESCRIPTORS, ITEMS, MARKET, history
+from tests.unit.market import DAY, MARKET, history, open_descriptors, open_items
 
 
 def test_a_closed_posting_is_in_the_history_as_closed() -> None:
@@ -18,8 +18,8 @@ def test_a_closed_posting_is_in_the_history_as_closed() -> None:
 
 
 def test_an_open_posting_reads_the_same_in_both_endpoints() -> None:
-    descriptor = DESCRIPTORS[0]
-    [record] = history({"USAJOBSControlNumbers": ITEMS[0]["MatchedObjectId"]})["data"]
+    descriptor = open_descriptors()[0]
+    [record] = history({"USAJOBSControlNumbers": open_items()[0]["MatchedObjectId"]})["data"]
     assert record["positionOpeningStatus"] == "Accepting applications"
     assert record["positionTitle"] == descriptor["PositionTitle"]
     assert record["announcementNumber"] == descriptor["PositionID"]
@@ -67,7 +67,7 @@ def test_history_holds_nothing_from_the_future() -> None:
     [
         ("HiringAgencyCodes", "TD03", "hiringAgencyCode"),
         ("HiringDepartmentCodes", "TD", "hiringDepartmentCode"),
-        ("AnnouncementNumbers", DESCRIPTORS[0]["PositionID"], "announcementNumber"),
+        ("AnnouncementNumbers", open_descriptors()[0]["PositionID"], "announcementNumber"),
     ],
 )
 def test_history_is_filtered_by_code(parameter: str, value: str, field: str) -> None:

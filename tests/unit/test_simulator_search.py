@@ -6,7 +6,7 @@ import pytest
 from infra.embedded.simulator import codes, places, search
 from infra.embedded.simulator.market import Market
 from infra.embedded.simulator.parameters import BadParameterError, Parameters
-from tests.unit.market import DAY, DESCRIPTORS, MARKET, found, searched
+from tests.unit.market import DAY, MARKET, found, open_descriptors, searched
 
 
 def test_results_come_newest_first_then_by_control_number() -> None:
@@ -49,7 +49,7 @@ def test_all_keywords_must_occur() -> None:
 
 
 def test_keywords_are_looked_for_in_title_summary_and_organization() -> None:
-    posting = DESCRIPTORS[0]
+    posting = open_descriptors()[0]
     for text in (posting["PositionTitle"], posting["UserArea"]["Details"]["JobSummary"], posting["OrganizationName"]):
         assert posting in found(Keyword=text)
     assert posting not in found(Keyword=posting["QualificationSummary"])

@@ -1,20 +1,31 @@
 """`smelt datasets`: which there are, what their contracts say, and their tables."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 from rich.table import Table
 
+from services.ops.cli.lazy_group import LazyGroup
 from services.ops.cli.options import DryRun, Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect, database_url
 from services.ops.datasets import model
+from shared import plugins
 from shared.database import upgrade
 from shared.datasets import registry
 from shared.errors import PermanentError
 
-datasets_commands = typer.Typer(help="Datasets: their contracts and their tables.", no_args_is_help=True)
+
+class Commands(LazyGroup):
+    """Those of this module, then those of packages that are installed on one machine only."""
+
+    lazy_commands: ClassVar = {
+        command.name: command for commands in plugins.load("smelt.datasets_commands") for command in commands
+    }
+
+
+datasets_commands = typer.Typer(cls=Commands, help="Datasets: their contracts and their tables.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="the dataset", autocompletion=registry.names)]
 OptionalName = Annotated[str | None, typer.Argument(help="only this one", autocompletion=registry.names)]
 

@@ -19,6 +19,7 @@ VISIBILITY_SECONDS = 60  # after which messages reappear if this process dies; e
 BATCH = 10  # SQS's limit
 MAX_MESSAGES = 100_000  # SQS allows 120,000 messages of a queue in flight
 CONCURRENCY = 4  # requests
+LONG_POLL_SECONDS = 1
 MAX_EMPTY_POLLS = 2  # consecutive empty long polls that end receiving; SQS's counts lag
 
 
@@ -53,7 +54,7 @@ class QueueLease:
         received: set[str] = set()
         empty = 0
         while len(received) < limit:
-            messages = self._receive_some(wait=min(1, empty))
+            messages = self._receive_some(wait=min(LONG_POLL_SECONDS, empty))
             yield from (message for message in messages if message["MessageId"] not in received)
             received.update(message["MessageId"] for message in messages)
             empty = 0 if messages else empty + 1

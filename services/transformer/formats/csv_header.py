@@ -61,7 +61,7 @@ def _candidates(lines: Sequence[Line], delimiters: Sequence[str], dataset: Datas
     for delimiter in delimiters:
         reader = csv.reader((line.text for line in lines if line.whole), delimiter=delimiter, strict=True)
         try:
-            names = [_cleaned(name) for name in next(reader)]
+            names = [cleaned(name) for name in next(reader)]
         except (csv.Error, StopIteration):
             continue
         columns = [name if name in fields.values() else fields.get(_folded(name), name) for name in names]
@@ -84,7 +84,8 @@ def _is_header(names: Sequence[str], dataset: Dataset, declared: set[str]) -> bo
     return 2 * len(declared & set(names)) >= len(declared)
 
 
-def _cleaned(name: str) -> str:
+def cleaned(name: str) -> str:
+    """A column's name without what is not seen of it."""
     text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return text.strip().strip(INVISIBLE).strip()
 

@@ -18,7 +18,7 @@ from shared.datasets.contract.options import ColumnOptions, ContractOptions, Tab
 from shared.errors import PermanentError
 
 SUFFIX = ".odcs.yaml"
-IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # of tables and columns: what Postgres needs no quotes for
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")  # of tables and columns: what Postgres needs no quotes for
 RESCUED = "_rescued"  # the column of undeclared fields
 RECORD_ID = "record_id"  # the key of an appended record
 RESERVED = frozenset(("record_index", "content_hash", "hash_only", "raw", "object_id", "ordinal", RESCUED, RECORD_ID))

@@ -17,6 +17,7 @@ from tests.contract.poison.corpus import BOUNDS, CASES
 from tests.contract.poison.delivery import Outcome
 from tests.contract.poison.messages import OTHER_BUCKET, PREPARED
 from tests.e2e.conftest import Deployment
+from tests.support import smelt_server
 
 pytestmark = pytest.mark.integration
 
@@ -37,10 +38,9 @@ class Poisoned:
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """`smelt up --detach` with one of each worker and small bounds."""
     home = tmp_path_factory.mktemp("poison") / ".smelt"
-    program = Path(sys.executable).parent / "smelt"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SMELT_", "AWS_"))}
     started = subprocess.run(
-        [program, "up", "--detach", "--no-first-run", "--records", "100"],
+        [smelt_server.program(), "up", "--detach", "--no-first-run", "--records", "100"],
         env=clean | BOUNDS | {"SMELT_HOME": str(home)},
         capture_output=True,
         text=True,
