@@ -152,8 +152,11 @@ def test_a_detached_stack_is_restarted_read_and_mended_by_one_command_each(home:
     assert smelt("logs", "loader", "--trace", "0af7651916cd43dd8448eb211c80319c").stdout == ""
     assert "no log of 'nothing'; there are: aws, console" in smelt("logs", "nothing").stderr
 
-    for name in ("supervisor", "loader-1"):
-        os.kill(process.recorded(home.resolve(), name).pid, signal.SIGKILL)
+    killed = [process.recorded(home.resolve(), name) for name in ("supervisor", "loader-1")]
+    for part in killed:
+        os.kill(part.pid, signal.SIGKILL)
+    while any(part.alive for part in killed):
+        time.sleep(0.01)
     assert ["supervisor", "dead"] in [line.split()[:2] for line in smelt("status").stdout.splitlines()]
     assert smelt("up", "--detach", "--no-first-run", "--records", "20").returncode == 0
     assert smelt("status").returncode == 0
