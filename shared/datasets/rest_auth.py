@@ -34,6 +34,14 @@ def secret(name: str) -> str:
     raise PermanentError(message)
 
 
+def _header_value(value: str, name: str) -> str:
+    """The HTTP client's own error would repeat the value."""
+    if value.isprintable():
+        return value
+    message = f"{name} has characters that a header cannot have, such as a line end"
+    raise PermanentError(message)
+
+
 class _Header(httpx.Auth):
     def __init__(self, name: str, value: str) -> None:
         self._name, self._value = name, value
@@ -99,18 +107,18 @@ def _token(response: httpx.Response) -> tuple[str, float]:
     try:
         content = response.raise_for_status().json()
         lifetime = float(content.get("expires_in", LIFETIME_SECONDS))
-        return str(content["access_token"]), time.monotonic() + lifetime - EARLY_SECONDS
+        return _header_value(str(content["access_token"]), "access_token"), time.monotonic() + lifetime - EARLY_SECONDS
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError, AttributeError):
         raise PermanentError(message + ", without an access_token") from None
 
 
 def _bearer(options: BearerAuth) -> httpx.Auth:
-    return _Header("Authorization", f"Bearer {secret(options.token)}")
+    return _Header("Authorization", f"Bearer {_header_value(secret(options.token), options.token)}")
 
 
 def _api_key(options: ApiKeyAuth) -> httpx.Auth:
     if options.header is not None:
-        return _Header(options.header, secret(options.key))
+        return _Header(options.header, _header_value(secret(options.key), options.key))
     return _QueryParam(options.query_param or "", secret(options.key))
 
 

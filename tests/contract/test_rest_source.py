@@ -321,6 +321,26 @@ def test_a_key_that_a_link_repeats_is_not_stored_in_the_request(extract: Extract
     assert all("api_key" not in str(request) for request in run.requests())
 
 
+@pytest.mark.parametrize("value", ["two\nlines", "end\r"])
+def test_a_secret_that_no_header_can_have_is_an_error_that_does_not_repeat_it(
+    extract: Extract, server: RestServer, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", value)
+    with pytest.raises(PermanentError, match="MY_TOKEN has characters that a header cannot have") as raised:
+        extract(authenticated(server, {"type": "bearer", "token": "MY_TOKEN"}))
+    assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "body"), [(303, "GET", None), (302, "GET", None), (307, "POST", {"a": 1})]
+)
+def test_a_redirect_keeps_the_body_where_http_says_so(
+    extract: Extract, server: RestServer, status: int, method: str, body: Any
+) -> None:
+    assert extract({"path": f"/moved/{status}", "body": {"a": 1}}).records("items") == RECORDS[:PAGE]
+    assert (server.calls[-1].method, server.calls[-1].path, server.calls[-1].body) == (method, "/same", body)
+
+
 @pytest.mark.parametrize(
     ("rule", "status", "error"),
     [("retry", 404, TransientError), ("fail", 503, PermanentError), ("empty", 404, None)],

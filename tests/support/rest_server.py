@@ -92,6 +92,9 @@ class RestServer:
     def _city(self, _call: Call, rest: str) -> tuple[int, dict[str, str], Any]:
         return 200, {}, {"items": [record for record in RECORDS if record["city"] == rest]}
 
+    def _moved(self, _call: Call, rest: str) -> tuple[int, dict[str, str], Any]:
+        return int(rest), {"Location": "/same"}, {}
+
     def _token(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
         granted = call.headers.get("authorization") == basic("id", SECRET) or call.body.get("client_secret") == SECRET
         if not granted or call.body["grant_type"] != "client_credentials":

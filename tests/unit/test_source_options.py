@@ -1,5 +1,7 @@
 """What is said of a contract whose source is wrong, and what a correct one needs no more than."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +87,14 @@ def test_a_dataset_without_a_source_says_so(tmp_path: Path) -> None:
         assert not registry.dataset("mine").has_source
         with pytest.raises(PermanentError, match="dataset 'mine' has no source: it is loaded from files"):
             assert registry.dataset("mine").source
+
+
+def test_services_other_than_the_extractor_need_no_http_client() -> None:
+    program = """
+import sys
+sys.modules["httpx"] = None  # an import of it fails
+from shared.datasets import registry
+print(registry.dataset("usajobs_codes").source.lists_all, registry.first_runs()["usajobs_codes"])
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert result.stdout == "False {}\n"
