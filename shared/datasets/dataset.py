@@ -185,15 +185,19 @@ class Dataset:
     @cached_property
     def source(self) -> Source:
         """How to fetch it. Raises PermanentError for a dataset that is loaded from files only."""
-        if (source := getattr(self._code, "SOURCE", None)) is None:
+        if (source := getattr(self._code, "SOURCE", None)) is not None:
+            return cast("Source", source)
+        if self.contract.options.source is None:
             message = f"dataset {self.name!r} has no source: it is loaded from files"
             raise PermanentError(message)
-        return cast("Source", source)
+        from shared.datasets.rest_source import RestSource
+
+        return RestSource(self.contract.options)
 
     @property
     def has_source(self) -> bool:
         """Whether there is an API to extract it from."""
-        return hasattr(self._code, "SOURCE")
+        return hasattr(self._code, "SOURCE") or self.contract.options.source is not None
 
     @property
     def _code_path(self) -> Path:

@@ -1,27 +1,17 @@
 """What the standard has no word for: the value of the custom property `smelt` of a contract, a schema or a property."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from open_data_contract_standard.model import CustomProperty
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+
+from shared.datasets.contract.option_model import OptionModel, Path
+from shared.datasets.contract.source_options import SourceOptions
 
 PROPERTY = "smelt"
 
 
-def _segments(value: Any) -> Any:
-    return tuple(value.split(".")) if isinstance(value, str) and value else value
-
-
-Path = Annotated[tuple[str, ...], BeforeValidator(_segments)]  # names of nested fields, written with points between
-
-
-class _Options(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
-
-
-class BatchLimits(_Options):
+class BatchLimits(OptionModel):
     """When a batch or a run as a whole is suspicious, whatever its records look like one by one."""
 
     failed_share: float = 0.5  # a batch with a larger share of failed records is refused ...
@@ -30,7 +20,7 @@ class BatchLimits(_Options):
     count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
 
 
-class ContractOptions(_Options):
+class ContractOptions(OptionModel):
     """Of a contract."""
 
     records: Path = ()  # where a JSON document has its list of records
@@ -42,9 +32,10 @@ class ContractOptions(_Options):
     batch_limits: BatchLimits = BatchLimits()
     disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
     evolution: Literal["report", "rescue"] = "report"  # what becomes of fields that are not declared
+    source: SourceOptions | None = None  # the API that it is extracted from
 
 
-class TableOptions(_Options):
+class TableOptions(OptionModel):
     """Of a schema, which is a table."""
 
     path: str = ""  # where its fields lie in a record; a list of objects ends with `[]`
@@ -52,7 +43,7 @@ class TableOptions(_Options):
     required: bool = False  # whether a record without this list is rejected
 
 
-class ColumnOptions(_Options):
+class ColumnOptions(OptionModel):
     """Of a property, which is a column."""
 
     path: Path = ()  # where its field lies: in the record, or in an item of the schema's list
