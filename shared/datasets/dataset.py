@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shared.datasets.contract import document
 from shared.datasets.contract.document import Contract
-from shared.datasets.contract.options import BatchLimits
+from shared.datasets.contract.options import BatchLimits, CsvOptions
 from shared.datasets.source import Source
 from shared.errors import PermanentError
 
@@ -139,6 +139,11 @@ class Dataset:
     def rescues(self) -> bool:
         """Whether fields that are not declared are kept, as JSON."""
         return self.contract.options.evolution == "rescue"
+
+    @property
+    def csv(self) -> CsvOptions:
+        """How its CSV files are written."""
+        return self.contract.options.csv
 
     @property
     def limits(self) -> BatchLimits:

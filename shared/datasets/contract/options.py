@@ -1,9 +1,11 @@
 """What the standard has no word for: the value of the custom property `smelt` of a contract, a schema or a property."""
 
+import codecs
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from open_data_contract_standard.model import CustomProperty
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.datasets.contract.option_model import OptionModel, Path
 from shared.datasets.contract.source_options import SourceOptions
@@ -20,6 +22,33 @@ class BatchLimits(OptionModel):
     count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
 
 
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        message = f"{name!r} is no encoding that Python knows"
+        raise ValueError(message) from error
+
+
+class CsvOptions(OptionModel):
+    """How CSV files are written, where their content does not say it."""
+
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)  # else one of , ; tab |
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None  # else UTF-8, or UTF-16 and UTF-32 by content
+    skip: int = Field(default=0, ge=0)  # lines above the header, whatever they are
+    comment: str | None = Field(default=None, min_length=1)  # begins lines that are no records
+    nulls: frozenset[str] = frozenset()  # texts that stand for no value
+    decimal: Literal[".", ","] = "."  # in columns of numbers
+    thousands: Literal[".", ",", " ", "'"] | None = None
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands == self.decimal:
+            message = f"decimal and thousands are both {self.decimal!r}"
+            raise ValueError(message)
+        return self
+
+
 class ContractOptions(OptionModel):
     """Of a contract."""
 
@@ -33,6 +62,7 @@ class ContractOptions(OptionModel):
     disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
     evolution: Literal["report", "rescue"] = "report"  # what becomes of fields that are not declared
     source: SourceOptions | None = None  # the API that it is extracted from
+    csv: CsvOptions = CsvOptions()
 
 
 class TableOptions(OptionModel):
