@@ -37,9 +37,9 @@ def ran(database: Engine, run_id: str, hours_ago: int, *, complete: bool = True,
         connection.execute(insert(RUN).values(**run, expected_records=0, planned_at=moment, completed_at=done))
 
 
-def loaded(database: Engine, read: int, quarantined: int, minutes_ago: int = 60) -> None:
+def loaded(database: Engine, read: int, quarantined: int, minutes_ago: int = 60, run_id: str | None = None) -> None:
     moment = text(f"now() - interval '{minutes_ago} minutes'")
-    identity = {"dataset": DATASET, "bucket": "b", "key": "k", "version": "v", "transform_version": 1}
+    identity = {"dataset": DATASET, "bucket": "b", "key": "k", "version": "v", "transform_version": 1, "run_id": run_id}
     counts = {"read": read, "stale": read - quarantined, "quarantined": quarantined}
     with database.begin() as connection:
         connection.execute(
@@ -69,6 +69,28 @@ def test_without_a_complete_run_freshness_is_unknown_and_says_so(database: Engin
     ran(database, "not complete", 1, complete=False)
     found = measured(database)["freshness", DATASET]
     assert (found.value, found.note) == (None, "no run has completed")
+
+
+def test_a_run_of_which_nothing_arrives_any_more_is_incomplete(database: Engine) -> None:
+    ran(database, "complete", 3)
+    ran(database, "planned just now", 0, complete=False)
+    assert of(database, "incomplete-run") == 0
+    ran(database, "stuck", 2, complete=False, Keyword="nurse")
+    assert of(database, "incomplete-run") == 1
+
+
+def test_a_run_of_which_something_was_loaded_lately_is_under_way(database: Engine) -> None:
+    ran(database, "long", 5, complete=False)
+    loaded(database, read=1, quarantined=0, minutes_ago=10, run_id="long")
+    assert of(database, "incomplete-run") == 0
+
+
+def test_an_incomplete_run_is_made_up_for_by_a_later_complete_one_of_the_same(database: Engine) -> None:
+    ran(database, "stuck", 5, complete=False)
+    ran(database, "of a part", 3, Keyword="nurse")
+    assert of(database, "incomplete-run") == 1
+    ran(database, "again", 2)
+    assert of(database, "incomplete-run") == 0
 
 
 def test_the_share_is_of_what_waits_in_quarantine_among_what_was_read_in_a_day(database: Engine) -> None:
@@ -102,7 +124,7 @@ def test_rejected_records_may_come_a_little_later_than_the_others(database: Engi
 
 def test_without_the_database_all_that_it_knows_is_unknown() -> None:
     found = measured(create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"))
-    assert {rule for rule, _ in found} == {"freshness", "quarantine-share", "conservation"}
+    assert {rule for rule, _ in found} == {"freshness", "incomplete-run", "quarantine-share", "conservation"}
     assert {one.value for one in found.values()} == {None}
     assert all("refused" in one.note for one in found.values())
 

@@ -88,8 +88,8 @@ def test_what_nobody_measured_is_unknown_and_not_ok() -> None:
     assert {verdict.rule.name for verdict in found} == {rule.name for rule in rules.rules()} - {"missed-slot"}
 
 
-def test_known_trouble_comes_before_what_is_not_known() -> None:
-    assert rules.worst(["ok", "unknown", "warning"]) == "warning"
+def test_what_is_unknown_may_be_critical_and_so_comes_before_a_warning() -> None:
+    assert rules.worst(["ok", "unknown", "warning"]) == "unknown"
     assert rules.worst(["warning", "critical", "unknown"]) == "critical"
     assert rules.worst(["unknown", "ok"]) == "unknown"
     assert rules.EXIT_CODES == {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}

@@ -18,6 +18,17 @@ from shared.datasets import consistency, registry
 from shared.engine.worker_status import ObservedStatus
 
 MIN_RECORDS = 20  # records per day; shares of fewer are meaningless
+# Runs without a loaded object for half an hour, unless the same was extracted completely since.
+INCOMPLETE_RUNS = text("""
+    select dataset, count(*)::float as value from ops.run
+    where completed_at is null and rejected_reason is null and planned_at < now() - interval '30 minutes'
+        and not exists (select from ops.loaded_object as loaded
+            where loaded.run_id = run.run_id and loaded.loaded_at > now() - interval '30 minutes')
+        and not exists (select from ops.run as later
+            where (later.dataset, later.params) = (run.dataset, run.params) and later.planned_at > run.planned_at
+                and later.completed_at is not null)
+    group by dataset
+""")
 # Open quarantine entries of the last day, as a share of the records read.
 QUARANTINE_SHARE = text("""
     select dataset, sum(rejected)::float / greatest(sum(read), sum(rejected)) as value from (
@@ -128,15 +139,20 @@ def _freshness(connection: Connection) -> Iterator[Measurement]:
 
 
 def _shares(connection: Connection) -> Iterator[Measurement]:
-    """Shares by dataset; 0 for datasets without ledger rows."""
-    for rule, query in (("quarantine-share", QUARANTINE_SHARE), ("conservation", MISSING_REJECTED)):
+    """Incomplete runs, and shares of records, by dataset; 0 for datasets without any."""
+    queries = {
+        "incomplete-run": INCOMPLETE_RUNS,
+        "quarantine-share": QUARANTINE_SHARE,
+        "conservation": MISSING_REJECTED,
+    }
+    for rule, query in queries.items():
         values = {row.dataset: row.value for row in connection.execute(query, {"fewest": MIN_RECORDS})}
         yield from (Measurement(rule, dataset, values.get(dataset) or 0.0) for dataset in registry.names())
 
 
 def _expected() -> Iterator[tuple[str, str]]:
     """(rule, dataset) of all measurements from the ledger."""
-    names = ("freshness", "quarantine-share", "conservation")
+    names = ("freshness", "incomplete-run", "quarantine-share", "conservation")
     return ((rule.name, dataset) for rule in rules() if rule.name in names for dataset in rule.limits)
 
 

@@ -16,10 +16,10 @@ from shared.config.topology import EXTRACT, QUEUES, Queue
 from shared.datasets import registry
 
 State = Literal["ok", "unknown", "warning", "critical"]
-Unit = Literal["messages", "seconds", "share", "records", "slots"]
+Unit = Literal["messages", "seconds", "share", "records", "slots", "runs"]
 
 EXIT_CODES: Mapping[State, int] = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}  # as in Nagios
-SEVERITY: tuple[State, ...] = ("ok", "unknown", "warning", "critical")  # unknown ranks below problems
+SEVERITY: tuple[State, ...] = ("ok", "warning", "unknown", "critical")  # what is unknown may be critical
 RUNBOOKS = "docs/runbooks"
 
 # s that a message may wait: sources recover through back-off, our own queues through more workers; below the SLO
@@ -98,6 +98,10 @@ def rules() -> tuple[AlertRule, ...]:
         ),
         AlertRule(
             "freshness", "the newest complete run is old", "seconds", "critical", "stale-data", _freshness(datasets)
+        ),
+        AlertRule(
+            "incomplete-run", "a run is incomplete and nothing of it arrives", "runs", "warning", "failed-run",
+            dict.fromkeys(datasets, 0.0),
         ),
         AlertRule(
             "quarantine-share", "many of a day's records are in quarantine", "share", "warning", "quarantine",
