@@ -37,6 +37,7 @@ class Rig:
         try:
             started = stack.start(self.home, Options(workers=False, console=False, simulator_postings=self._simulated))
             os.environ.update(started.environment)
+            boto3.setup_default_session()  # an old one keeps the credentials of another stack
             self._connect()
         except BaseException:
             self._end()
@@ -63,6 +64,7 @@ class Rig:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.environ.clear()
         os.environ.update(self._before)
+        boto3.setup_default_session()
 
     def empty(self) -> None:
         """Empty tables and an empty cache."""

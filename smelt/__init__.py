@@ -1,8 +1,8 @@
 """What code beside a data contract may import. These names are stable: they change with a major version only.
 
-`normalise(row)` takes and returns a `Row`. `SOURCE` is a `Source`, or a `SequentialSource` where each page says how to
-ask for the next one; it makes `Request`s, plans a `Plan` of `Part`s, and raises `UnexpectedAnswerError` for a response
-that is not of its shape (it is tried again) and `PermanentError` for wrong parameters.
+`normalise(row)` takes and returns a `Row`. `SOURCE` is a `Source`, or a `SequentialSource` where each `ReceivedPage`
+says how to ask for the next one; it makes `Request`s, plans a `Plan` of `Part`s, and raises `UnexpectedAnswerError` for
+a response that is not of its shape (it is tried again) and `PermanentError` for wrong parameters.
 """
 
 from shared.datasets.dataset import Row
@@ -12,6 +12,7 @@ from shared.datasets.source import (
     Params,
     Part,
     Plan,
+    ReceivedPage,
     Request,
     SequentialSource,
     Source,
@@ -28,6 +29,7 @@ __all__ = [
     "Part",
     "PermanentError",
     "Plan",
+    "ReceivedPage",
     "Request",
     "Row",
     "SequentialSource",

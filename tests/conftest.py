@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import boto3
 import pytest
 from xdist.scheduler import LoadGroupScheduling
 
@@ -74,7 +75,9 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
     running = stack.start(home, Options(workers=False, console=False, simulator_postings=300))
     before = dict(os.environ)
     os.environ.update(running.environment)
+    boto3.setup_default_session()  # an old one keeps the credentials of another stack
     yield running.environment
     os.environ.clear()
     os.environ.update(before)
+    boto3.setup_default_session()
     stack.erase(home)

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from infra.authoring.dialect import dialect
 from infra.authoring.file_content import LIMITS, opened
 from services.transformer import formats
 from services.transformer.formats import json_lines, parquet
@@ -27,6 +28,7 @@ from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 
 MAX_RECORDS = 100_000
+OTHER_ENCODING = "cp1252"  # of CSV that is not UTF-8: that of Windows in Western Europe and America
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class _Outline:
     format: str
     fields: Sequence[str]
     records_path: tuple[str, ...] = ()
+    encoding: str | None = None  # of CSV that is not Unicode
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,17 @@ def read(path: Path, records_path: str | None = None) -> Sample:
     if not objects:
         message = f"no records in this {outline.format} file"
         raise PermanentError(message)
+    if outline.format == "CSV":
+        return _csv(objects, len(records) - len(objects), outline.encoding)
     options = {"records": ".".join(outline.records_path)} if outline.records_path else {}
     return Sample(outline.format, objects, len(records) - len(objects), options)
+
+
+def _csv(records: list[dict[str, Any]], unreadable: int, encoding: str | None) -> Sample:
+    written = dialect(records)
+    options = {**({"encoding": encoding} if encoding else {}), **written.options}
+    plain = [written.plain(record) for record in records]
+    return Sample("CSV", plain, unreadable, {"csv": options} if options else {})
 
 
 def _outline(stream: "io.BufferedReader[Any]", records_path: str | None) -> _Outline:
@@ -79,7 +91,22 @@ def _outline(stream: "io.BufferedReader[Any]", records_path: str | None) -> _Out
         return _json(text.read(LIMITS.document), records_path)
     if json_lines.is_object(begin.partition(b"\n")[2].partition(b"\n")[0]):
         return _Outline("JSON lines", ["record"])
-    return _Outline("CSV", _csv_header(Lines(text, LIMITS.record)))
+    return _csv_outline(text.read())
+
+
+def _csv_outline(content: bytes) -> _Outline:
+    encoding = None if _is_utf8(content) else OTHER_ENCODING
+    text = content.decode(encoding, errors="replace").encode() if encoding else content
+    stream: Any = io.BufferedReader(io.BytesIO(text))
+    return _Outline("CSV", _csv_header(Lines(stream, LIMITS.record)), encoding=encoding)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode(errors="surrogatepass")  # UTF-16 with bytes that are no character was marked so
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _json(content: bytes, records_path: str | None) -> _Outline:
@@ -133,7 +160,8 @@ def _provisional(folder: Path, outline: _Outline) -> Dataset:
         {"name": name, "physicalName": f"c{n}", "logicalType": "object", "primaryKey": True}
         for n, name in enumerate(outline.fields)
     ]
-    options = {"property": "smelt", "value": {"records": list(outline.records_path)}}
+    csv_options = {"encoding": outline.encoding} if outline.encoding else {}
+    options = {"property": "smelt", "value": {"records": list(outline.records_path), "csv": csv_options}}
     document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "sample", "version": "1.0.0", "status": "draft"}
     schema = [{"name": "sample", "properties": properties}]
     path = folder / f"sample{SUFFIX}"

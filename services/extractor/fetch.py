@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from types import MappingProxyType
 
 import httpx
 
 from services.extractor import statuses
 from services.extractor.statuses import Outcome
-from shared.datasets.source import Request
+from shared.datasets.source import Request, StatusRule
 from shared.engine.retry import MAX_SOURCE_WAIT_SECONDS
 from shared.errors import PermanentError, TransientError
 from shared.version import VERSION
@@ -23,6 +25,7 @@ MAX_REDIRECTS = 5
 STORED_HEADERS = ("content-type", "date", "etag", "last-modified")  # nothing that could carry a secret
 SECONDS = re.compile(r"[0-9]{1,9}")
 TOO_MANY_REQUESTS = 429
+RULES: Mapping[StatusRule, Outcome] = MappingProxyType({"retry": Outcome.RETRY, "fail": Outcome.DEAD_LETTER})
 
 
 @dataclass(frozen=True)
@@ -50,26 +53,45 @@ def client() -> httpx.Client:
 def fetch(http: httpx.Client, request: Request, max_bytes: int) -> Response:
     """Send a request, follow redirects within its origin, and read the whole response, of at most `max_bytes` bytes.
 
-    `services.extractor.statuses` says what each status leads to. Raises RateLimitedError or TransientError if a retry
-    may help (also for connection errors and for truncated or slow responses), otherwise PermanentError.
+    The request or else `services.extractor.statuses` says what each status leads to. Raises RateLimitedError or
+    TransientError if a retry may help (also for connection errors and for truncated or slow responses), otherwise
+    PermanentError.
     """
-    url, params = request.url, request.params or None
+    url, params, body = request.url, request.params or None, request.body
     for _ in range(MAX_REDIRECTS + 1):
+        method = "GET" if body is None else "POST"
         try:
-            with http.stream("GET", url, params=params, headers=request.headers) as response:
-                outcome = statuses.outcome(response.status_code)
+            with http.stream(
+                method,
+                url,
+                params=params,
+                headers=request.headers,
+                json=body,
+                auth=request.auth or httpx.USE_CLIENT_DEFAULT,
+            ) as response:
+                rule = request.statuses.get(response.status_code)
+                if rule == "empty":
+                    return Response(HTTPStatus.NO_CONTENT, _stored_headers(request, response), b"")
+                outcome = RULES[rule] if rule else statuses.outcome(response.status_code)
                 if outcome is Outcome.READ:
-                    body = _read(response, max_bytes)
-                    headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
-                    return Response(response.status_code, headers, body)
+                    return Response(
+                        response.status_code, _stored_headers(request, response), _read(response, max_bytes)
+                    )
         except httpx.HTTPError as error:
             message = f"{request.url}: {type(error).__name__}: {error}"
             raise TransientError(message) from error
         if outcome is not Outcome.FOLLOW:
             raise _failure(request.url, response, outcome)
         url, params = _redirect_target(request.url, response), None
+        if response.next_request and response.next_request.method == "GET":
+            body = None
     message = f"{request.url}: more than {MAX_REDIRECTS} redirects, the last one {_status_line(response)}"
     raise PermanentError(message)
+
+
+def _stored_headers(request: Request, response: httpx.Response) -> dict[str, str]:
+    names = (*STORED_HEADERS, *request.keep_headers)
+    return {name: response.headers[name] for name in names if name in response.headers}
 
 
 def _read(response: httpx.Response, max_bytes: int) -> bytes:

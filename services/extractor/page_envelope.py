@@ -22,8 +22,8 @@ def envelope(  # noqa: PLR0913, PLR0917 - the parts of an envelope
     headers: Mapping[str, str],
     received_at: datetime,
 ) -> bytes:
-    """The JSON of {request, response, ingest}. Request headers are left out: they contain the key."""
-    sent = {"url": request.url, "params": request.params}
+    """The JSON of {request, response, ingest}. The request's headers are left out: they contain the key."""
+    sent = {"url": request.url, "params": request.params} | ({} if request.body is None else {"body": request.body})
     ingest = {"run_id": command.run_id, "part": command.part, "page": command.page, "of": command.of}
     rows = page.counts.rows
     return orjson.dumps(

@@ -20,7 +20,16 @@ from shared import telemetry
 from shared.config.settings import Settings
 from shared.config.topology import BRONZE, SILVER
 from shared.datasets import definition, registry
-from shared.datasets.source import PageCounts, Params, Plan, Request, SequentialSource, Source, UnexpectedAnswerError
+from shared.datasets.source import (
+    PageCounts,
+    Params,
+    Plan,
+    ReceivedPage,
+    Request,
+    SequentialSource,
+    Source,
+    UnexpectedAnswerError,
+)
 from shared.engine import worker
 from shared.engine.backpressure import Backpressure
 from shared.engine.consumer import Handler
@@ -109,7 +118,7 @@ class Extractor:
         if stored is None:
             self.pressure.wait()
             stored = self._fetch_to_bronze(source, page)
-        of = self._page_count(source, page, stored.payload, stored.counts(source))
+        of = self._page_count(source, page, stored, stored.counts(source))
         following = list(pagination.next_pages(source, page, stored, of))
         self._send(following)
         self.slots.mark_fetched(page, following)
@@ -118,11 +127,16 @@ class Extractor:
     def _fetch_to_bronze(self, source: Source, page: PageCommand) -> Envelope:
         """Fetch a page from its source and store it in bronze."""
         params, before = self._params(source, page)
-        fingerprints = (*before, pagination.fingerprint(params)) if isinstance(source, SequentialSource) else ()
+        earlier = before.fingerprints if before else ()
+        fingerprints = (*earlier, pagination.fingerprint(params)) if isinstance(source, SequentialSource) else ()
         request = source.request(params, page.page)
         response = self._fetch(page.dataset, request)
         source_page = self._source_page(source, page, request, response)
-        of = self._page_count(source, page, source_page.payload, source_page.counts)
+        received = Envelope(
+            fingerprints, source_page.status, ReceivedPage(request, response.headers, source_page.payload)
+        )
+        pagination.refuse_repeated(page, received, before, source_page.counts)
+        of = self._page_count(source, page, received, source_page.counts)
         numbered = page.model_copy(update={"of": of})
         content = page_envelope.envelope(
             numbered, request, fingerprints, source_page, response.headers, datetime.now(UTC)
@@ -130,7 +144,7 @@ class Extractor:
         body, key = page_envelope.compressed(content, self.max_bytes), _key(page)
         objects.put(self.s3, self.bucket, key, body, "application/gzip")
         log.info("bronze.written", dataset=page.dataset, key=key, run_id=page.run_id, bytes=len(body))
-        return Envelope(fingerprints, source_page.status, source_page.payload)
+        return received
 
     def _source_page(
         self, source: Source, page: PageCommand, request: Request, response: Response
@@ -144,24 +158,24 @@ class Extractor:
             message = f"{request.url}: {response.status}, but not a page: {error}; the response is at {key}"
             raise UnexpectedAnswerError(message) from error
 
-    def _page_count(self, source: Source, page: PageCommand, payload: object, counts: PageCounts) -> int:
+    def _page_count(self, source: Source, page: PageCommand, stored: Envelope, counts: PageCounts) -> int:
         """The number of pages of the part. Reads the plan only if the page announces more pages than planned."""
         planned = page.of
         has_grown = counts.pages is not None and counts.pages > page.of
-        if has_grown and (stored := self._stored_plan(page.dataset, page.run_id)) and page.part <= len(stored.parts):
-            planned = stored.parts[page.part - 1].pages
-        return pagination.page_count(source, page, payload, counts, planned)
+        if has_grown and (plan := self._stored_plan(page.dataset, page.run_id)) and page.part <= len(plan.parts):
+            planned = plan.parts[page.part - 1].pages
+        return pagination.page_count(source, page, stored, counts, planned)
 
-    def _params(self, source: Source, page: PageCommand) -> tuple[Params, tuple[str, ...]]:
-        """The params of a page's request, and the fingerprints of the requests before it."""
+    def _params(self, source: Source, page: PageCommand) -> tuple[Params, Envelope | None]:
+        """The params of a page's request, and the page before it if that leads to this one."""
         if page.page == 1 or not isinstance(source, SequentialSource):
-            return page.params, ()
+            return page.params, None
         before = page.model_copy(update={"page": page.page - 1, "replaces": None})
         stored = self._stored_page(source, before)
         if stored is None:
             message = f"{_key(before)} does not exist yet; it has the parameters for page {page.page}"
             raise TransientError(message)
-        return pagination.params_after(source, before, stored), stored.fingerprints
+        return pagination.params_after(source, before, stored), stored
 
     def _stored_page(self, source: Source, page: PageCommand) -> Envelope | None:
         """The page in bronze, or None if it is absent or to be replaced. Raises PermanentError if it is unreadable."""

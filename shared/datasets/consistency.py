@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, get_args
 
+import polars as pl
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from sqlalchemy.types import TypeEngine
 from shared import natural_key
 from shared.datasets import registry
 from shared.datasets.contract.document import RECORD_ID, RESCUED
+from shared.datasets.contract.document import Table as ContractTable
 from shared.datasets.contract.raw_model import aliases
 from shared.datasets.dataset import Row, Tables
 from shared.datasets.silver_tables import PROVENANCE
@@ -78,7 +80,8 @@ def faults(dataset: str) -> list[str]:
         tables = registry.dataset(dataset).tables
     except PermanentError as error:
         return [f"dataset {dataset}: {error}"]
-    lines = [*_key_faults(tables), *_row_faults(tables, _sample_row(dataset))]
+    rules = _rule_faults(registry.dataset(dataset).contract.tables)
+    lines = [*_key_faults(tables), *rules, *_row_faults(tables, _sample_row(dataset))]
     return [f"dataset {dataset}: {line}" for line in lines]
 
 
@@ -86,6 +89,21 @@ def _key_faults(tables: Tables) -> Iterator[str]:
     for column in tables.root.primary_key.columns:
         if not natural_key.can_be_key(column.type):
             yield f"{column} is {_words(column)}, which cannot be part of a natural key"
+
+
+def _rule_faults(tables: Sequence[ContractTable]) -> Iterator[str]:
+    """Expressions that are no SQL, or name other columns than the table's; a root table's may name child tables."""
+    for number, table in enumerate(tables):
+        names = {column.name for column in table.columns} | {child.name for child in tables[1:] if number == 0}
+        for rule in table.rules:
+            try:
+                unknown = set(pl.sql_expr(rule.expression).meta.root_names()) - names
+            except pl.exceptions.PolarsError as error:
+                yield f"{table.name}: rule {rule.name}: {error}"
+            else:
+                yield from (
+                    f"{table.name}: rule {rule.name} names {name}, which is no column" for name in sorted(unknown)
+                )
 
 
 def _row_faults(tables: Tables, row: Row | None) -> Iterator[str]:

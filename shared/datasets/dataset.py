@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shared.datasets.contract import document
 from shared.datasets.contract.document import Contract
-from shared.datasets.contract.options import BatchLimits
+from shared.datasets.contract.options import BatchLimits, CsvOptions
 from shared.datasets.source import Source
 from shared.errors import PermanentError
 
@@ -141,6 +141,11 @@ class Dataset:
         return self.contract.options.evolution == "rescue"
 
     @property
+    def csv(self) -> CsvOptions:
+        """How its CSV files are written."""
+        return self.contract.options.csv
+
+    @property
     def limits(self) -> BatchLimits:
         """When a batch or a run as a whole is suspicious."""
         return self.contract.options.batch_limits
@@ -185,15 +190,19 @@ class Dataset:
     @cached_property
     def source(self) -> Source:
         """How to fetch it. Raises PermanentError for a dataset that is loaded from files only."""
-        if (source := getattr(self._code, "SOURCE", None)) is None:
+        if (source := getattr(self._code, "SOURCE", None)) is not None:
+            return cast("Source", source)
+        if self.contract.options.source is None:
             message = f"dataset {self.name!r} has no source: it is loaded from files"
             raise PermanentError(message)
-        return cast("Source", source)
+        from shared.datasets.rest_source import RestSource
+
+        return RestSource(self.contract.options)
 
     @property
     def has_source(self) -> bool:
         """Whether there is an API to extract it from."""
-        return hasattr(self._code, "SOURCE")
+        return hasattr(self._code, "SOURCE") or self.contract.options.source is not None
 
     @property
     def _code_path(self) -> Path:

@@ -1,18 +1,22 @@
 """Sources: how a run of a dataset is planned and how its pages are requested."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from shared import fields
 from shared.errors import TransientError
 
+if TYPE_CHECKING:
+    import httpx
+
 Params = Mapping[str, str]
+StatusRule = Literal["retry", "fail", "empty"]  # try again; dead letter at once; a page without records
 
 
 @dataclass(frozen=True)
 class Request:
-    """One GET to a source. `headers` may carry secrets and are never stored.
+    """One request to a source. `headers` and `auth` may carry secrets and are never stored.
 
     While a run is planned, an answer may be `keep_for` seconds old.
     """
@@ -21,6 +25,19 @@ class Request:
     params: dict[str, str]
     headers: dict[str, str]
     keep_for: int = 0
+    body: Any = None  # JSON; a request with a body is a POST, one without a GET
+    auth: "httpx.Auth | None" = None
+    statuses: Mapping[int, StatusRule] = field(default_factory=dict)  # that mean something else than they usually do
+    keep_headers: tuple[str, ...] = ()  # of the response: stored with it, as the next page needs them
+
+
+@dataclass(frozen=True)
+class ReceivedPage:
+    """A page as bronze has it. `request` is without what is never stored; names of `headers` are in small letters."""
+
+    request: Request
+    headers: Mapping[str, str]
+    payload: object
 
 
 @dataclass(frozen=True)
@@ -87,10 +104,10 @@ class Source(Protocol):
 class SequentialSource(Source, Protocol):
     """A source whose pages can only be asked for one after another: each says how to ask for the next."""
 
-    def following(self, params: Params, payload: object) -> dict[str, str] | None:
-        """The params that the page after this payload is requested with; None if this was the part's last.
+    def following(self, params: Params, page: ReceivedPage) -> dict[str, str] | None:
+        """The params that the page after this one is requested with; None if this was the part's last.
 
-        `params` are the part's own. Raises UnexpectedAnswerError for a payload that is not of this source's shape.
+        `params` are the part's own. Raises UnexpectedAnswerError for a page that is not of this source's shape.
         """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from shared import lenient_json
-from shared.datasets.source import NO_COUNTS, PageCounts, Source
+from shared.datasets.source import NO_COUNTS, PageCounts, ReceivedPage, Request, Source
 from shared.errors import PermanentError
 
 GZIP = b"\x1f\x8b"
@@ -20,7 +20,12 @@ class Envelope:
 
     fingerprints: tuple[str, ...]
     status: int
-    payload: object
+    received: ReceivedPage
+
+    @property
+    def payload(self) -> object:
+        """The response's JSON; None for status 204."""
+        return self.received.payload
 
     def counts(self, source: Source) -> PageCounts:
         """The page's counts. Raises UnexpectedAnswerError if it fails its source's check."""
@@ -32,8 +37,10 @@ def read(body: bytes, largest: int) -> Envelope:
     try:
         content = _expanded(body, largest)
         envelope = lenient_json.outline(content)
-        response, fingerprints = envelope["response"], envelope["request"].get("fingerprints", ())
-        return Envelope(tuple(fingerprints), response["status"], response["payload"])
+        request, response = envelope["request"], envelope["response"]
+        sent = Request(request.get("url", ""), request.get("params", {}), {}, body=request.get("body"))
+        received = ReceivedPage(sent, response.get("headers", {}), response["payload"])
+        return Envelope(tuple(request.get("fingerprints", ())), response["status"], received)
     except DAMAGE as error:
         message = f"not the envelope of a page: {type(error).__name__}: {error}"
         raise PermanentError(message) from error

@@ -12,7 +12,7 @@ from infra.embedded.simulator.market import Market
 from infra.embedded.simulator.posting import number_of
 from services.extractor.fetch import client, fetch
 from shared.datasets import registry
-from shared.datasets.source import Part, Request, SequentialSource
+from shared.datasets.source import Part, ReceivedPage, Request, SequentialSource
 
 POSTINGS = 66_000  # 2,000 open each day
 DAY = "2020-03-01"
@@ -54,9 +54,10 @@ def pages(source: SequentialSource, part: Part, ask: Ask) -> Iterator[list[int]]
     params: dict[str, str] | None = dict(part.params)
     page = 1
     while params is not None:
-        payload = ask(source.request(params, page))
+        request = source.request(params, page)
+        payload = ask(request)
         yield [record["usajobsControlNumber"] for record in payload["data"]]  # type: ignore[index]
-        params, page = source.following(part.params, payload), page + 1
+        params, page = source.following(part.params, ReceivedPage(request, {}, payload)), page + 1
 
 
 def test_a_back_fill_is_divided_and_its_pages_hold_every_posting_once(source: SequentialSource, ask: Ask) -> None:

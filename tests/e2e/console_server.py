@@ -39,7 +39,7 @@ class Console:
 
     def get(self, path: str = "/") -> httpx.Response:
         """A page, as somebody who has come in sees it."""
-        with httpx.Client(follow_redirects=True) as client:
+        with httpx.Client(follow_redirects=True, timeout=60) as client:
             client.get(self.link)
             return client.get(self.url + path)
 

@@ -31,7 +31,7 @@ OTHERS = ("/lineage?key=840000001", f"/lineage?key={LONG}", "/runbooks/dead-lett
 @pytest.fixture
 def page(browser: "Browser", deployment: Deployment) -> "Iterator[Page]":
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     opened = context.new_page()
     opened.goto(deployment.console)
     yield opened

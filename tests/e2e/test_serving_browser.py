@@ -43,7 +43,7 @@ def url(backends: Mapping[str, str]) -> Iterator[str]:  # noqa: ARG001 - it is r
 @pytest.fixture
 def page(browser: "Browser", url: str) -> "Iterator[Page]":
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     opened = context.new_page()
     opened.goto(url)
     settled(opened)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
+import boto3
 import psycopg2
 from pydantic import SecretStr
 from redis import Redis
@@ -68,7 +69,9 @@ class Rig:
     def _enter(self, undo: ExitStack) -> None:
         undo.callback(stack.erase, self.home)
         self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=POSTINGS))
+        undo.callback(boto3.setup_default_session)  # the old one keeps the credentials of this stack
         undo.enter_context(patch.dict(os.environ, self.stack.environment))
+        boto3.setup_default_session()
         self.connections: Connections = connect()
         undo.callback(self.connections.database.dispose)
         self.database: Engine = connect_database(SecretStr(self.stack.environment["SMELT_DATABASE_URL"]), "oracle")

@@ -252,6 +252,25 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, name: str, content:
     assert columns(inferred(tmp_path, name, content)) == {"id": "integer", "the_name": "string"}
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "expected"),
+    [
+        ("id,size\n1,NA\n2,1.5\n", {"nulls": ["NA"]}, "number"),
+        ("id,size\n1,NA\n2,big\n", None, "string"),
+        ("id;size\n1;1.234,5\n2;-\n", {"nulls": ["-"], "decimal": ",", "thousands": "."}, "number"),
+        ("id;size;share\n1;1,5;0.5\n2;2;0.25\n", None, "string"),
+        ("id,größe\n1,ä\n2,ö\n".encode("cp1252"), {"encoding": "cp1252"}, "string"),
+    ],
+)
+def test_the_dialect_of_csv_is_told_from_its_values(
+    tmp_path: Path, content: str | bytes, options: dict[str, Any] | None, expected: str
+) -> None:
+    document = inferred(tmp_path, "sizes.csv", content)
+    told = [item["value"] for item in document.get("customProperties", [])]
+    assert (told, [*columns(document).values()][1]) == ([{"csv": options}] if options else [], expected)
+    assert json.loads(smelt("try", str(tmp_path / "sizes.csv"), "sizes", "--json").stdout)["valid"] == 2
+
+
 def test_parquet_is_read_as_the_transformer_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "frame.parquet"
     pl.DataFrame({"id": [1, 2], "at": pl.Series([0, 1], dtype=pl.Datetime("us")), "list": [[1], []]}).write_parquet(

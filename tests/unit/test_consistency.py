@@ -87,6 +87,24 @@ def test_types_of_keys_are_checked(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("its > 1", "rule r names its, which is no column"),
+        ("it >", "rule r: "),
+        ("array_length(child) > 0", "names child"),
+    ],
+)
+def test_rules_that_cannot_be_evaluated_are_named(tmp_path: Path, expression: str, words: str) -> None:
+    content = contract("mine", [{"name": "it", "logicalType": "integer"}])
+    rule = {"name": "r", "type": "custom", "engine": "smelt", "implementation": expression}
+    content["schema"][0]["quality"] = [rule]
+    with own_dataset(tmp_path, content):
+        (line,) = consistency.faults("mine")
+    assert line.startswith("dataset mine: mine: ")
+    assert words in line
+
+
 def test_code_that_wants_more_of_its_values_is_left_alone(tmp_path: Path) -> None:
     code = "def normalise(row):\n    return row | {'it': {'a': 1}[row['id']]}\n"
     assert faults(tmp_path, "date", code) == []

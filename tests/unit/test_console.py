@@ -249,6 +249,12 @@ def test_missing_coverage_is_counted() -> None:
     assert "7 missing of 100 announced" in page(with_run(distinct_records=91))
 
 
+def test_a_source_that_announces_no_number_is_not_said_to_be_covered() -> None:
+    shown = page(with_run(expected_records=0))
+    assert "no number announced" in shown
+    assert "all 0 announced" not in shown
+
+
 def test_coverage_is_not_claimed_before_a_run_is_complete() -> None:
     shown = page(with_run(completed_at=None, distinct_records=None))
     assert "known when complete" in shown

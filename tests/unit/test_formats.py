@@ -22,6 +22,7 @@ from services.transformer.formats.cutting import cut
 from services.transformer.input_limits import InputLimits
 from services.transformer.transform import parse
 from shared.datasets.contract.field_types import Text
+from shared.datasets.contract.options import CsvOptions
 from shared.datasets.contract.raw_model import RawModel
 from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
@@ -44,10 +45,14 @@ THINGS = cast(
         count_path=("data", "count"),
         total_path=("data", "total"),
         key_fields=("id",),
+        csv=CsvOptions(),
     ),
 )
 LIST = cast(
-    "Dataset", SimpleNamespace(record_model=Thing, records_path=(), count_path=(), total_path=(), key_fields=("id",))
+    "Dataset",
+    SimpleNamespace(
+        record_model=Thing, records_path=(), count_path=(), total_path=(), key_fields=("id",), csv=CsvOptions()
+    ),
 )
 PLACE = r"a list of records at data\.items"
 

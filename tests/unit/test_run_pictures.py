@@ -53,6 +53,11 @@ COMPLETE = replace(RUN, completed_at=NOW, pages=2_850, distinct_records=2_849_00
             f"{DONE}, [yellow]1,000 missing[/yellow], [yellow]1 warning[/yellow]",
         ),
         (
+            replace(COMPLETE, expected_records=0, warnings=0),
+            "complete",
+            "complete[/], page 2,850 of 2,850, in 10 min, 2,849,000 records, no number announced",
+        ),
+        (
             replace(RUN, rejected_reason="[b]its slot[/b] had a run"),
             "rejected",
             r"rejected[/]: \[b]its slot\[/b] had a run",

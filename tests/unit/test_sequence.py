@@ -3,7 +3,7 @@
 import pytest
 
 from services.extractor import pagination
-from shared.datasets.source import NO_COUNTS, PageCounts, Params, Plan, Request
+from shared.datasets.source import NO_COUNTS, PageCounts, Params, Plan, ReceivedPage, Request
 from shared.errors import PermanentError
 from shared.formats.commands import PageCommand
 from shared.formats.envelope import Envelope
@@ -35,8 +35,8 @@ class OneAfterAnother(AtOnce):
     def check_page(self, payload: object) -> PageCounts:  # noqa: ARG002 - the protocol's
         return PageCounts(1, pages=4)
 
-    def following(self, params: Params, payload: object) -> dict[str, str] | None:
-        return None if payload is None else {**params, "token": str(payload)}
+    def following(self, params: Params, page: ReceivedPage) -> dict[str, str] | None:
+        return None if page.payload is None else {**params, "token": str(page.payload)}
 
 
 def page(number: int, of: int) -> PageCommand:
@@ -49,7 +49,7 @@ def page(number: int, of: int) -> PageCommand:
 def stored(payload: object, *tokens: str) -> Envelope:
     """A page, in whose part these tokens were asked for up to now."""
     asked = [pagination.fingerprint({"day": "1", "token": token}) for token in tokens]
-    return Envelope(tuple(asked), 200, payload)
+    return Envelope(tuple(asked), 200, ReceivedPage(Request("http://127.0.0.1", {}, {}), {}, payload))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def stored(payload: object, *tokens: str) -> Envelope:
     ],
 )
 def test_a_page_knows_how_many_its_part_has(number: int, of: int, token: str | None, known: int) -> None:
-    assert pagination.page_count(OneAfterAnother(), page(number, of), token, NO_COUNTS, of) == known
+    assert pagination.page_count(OneAfterAnother(), page(number, of), stored(token), NO_COUNTS, of) == known
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_where_all_pages_can_be_asked_for_at_once_a_part_grows_once(
     number: int, of: int, announced: int | None, planned: int, known: int
 ) -> None:
     asked = page(number, of)
-    assert pagination.page_count(AtOnce(), asked, None, PageCounts(1, pages=announced), planned) == known
+    assert pagination.page_count(AtOnce(), asked, stored(None), PageCounts(1, pages=announced), planned) == known
     assert list(pagination.next_pages(AtOnce(), asked, stored(None), known)) == [
         page(added, known) for added in range(of + 1, known + 1)
     ]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets.catalog.usajobs_historic import ARCHIVE_BEGINS, MOST_ROWS, SOURCE
-from shared.datasets.source import PageCounts, Plan, Request, SequentialSource, UnexpectedAnswerError
+from shared.datasets.source import PageCounts, Plan, ReceivedPage, Request, SequentialSource, UnexpectedAnswerError
 from shared.errors import PermanentError
 
 START, END = "StartPositionOpenDate", "EndPositionOpenDate"
@@ -215,6 +215,11 @@ def test_without_an_address_the_real_api_is_asked(monkeypatch: pytest.MonkeyPatc
     assert SOURCE.request({}, page=1).url == "https://data.usajobs.gov/api/historicjoa"
 
 
+def received(payload: object) -> ReceivedPage:
+    """A page of the API."""
+    return ReceivedPage(SOURCE.request({}, page=1), {}, payload)
+
+
 def test_the_next_page_is_asked_for_with_the_token_of_the_link_decoded_once() -> None:
     payload = {
         "paging": {
@@ -223,13 +228,13 @@ def test_the_next_page_is_asked_for_with_the_token_of_the_link_decoded_once() ->
         }
     }
     part = {START: "2020-01-01", END: "2020-01-31"}
-    assert SOURCE.following(part, payload) == {**part, "continuationtoken": "a+b=="}
+    assert SOURCE.following(part, received(payload)) == {**part, "continuationtoken": "a+b=="}
     assert part == {START: "2020-01-01", END: "2020-01-31"}
 
 
 @pytest.mark.parametrize("link", [None, "", " "])
 def test_after_the_last_page_nothing_follows(link: str | None) -> None:
-    assert SOURCE.following({}, {"paging": {"next": link}}) is None
+    assert SOURCE.following({}, received({"paging": {"next": link}})) is None
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,7 @@ def test_after_the_last_page_nothing_follows(link: str | None) -> None:
 )
 def test_a_payload_that_does_not_say_what_follows_is_refused(payload: object) -> None:
     with pytest.raises(UnexpectedAnswerError, match=r"paging\.next"):
-        SOURCE.following({}, payload)
+        SOURCE.following({}, received(payload))
 
 
 def answer(total: int, **more: object) -> dict[str, object]:

@@ -46,7 +46,8 @@ def state_line(run: Run, state: str) -> str:
     if state == "incomplete":
         parts.append("smelt reconcile says what is missing and why")
     if run.distinct_records is not None:
-        parts.append(f"{run.distinct_records:,} of {run.expected_records:,} announced")
+        announced = f"of {run.expected_records:,} announced" if run.expected_records else "records, no number announced"
+        parts.append(f"{run.distinct_records:,} {announced}")
     if run.missing:
         parts.append(f"[yellow]{run.missing:,} missing[/yellow]")
     if run.warnings:

@@ -27,11 +27,14 @@ class Header:
 
 def read_header(source: Lines, dataset: Dataset) -> Header:
     """Take the header and what stands above it. Raises PermanentError where no line is one, or it is not clear."""
+    dialect = dataset.csv
     first = [line for _, line in zip(range(LOOKED_AT), source, strict=False)]
-    delimiters: Sequence[str] = DELIMITERS
+    delimiters: Sequence[str] = (dialect.delimiter,) if dialect.delimiter else DELIMITERS
     if told := _told(first):
         delimiters, first = (told,), first[1:]
     for n, line in enumerate(first):
+        if dialect.comment and line.text.startswith(dialect.comment):
+            continue
         candidates = {header.fields: (header, used) for header, used in _candidates(first[n:], delimiters, dataset)}
         if len(candidates) > 1:
             message = f"CSV with a header that can be read in several ways: {_shown(line)}"

@@ -101,8 +101,12 @@ class Lines:
 class Reader:
     """Rows out of lines. Empty lines are none."""
 
-    def __init__(self, source: Lines, delimiter: str, width: int, limit: int) -> None:
-        """`width` is the number of values that a row should have, `limit` the most bytes that it may have."""
+    def __init__(self, source: Lines, delimiter: str, width: int, limit: int, comment: bytes = b"") -> None:
+        """`width` is the number of values that a row should have, `limit` the most bytes that it may have.
+
+        Lines that begin with `comment` are no rows, unless they are text of a quoted field.
+        """
+        self._comment = comment
         self._source, self._delimiter, self._width, self._limit = source, delimiter, width, limit
         end = rf"(?={re.escape(delimiter)}|\r?\n|\r?\Z)"
         self._quoted = re.compile(rf'(?:^|(?<={re.escape(delimiter)}))"(?:[^"]|"")*+"{end}', re.MULTILINE)
@@ -122,7 +126,7 @@ class Reader:
     def _next(self) -> Row | None:
         """The next record, if no quoted field is open. Of one that is broken only the first line is taken."""
         for line in self._source:
-            if line.raw.strip(b"\r\n"):
+            if line.raw.strip(b"\r\n") and not (self._comment and line.raw.startswith(self._comment)):
                 return self._plain(line) if b'"' not in line.raw and line.whole else self._quoting(line)
         return None
 

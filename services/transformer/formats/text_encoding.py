@@ -48,10 +48,15 @@ class _Transcoded(io.RawIOBase):
 def as_utf8(stream: "io.BufferedReader[Any]") -> "io.BufferedReader[Any]":
     """The stream, transcoded where it is UTF-16 or UTF-32, after its byte order marks (some tools write two)."""
     if encoding := _encoding(stream.peek(4)[:4]):
-        stream = io.BufferedReader(_Transcoded(stream, encoding), CHUNK)
+        stream = transcoded(stream, encoding)
     while stream.peek(3).startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     return stream
+
+
+def transcoded(stream: "io.BufferedReader[Any]", encoding: str) -> "io.BufferedReader[Any]":
+    """The stream as UTF-8, of text in this encoding."""
+    return io.BufferedReader(_Transcoded(stream, encoding), CHUNK)
 
 
 def _encoding(head: bytes) -> str | None:

@@ -13,7 +13,16 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.datasets.source import PageCounts, Params, Part, Plan, Request, UnexpectedAnswerError, record_list
+from shared.datasets.source import (
+    PageCounts,
+    Params,
+    Part,
+    Plan,
+    ReceivedPage,
+    Request,
+    UnexpectedAnswerError,
+    record_list,
+)
 from shared.errors import PermanentError
 
 # Of a part. The whole archive, 3 million postings, is then some 160 parts, and as many requests to plan it: one after
@@ -99,24 +108,29 @@ class HistoricSource:
         """Its window's rows and pages, as the API announces them now."""
         announced = _metadata(payload)
         records = record_list(payload, ("data",), announced.total_count)
-        self.following({}, payload)
+        _next_token(payload)
         return PageCounts(len(records), announced.total_count, ceil(announced.total_count / announced.page_size))
 
-    def following(self, params: Params, payload: object) -> dict[str, str] | None:
-        """The part's params and the token of the page after this one; None after the last.
+    def following(self, params: Params, page: ReceivedPage) -> dict[str, str] | None:
+        """The part's params and the token of the page after this one; None after the last."""
+        token = _next_token(page.payload)
+        return None if token is None else {**params, TOKEN: token}
 
-        The token is taken from the link, where it is encoded once: `metadata.continuationToken` comes already encoded
-        from the real API. Raises UnexpectedAnswerError for a payload without a link that is null or has a token.
-        """
-        try:
-            link = payload["paging"]["next"]  # type: ignore[index]
-            if link is None or not link.strip():
-                return None
-            parameters = {name.lower(): value for name, value in parse_qsl(urlsplit(link).query)}
-            return {**params, TOKEN: parameters[TOKEN]}
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            message = "USAJOBS answered without a paging.next that says what follows"
-            raise UnexpectedAnswerError(message) from error
+
+def _next_token(payload: object) -> str | None:
+    """The token from the link, where it is encoded once: `metadata.continuationToken` comes already encoded.
+
+    Raises UnexpectedAnswerError for a payload without a link that is null or has a token.
+    """
+    try:
+        link = payload["paging"]["next"]  # type: ignore[index]
+        if link is None or not link.strip():
+            return None
+        parameters: dict[str, str] = {name.lower(): value for name, value in parse_qsl(urlsplit(link).query)}
+        return parameters[TOKEN]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        message = "USAJOBS answered without a paging.next that says what follows"
+        raise UnexpectedAnswerError(message) from error
 
 
 def _divide(query: dict[str, str], rows: int, fetch: Fetch) -> Iterator[tuple[dict[str, str], int]]:

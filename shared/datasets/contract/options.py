@@ -1,27 +1,19 @@
 """What the standard has no word for: the value of the custom property `smelt` of a contract, a schema or a property."""
 
+import codecs
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from open_data_contract_standard.model import CustomProperty
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
+
+from shared.datasets.contract.option_model import OptionModel, Path
+from shared.datasets.contract.source_options import SourceOptions
 
 PROPERTY = "smelt"
 
 
-def _segments(value: Any) -> Any:
-    return tuple(value.split(".")) if isinstance(value, str) and value else value
-
-
-Path = Annotated[tuple[str, ...], BeforeValidator(_segments)]  # names of nested fields, written with points between
-
-
-class _Options(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
-
-
-class BatchLimits(_Options):
+class BatchLimits(OptionModel):
     """When a batch or a run as a whole is suspicious, whatever its records look like one by one."""
 
     failed_share: float = 0.5  # a batch with a larger share of failed records is refused ...
@@ -30,7 +22,34 @@ class BatchLimits(_Options):
     count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
 
 
-class ContractOptions(_Options):
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        message = f"{name!r} is no encoding that Python knows"
+        raise ValueError(message) from error
+
+
+class CsvOptions(OptionModel):
+    """How CSV files are written, where their content does not say it."""
+
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)  # else one of , ; tab |
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None  # else UTF-8, or UTF-16 and UTF-32 by content
+    skip: int = Field(default=0, ge=0)  # lines above the header, whatever they are
+    comment: str | None = Field(default=None, min_length=1)  # begins lines that are no records
+    nulls: frozenset[str] = frozenset()  # texts that stand for no value
+    decimal: Literal[".", ","] = "."  # in columns of numbers
+    thousands: Literal[".", ",", " ", "'"] | None = None
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands == self.decimal:
+            message = f"decimal and thousands are both {self.decimal!r}"
+            raise ValueError(message)
+        return self
+
+
+class ContractOptions(OptionModel):
     """Of a contract."""
 
     records: Path = ()  # where a JSON document has its list of records
@@ -42,9 +61,11 @@ class ContractOptions(_Options):
     batch_limits: BatchLimits = BatchLimits()
     disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
     evolution: Literal["report", "rescue"] = "report"  # what becomes of fields that are not declared
+    source: SourceOptions | None = None  # the API that it is extracted from
+    csv: CsvOptions = CsvOptions()
 
 
-class TableOptions(_Options):
+class TableOptions(OptionModel):
     """Of a schema, which is a table."""
 
     path: str = ""  # where its fields lie in a record; a list of objects ends with `[]`
@@ -52,7 +73,7 @@ class TableOptions(_Options):
     required: bool = False  # whether a record without this list is rejected
 
 
-class ColumnOptions(_Options):
+class ColumnOptions(OptionModel):
     """Of a property, which is a column."""
 
     path: Path = ()  # where its field lies: in the record, or in an item of the schema's list

@@ -39,12 +39,12 @@ def _same_twice(first: int) -> bytes:
 IDENTITIES = (
     records(
         "ids that are no whole numbers",
-        "int_",
+        "int_|control_number_present",
         *map(identified, ("abc", "", 5.5, "0x10", "1e5", "٣", [1], {}, None, [])),
     ),
     records(
         "ids that are out of range",
-        "greater_than_equal|less_than|int_parsing_size",
+        "control_number_range|greater_than_equal|less_than|int_parsing_size",
         *map(identified, (0, -1, "-7", 2**63, 10**30, 10**400)),
     ),
     records(
@@ -62,7 +62,7 @@ IDENTITIES = (
     ),
     records(
         "records without their keys",
-        "missing",
+        "missing|control_number_present|position_title_present",
         lambda _: {},
         without("MatchedObjectId"),
         without("MatchedObjectDescriptor"),
@@ -70,7 +70,7 @@ IDENTITIES = (
     ),
     records(
         "records of nulls",
-        "int_type|model_type",
+        "control_number_present|position_title_present|model_type",
         lambda _: {"MatchedObjectId": None, "MatchedObjectDescriptor": None},
         with_raw("MatchedObjectDescriptor", None),
         with_raw("MatchedObjectDescriptor", []),

@@ -1,0 +1,173 @@
+"""A REST API as a contract describes it: the option `source` of the custom property `smelt`."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from shared.datasets.contract.option_model import OptionModel, Path
+
+TEMPLATE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")  # the value of a run's param
+SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def _setting(name: str) -> str:
+    if not SETTING.fullmatch(name):
+        message = "expected the NAME of a setting, such as WEATHER_TOKEN; a contract contains no secrets"
+        raise ValueError(message)
+    return name
+
+
+def _text(value: Any) -> Any:
+    """Numbers and booleans as a URL has them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+Setting = Annotated[str, AfterValidator(_setting)]  # the name of an environment variable, or of a secret's file
+Text = Annotated[str, BeforeValidator(_text)]
+RunParam = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
+Status = Annotated[int, Field(ge=300, le=599)]
+
+
+class BearerAuth(OptionModel):
+    """`Authorization: Bearer …`."""
+
+    type: Literal["bearer"]
+    token: Setting
+
+
+class ApiKeyAuth(OptionModel):
+    """A key in a header or in a query parameter."""
+
+    type: Literal["apiKey"]
+    key: Setting
+    header: str | None = None
+    query_param: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.header is None) == (self.query_param is None):
+            message = "a key has one place: header or queryParam"
+            raise ValueError(message)
+        return self
+
+
+class BasicAuth(OptionModel):
+    """User name and password."""
+
+    type: Literal["basic"]
+    username: Setting
+    password: Setting
+
+
+class OAuth2Auth(OptionModel):
+    """OAuth 2 client credentials (RFC 6749, 4.4)."""
+
+    type: Literal["oauth2"]
+    token_url: HttpUrl
+    client_id: Setting
+    client_secret: Setting
+    scope: str | None = None
+    credentials: Literal["header", "body"] = Field("header", alias="in")
+    params: Mapping[str, Text] = {}  # more fields of the token request, such as `audience`
+
+
+class _Positioned(OptionModel):
+    """Pagination by a value that each request sends: a query parameter, or a field of the body."""
+
+    param: Path
+    place: Literal["query", "body"] = Field("query", alias="in")
+
+
+class PageNumber(_Positioned):
+    """Pages have numbers. The last is an empty page, or the one that `total` or `pages` says."""
+
+    type: Literal["page"]
+    first: int = 1
+    size: int | None = Field(None, ge=1)  # records of a full page; needed to know the last page from `total`
+    size_param: Path = ()
+    pages: Path = ()  # where a page says how many there are
+
+
+class Offset(_Positioned):
+    """Each request says how many records to skip. The last page is an empty one, or the one that `total` says."""
+
+    type: Literal["offset"]
+    first: int = 0
+    size: int | None = Field(None, ge=1)
+    size_param: Path = ()
+
+
+class Cursor(_Positioned):
+    """A page has the cursor of the next one at `cursor`; the last has none, or an empty one."""
+
+    type: Literal["cursor"]
+    cursor: Path = Field(min_length=1)
+
+
+class HeaderToken(_Positioned):
+    """A response has the token of the next page in a header; the last has none."""
+
+    type: Literal["headerToken"]
+    header: str
+
+
+class NextLink(OptionModel):
+    """A page has the URL of the next one at `link`; the last has none, or an empty one."""
+
+    type: Literal["nextLink"]
+    link: Path = Field(min_length=1)
+
+
+class LinkHeader(OptionModel):
+    """A response has the URL of the next page in its `Link` header, with rel="next" (RFC 8288)."""
+
+    type: Literal["linkHeader"]
+
+
+class OnePage(OptionModel):
+    """There is one page."""
+
+    type: Literal["none"] = "none"
+
+
+Auth = Annotated[BearerAuth | ApiKeyAuth | BasicAuth | OAuth2Auth, Field(discriminator="type")]
+Pagination = Annotated[
+    PageNumber | Offset | Cursor | HeaderToken | NextLink | LinkHeader | OnePage, Field(discriminator="type")
+]
+
+
+class SourceOptions(OptionModel):
+    """How to request the pages. Templates `{name}` in path, params, headers and body are values of the run's params."""
+
+    base_url: HttpUrl
+    base_url_setting: Setting | None = None  # the setting that replaces it, if it is set
+    path: str = ""
+    method: Literal["GET", "POST"] = "GET"
+    params: Mapping[str, Text] = {}  # of the query; one with an empty value is not sent
+    headers: Mapping[str, Text] = {}
+    body: Any = None  # JSON; requests with a body are POST, others are GET
+    # {param that a run may have: its default, null where it must be given}. Of a list, a run fetches every value.
+    run_params: Mapping[RunParam, Text | tuple[Text, ...] | None] = {}
+    pagination: Pagination = OnePage()
+    auth: Auth | None = None
+    requests_per_second: int = Field(5, ge=1)
+    statuses: Mapping[Status, Literal["retry", "fail", "empty"]] = {}  # that lead to something else than usual
+    first_run: Mapping[RunParam, Text] | None = None  # the params of the run on an empty database
+    full_listing: bool = False  # whether a run brings all active records of its scope, so that others are inactive
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        templates = (self.path, *self.params.values(), *self.headers.values())
+        names = {name for template in templates for name in TEMPLATE.findall(template)}
+        if unknown := sorted((names | set(self.first_run or ())) - set(self.run_params)):
+            message = f"{', '.join(unknown)}: not in runParams"
+            raise ValueError(message)
+        if self.body is None and getattr(self.pagination, "place", None) == "body":
+            message = "pagination in the body needs a body"
+            raise ValueError(message)
+        return self

@@ -1,0 +1,159 @@
+"""A REST API over HTTP: 25 records, with each kind of pagination and of authentication."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+RECORDS = [{"id": f"r{number}", "city": "Chicago" if number % 2 else "Boston"} for number in range(25)]
+PAGE = 10
+SECRET = "s3cret/+ é"  # noqa: S105 - of this server
+
+
+@dataclass
+class Call:
+    """A request as the server received it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class RestServer:
+    """`status` is the answer to the next requests, one each, before they are served; `tokens` are those given out."""
+
+    url: str
+    calls: list[Call] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    def paths(self) -> list[str]:
+        return [call.path for call in self.calls]
+
+    def answer(self, call: Call) -> tuple[int, dict[str, str], Any]:
+        """(status, headers, JSON)."""
+        self.calls.append(call)
+        if self.statuses:
+            return self.statuses.pop(0), {}, {"error": "as the test wants it"}
+        kind, _, rest = call.path.strip("/").partition("/")
+        return getattr(self, f"_{kind}")(call, rest)
+
+    def _page(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        number = int(call.query["page"])
+        return 200, {}, {"items": _slice(call, number * PAGE - PAGE), "total": 25, "pages": 3}
+
+    def _offset(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, {"items": _slice(call, int(call.query["offset"]), PAGE - 3), "total": 25}
+
+    def _cursor(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        start = int((call.query.get("cursor") or "c0")[1:])
+        after = {"next": f"c{start + PAGE}"} if start + PAGE < 25 else {}
+        return 200, {}, {"items": _slice(call, start), "meta": after}
+
+    def _body(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        assert call.method == "POST"
+        start = call.body["variables"].get("after", "c0")
+        return self._cursor(Call("GET", "", {"cursor": start}, {}, None), "")
+
+    def _number(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        assert isinstance(call.body["page"], int)
+        return self._page(Call("POST", "", {"page": str(call.body["page"])}, {}, None), "")
+
+    def _link(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        start = int(call.query.get("start", "0"))
+        query = urlencode([("tag", "a"), ("tag", "b"), ("start", start + PAGE), ("api_key", SECRET)])
+        link = f"http://127.0.0.1:1/link?{query}" if start + PAGE < 25 else None
+        return 200, {}, {"items": _slice(call, start), "links": {"next": link}}
+
+    def _header(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        start = int(call.query.get("start", "0"))
+        follows = start + PAGE < 25
+        links = '<?start=0>; rel="first"' + (f', </header?start={start + PAGE}>; rel="next"' if follows else "")
+        return 200, {"Link": links, "X-Next": str(start + PAGE) if follows else ""}, _slice(call, start)
+
+    def _same(self, _call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, {"items": RECORDS[:PAGE]}
+
+    def _circle(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        start = int((call.query.get("cursor") or "c0")[1:])
+        return 200, {}, {"items": RECORDS[start : start + 1], "meta": {"next": f"c{(start + 1) % 3}"}}
+
+    def _elsewhere(self, _call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, {"items": RECORDS[:1], "links": {"next": "https://evil.test/steal"}}
+
+    def _city(self, _call: Call, rest: str) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, {"items": [record for record in RECORDS if record["city"] == rest]}
+
+    def _moved(self, _call: Call, rest: str) -> tuple[int, dict[str, str], Any]:
+        return int(rest), {"Location": "/same"}, {}
+
+    def _token(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        granted = call.headers.get("authorization") == basic("id", SECRET) or call.body.get("client_secret") == SECRET
+        if not granted or call.body["grant_type"] != "client_credentials":
+            return 401, {}, {"error": "invalid_client"}
+        self.tokens.append(f"token{len(self.tokens)}")
+        return 200, {}, {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": 3600}
+
+    def _private(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        good = {f"Bearer {SECRET}".encode().decode("latin-1"), basic("id", SECRET)}
+        good |= {f"Bearer {token}" for token in self.tokens[-1:]}
+        own = (call.headers.get("x-key", ""), call.query.get("api_key"))
+        is_good = call.headers.get("authorization") in good or own[0] == "plain" or own[1] == SECRET
+        return (200, {}, {"items": RECORDS}) if is_good else (401, {}, {"error": "who are you?"})
+
+
+def basic(username: str, password: str) -> str:
+    """The header `Authorization`."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def _slice(_call: Call, start: int, size: int = PAGE) -> list[dict[str, str]]:
+    return RECORDS[start : start + size]
+
+
+@contextmanager
+def rest_server() -> Iterator[RestServer]:
+    """Serves on a free port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._serve(None)
+
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+            self._serve(dict(parse_qsl(sent.decode())) if is_form else json.loads(sent))
+
+        def _serve(self, body: Any) -> None:
+            parts = urlsplit(self.path)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            call = Call(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
+            status, extra, content = served.answer(call)
+            written = json.dumps(content).encode()
+            self.send_response(status)
+            for name, value in {**extra, "Content-Length": str(len(written))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(written)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served = RestServer(f"http://127.0.0.1:{http.server_port}")
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield served
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
