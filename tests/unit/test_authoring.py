@@ -243,7 +243,7 @@ def test_a_contract_is_replaced_only_on_demand(tmp_path: Path) -> None:
     [
         ("t.csv", "sep=;\nid;the name\n1;one\n2;two\n"),
         ("t.tsv", "Report of May\n\nid\tthe name\n1\tone\n2\ttwo\n"),
-        ("t.csv.gz", gzip.compress(b"id,the name\n1,one\n2,two\n")),
+        ("t.csv.gz", gzip.compress(b"id,the name\n1,one\n2,two\n", mtime=0)),
         ("t.txt", "id|the name\n1|one\n2|two\n".encode("utf-16")),
         ("t.jsonl", '{"id": 1, "the name": "one"}\n{"id": 2, "the name": "two"}\n'),
     ],
