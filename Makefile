@@ -30,7 +30,7 @@ lint: $(VENV)/dev ## format, lint, types and layers
 pytest: $(VENV)/dev
 	@$(BIN)/pytest $(XDIST) -m "not nightly" $(TESTS) $(ARGS)
 
-test-all: lint ## the same with the tests that take too long for every change
+test-all: lint $(VENV)/contracts/installed ## the same with the tests that take too long for every change
 	@$(BIN)/pytest $(XDIST) $(ARGS)
 
 check: ## lint, types, layers and unit tests, at the same time (under a minute)
@@ -72,6 +72,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 EXTRAS := extractor transformer loader ops serving local bench ci
 lock: $(VENV)/dev ## pin the dependencies anew (needs the network; UPGRADE=--upgrade for newer ones)
 	@$(COMPILE) $(UPGRADE) pyproject.toml --extra dev -o requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) requirements/contracts.in -o requirements/contracts.txt
 	@for extra in $(EXTRAS); do \
 	  $(COMPILE) --constraint requirements/dev.txt pyproject.toml --extra $$extra -o requirements/$$extra.txt || exit 1; \
 	done
@@ -137,6 +138,12 @@ $(VENV)/bin/python:
 	  || { echo "smelt: needs Python 3.11 or newer; name one with make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { rm -rf $(VENV); echo "smelt: this Python cannot make virtual environments (Debian: apt install python3-venv)" >&2; exit 1; }
+
+# A tool of others that judges our data contracts: an environment of its own, as it wants another version of typer.
+$(VENV)/contracts/installed: requirements/contracts.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/contracts
+	@$(VENV)/contracts/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/contracts.txt
+	@touch $@
 
 $(VENV)/local $(VENV)/dev $(VENV)/bench $(VENV)/ci: $(VENV)/%: requirements/%.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing (once): requirements/$*.txt"

@@ -49,7 +49,9 @@ def infer_contract(  # noqa: PLR0913, PLR0917 - the options of a command
 
 def try_file(
     source: Source,
-    dataset: Annotated[str, typer.Argument(help="the dataset, or the path of its contract")],
+    dataset: Annotated[
+        str, typer.Argument(help="the dataset, or the path of its contract", autocompletion=registry.names)
+    ],
     rows: Annotated[int, typer.Option("--rows", min=0, help="how many rows to show")] = 5,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:

@@ -170,7 +170,7 @@ def test_what_a_worker_waits_for_is_told_while_it_is_away(
     (reading,) = (one for one in measurements.of_queues(beat) if (one.rule, one.subject) == ("outage", BRONZE.name))
     assert (reading.value or 0) > 0
     assert "refused" in reading.note
-    assert "database away for" in smelt("workers").stdout
+    assert "database unavailable for" in smelt("workers").stdout
     assert value(scraped(connections), "smelt_workers_waiting", service="transformer", part="database") == 1
     away.unlink()
     eventually(lambda: (seen := only(connections)) and not seen.note.outage and seen.note.settled)

@@ -16,7 +16,8 @@ WITHOUT_JSON = {
     "up": "stays in the foreground; detached it is `smelt status --json` and `smelt env --json` that tell",
     "down": "its exit code is the answer",
     "worker": "becomes the worker, which logs JSON",
-    "db revision": "its output is a path as it is",
+    "datasets infer": "it writes a contract, which `smelt datasets show --json` reads",
+    "datasets new": "it writes a contract, too",
 }
 ASK_FIRST = {"dlq replay", "dlq discard", "quarantine replay", "reprocess", "schedules remove"}
 
