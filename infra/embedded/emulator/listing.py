@@ -6,9 +6,9 @@ listing unreadable, and with it every object below the same prefix.
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from html import unescape
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
+from xml.sax.saxutils import unescape  # nosec B406 - replaces text, parses no XML
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
