@@ -108,7 +108,7 @@ variable "scheduled_tasks" {
     check = { # the rules that only the database can answer; alarms.tf has the others
       command = [
         "smelt", "check", "--rule", "freshness", "--rule", "quarantine-share", "--rule", "conservation", "--rule", "consistency",
-        "--rule", "outage"
+        "--rule", "outage", "--rule", "incomplete-run"
       ]
       expression = "cron(0 10 * * ? *)" # today's run is late by then, if it is: a mail a day for as long as something is wrong
       timezone   = "America/New_York"

@@ -1,7 +1,9 @@
 """The stack as a user starts it: two of each worker, the console, the simulator."""
 
 import json
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +35,18 @@ FLAGS = [
     "--disable-sync",
     "--no-proxy-server",
 ]
+
+
+@contextmanager
+def unsupervised(home: Path) -> Iterator[None]:
+    """What dies stays dead meanwhile."""
+    supervisor = next(part for part in stack.status(home) if part.name == "supervisor").pid
+    assert supervisor
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
 
 
 @dataclass(frozen=True)

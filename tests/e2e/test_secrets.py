@@ -20,7 +20,7 @@ import pytest
 
 from infra.embedded import stack
 from tests.conftest import REPOSITORY, smelt_command
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, unsupervised
 from tests.e2e.console_pages import pages
 from tests.e2e.provoked import Provoked
 from tests.integration.collector import serving
@@ -67,8 +67,9 @@ def provoked(told: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Ite
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         provoked = Provoked(Deployment(home, smelt, stack.environment(home)), [started.stdout, started.stderr])
-        provoked.everything()
-        yield provoked
+        with unsupervised(home):
+            provoked.everything()
+            yield provoked
     finally:
         stack.erase(home)
 

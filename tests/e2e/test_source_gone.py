@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.embedded import stack
-from tests.e2e.conftest import Deployment, deployed
+from tests.e2e.conftest import Deployment, deployed, unsupervised
 
 pytestmark = pytest.mark.e2e
 
@@ -23,8 +23,9 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 def test_a_source_that_is_not_there_is_waited_for_and_named(deployment: Deployment) -> None:
     simulator = next(part for part in stack.status(deployment.home) if part.name == "simulator")
     assert simulator.pid
-    os.kill(simulator.pid, signal.SIGTERM)
-    result = deployment.smelt("runs", "start", "usajobs_search", "--wait", "--timeout", "12")
+    with unsupervised(deployment.home):
+        os.kill(simulator.pid, signal.SIGTERM)
+        result = deployment.smelt("runs", "start", "usajobs_search", "--wait", "--timeout", "12")
     assert result.returncode == 1
     assert "waits: extractor: TransientError" in result.stdout
     assert "ConnectError" in result.stdout

@@ -123,3 +123,19 @@ def test_the_file_does_not_grow_with_what_went_through(tmp_path: Path, monkeypat
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert Emulator(tmp_path, "work").file.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_room_the_queues_go_on_and_the_file_is_right_once_there_is_room(tmp_path: Path) -> None:
+    before = Emulator(tmp_path, "work")
+    before.send("work", "a")
+    assert before.journal._file
+    before.journal._file.close()
+    before.journal._file = Path("/dev/full").open("a")  # noqa: SIM115 - as the journal has it
+    (draft := tmp_path / "queues.draft").symlink_to("/dev/full")
+    before.send("work", "b")
+    draft.unlink()
+    before.send("work", "c")
+    after = Emulator(tmp_path)
+    after.create("work")
+    after.journal.record()
+    assert after.ids("work") == ["a", "b", "c"]

@@ -8,6 +8,7 @@ nothing is synced to the disk.
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -28,6 +29,7 @@ class QueueJournal:
         self._is_new = not file.exists()
         self._known: dict[str, set[str]] = {}
         self._lines = 0
+        self._is_damaged = False  # a line may be incomplete, or missing: the file is written anew as soon as it can be
         self._file: TextIO | None = None
         self._write_anew()
 
@@ -39,17 +41,34 @@ class QueueJournal:
                 self._restore(queues[name])
             came = [line for name, queue in queues.items() for line in self._additions(name, queue)]
             went = [line for name in list(self._known) for line in self._removals(name, queues.get(name))]
-            if self._file and (came or went):  # a message that moves to another queue must not be lost in between
-                self._file.writelines(chain(came, went))
-                self._file.flush()
+            if came or went:
                 self._lines += len(came) + len(went)
-                if self._lines > max(MIN_LINES, 4 * sum(map(len, self._known.values()))):
-                    self._write_anew()
+                self._append([*came, *went])  # at once: a message that moves to another queue is not lost in between
+            if self._is_damaged or self._lines > max(MIN_LINES, 4 * sum(map(len, self._known.values()))):
+                self._replace()
+
+    def _append(self, lines: list[str]) -> None:
+        """Without room for them the queues go on in memory: the request that was recorded has been carried out."""
+        if self._file and not self._is_damaged:
+            try:
+                self._file.writelines(lines)
+                self._file.flush()
+            except OSError:
+                self._is_damaged = True
+
+    def _replace(self) -> None:
+        try:
+            self._write_anew()
+        except OSError:
+            self._is_damaged = True
+        else:
+            self._is_damaged = False
 
     def close(self) -> None:
         """Write no more."""
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # what could not be written before cannot be now
+                self._file.close()
 
     def _restore(self, queue: Queue) -> None:
         """Put the messages back. The file is right where the emulator has loaded older ones."""
