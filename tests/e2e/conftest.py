@@ -40,13 +40,14 @@ FLAGS = [
 @contextmanager
 def unsupervised(home: Path) -> Iterator[None]:
     """What dies stays dead meanwhile."""
-    supervisor = next(part for part in stack.status(home) if part.name == "supervisor").pid
-    assert supervisor
-    os.kill(supervisor, signal.SIGSTOP)
+    supervisor = stack.supervisor_status(home)
+    assert supervisor is not None
+    assert supervisor.pid
+    os.kill(supervisor.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(supervisor, signal.SIGCONT)
+        os.kill(supervisor.pid, signal.SIGCONT)
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class Provoked:
         """It is not there."""
         self.end("valkey", signal.SIGKILL)
         self.say("runs", "start", "usajobs_search", "--param", "keyword=nurse", "--wait")
-        self.logged("transformer", "not_looked_up")
+        self.logged("transformer", "content_hashes.get_failed")
         self.ask_everything()
 
     def ask_everything(self) -> None:

@@ -18,6 +18,7 @@ class AwsServer(ThreadingHTTPServer):
         self.error: tuple[int, str, str] | None = None
         self.content = b"content"
         self.issued = 0
+        self.keys: tuple[str, str] | None = None  # to hand out; by default new ones each time
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -39,8 +40,9 @@ class Handler(BaseHTTPRequestHandler):
     def _credentials(self) -> dict[str, str]:
         self.server.issued += 1
         expiration = f"{datetime.now(UTC) + CREDENTIALS_LAST:%Y-%m-%dT%H:%M:%SZ}"
+        access_key, secret_key = self.server.keys or (f"key-{self.server.issued}", "s")
         return {
-            "AccessKeyId": f"key-{self.server.issued}", "SecretAccessKey": "s", "Token": "t", "Expiration": expiration,
+            "AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": "t", "Expiration": expiration,
         }  # fmt: skip
 
     def _fail(self, status: int, code: str, message: str) -> None:
