@@ -267,6 +267,6 @@ def test_the_command_that_is_stopped_says_how_far_it_came(pipeline: Pipeline) ->
         _, told = started.communicate()
     assert (started.returncode, told) == (
         130,
-        "smelt: interrupted: 1 of 4 sent, the others were not; once more is safe\n",
+        "smelt: interrupted: 1 of 4 sent, the others were not sent; sending again is safe\n",
     )
     assert records(pipeline, "select matched, processed, outcome from ops.operator_action") == [(4, 1, "interrupted")]
