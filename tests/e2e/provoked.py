@@ -70,11 +70,11 @@ class Provoked:
     def code_fails(self) -> None:
         """An error that nobody foresaw, at the last attempt: the log has its traceback. No loader works after it."""
         self.end("loader-1", signal.SIGTERM)
-        self.as_owner("alter table silver.job rename to gone")
+        self.as_owner("alter table ops.quarantine rename to gone")
         self.deployment.upload("unforeseen.json", POSTING % 2)
         self.deployment.eventually(self.one_attempt_is_left)
         self.process("services.loader.worker")
-        self.as_owner("alter table silver.gone rename to job")
+        self.as_owner("alter table ops.gone rename to quarantine")
 
     def one_attempt_is_left(self) -> bool:
         """Of those that the loader has for a message, which this takes and lets go."""

@@ -179,7 +179,7 @@ def test_a_part_that_turns_out_shorter_than_planned_is_complete_at_its_end(world
 
 def test_a_page_whose_predecessor_is_not_there_yet_is_tried_again(world: World) -> None:
     page = PageCommand(dataset=DATASET, run_id=world.run_id, params=WINDOW, part=1, page=2, of=PAGES)
-    with pytest.raises(TransientError, match="it says how to ask for page 2"):
+    with pytest.raises(TransientError, match="it has the parameters for page 2"):
         world.extractor.handle(message(page.model_dump_json()))
 
 
