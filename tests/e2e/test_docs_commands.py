@@ -36,7 +36,7 @@ PSQL = r"psql "  # is not everywhere: the same question through the driver
 BENCH = r"python -m bench\."  # minutes: its help names its options
 ELSEWHERE = (BENCH, MAKE, DOCKER, AWS, TERRAFORM, REAL_KEY, FORM, UP_OR_DOWN, PSQL, "select ")
 
-FOREVER = ("--watch", "smelt top", "services.serving")  # until somebody ends them
+FOREVER = ("--watch", "smelt top", "smelt logs loader -f", "services.serving")  # until somebody ends them
 LIMITED = "timeout --signal=INT 12"  # s that those are left to go on
 ENDED = {0, 124, 130}
 # Commands that say how things are by how they end: not all is well with a stack that has dead letters.

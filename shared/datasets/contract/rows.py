@@ -13,7 +13,7 @@ Objects = tuple[tuple[str, ...], ...]  # attributes that lead to each object wit
 
 
 def builder(contract: Contract) -> Callable[[BaseModel], Row]:
-    """The function that makes rows. They also have items that are no columns; their reader picks columns by name."""
+    """The function that makes rows, of columns and child rows only: objects kept in them would live as long."""
     root = _objects(contract.root)
     single = {table.name: _objects(table) for table in contract.tables[1:] if not table.is_list}
     lists = [
@@ -22,15 +22,26 @@ def builder(contract: Contract) -> Callable[[BaseModel], Row]:
         if table.is_list
     ]
 
+    nested = _nested(contract)
+
     def build(record: BaseModel) -> Row:
         row = _merged(record, root)
         for name, objects in single.items():
             row[name] = [_merged(record, objects)]
         for name, above, objects in lists:
             row[name] = _numbered(_at(record, above).__dict__[name], objects)
+        for name in nested:
+            row.pop(name, None)
         return row
 
     return build
+
+
+def _nested(contract: Contract) -> tuple[str, ...]:
+    """The attributes of objects that hold others' fields, which come along when an object's fields are merged."""
+    columns = (column.path[:-1] for table in contract.tables for column in table.columns if not table.is_list)
+    above = (table.path[:-1] for table in contract.tables if table.is_list)
+    return tuple({attribute(name) for path in (*columns, *above) for name in path})
 
 
 def _objects(table: Table) -> Objects:
