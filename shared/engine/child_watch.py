@@ -36,7 +36,11 @@ class ChildWatch:
 
     def start_in_parent(self) -> None:
         """Watch the children from here on."""
-        threading.Thread(target=self._watch, name="child watch", daemon=True).start()
+        threading.Thread(target=self._watch_until_end, name="child watch", daemon=True).start()
+
+    def _watch_until_end(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # the folder goes when the worker ends
+            self._watch()
 
     def _touch(self, file: Path) -> None:
         while True:
