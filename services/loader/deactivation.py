@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy import Connection, Row, func, select, tuple_, update
 
 from shared import natural_key
+from shared.config.topology import UPLOADS_PREFIX
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN
 from shared.datasets import registry
 from shared.datasets.silver_tables import PROVENANCE
@@ -48,7 +49,11 @@ def deactivate_absent(connection: Connection, dataset: str) -> None:
     """
     newest = connection.execute(
         select(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version, LOADED_OBJECT.c.observed_at)
-        .where(LOADED_OBJECT.c.dataset == dataset, LOADED_OBJECT.c.run_id.is_(None), LOADED_OBJECT.c.is_last_batch)
+        .where(
+            LOADED_OBJECT.c.dataset == dataset,
+            LOADED_OBJECT.c.key.startswith(UPLOADS_PREFIX),  # a replay has only some records of a file
+            LOADED_OBJECT.c.is_last_batch,
+        )
         .order_by(LOADED_OBJECT.c.observed_at.desc())
         .limit(1)
     ).one()

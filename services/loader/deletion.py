@@ -6,11 +6,9 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Column, Connection, Table, TextClause, text
-from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from shared.datasets.dataset import Tables
-
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+from shared.datasets.silver_tables import DIALECT
 
 
 def delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:

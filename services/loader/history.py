@@ -5,9 +5,8 @@ from functools import cache
 
 import polars as pl
 from sqlalchemy import Connection, Table, TextClause, text
-from sqlalchemy.dialects.postgresql.base import PGDialect
 
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+from shared.datasets.silver_tables import DIALECT
 
 
 def extend(connection: Connection, root: Table, history: Table, keys: pl.DataFrame, observed_at: datetime) -> None:

@@ -16,7 +16,7 @@ from services.loader.ledger import LoadCounts
 from shared import natural_key, telemetry
 from shared.datasets import registry
 from shared.datasets.dataset import Tables
-from shared.datasets.silver_tables import PROVENANCE, RAW
+from shared.datasets.silver_tables import DIALECT, PROVENANCE, RAW
 from shared.failpoint import failpoint
 from shared.formats import silver
 from shared.formats.observation import Observation
@@ -122,7 +122,7 @@ def _fence(table: Table) -> TextualSelect:
     one.
     """
     keys = [f'"{key.name}"' for key in table.primary_key.columns]
-    typed = [*((key.name, key.type.compile(deletion.DIALECT)) for key in table.primary_key.columns)]
+    typed = [*((key.name, key.type.compile(DIALECT)) for key in table.primary_key.columns)]
     typed += [(CONTENT_HASH, "bytea"), (HASH_ONLY, "boolean")]
     arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in typed)
     key_list, new_keys = ", ".join(keys), ", ".join(f"new.{key}" for key in keys)

@@ -1,6 +1,8 @@
-"""What the tables of datasets lack of what their contracts say, and the change that adds it.
+"""The differences between the tables of datasets and their contracts, and the changes that end them.
 
-A contract only ever adds: tables, columns, indexes, wider types, comments. What the database has beyond it stays.
+A contract only ever adds: tables, columns, indexes, wider types, comments. What the database has or allows beyond it
+stays: more columns, wider types, null values. So an older version of a contract works beside a newer one, and the
+checks enforce what a contract requires.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,16 +12,14 @@ from typing import Any
 from alembic.autogenerate import produce_migrations
 from alembic.operations import Operations, ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import BigInteger, Connection, Integer, Numeric, SmallInteger, Text
-from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy import BigInteger, Connection, Double, Integer, Numeric, SmallInteger, Text
 from sqlalchemy.types import TypeEngine
 
 from shared.datasets import registry
-from shared.datasets.silver_tables import METADATA
+from shared.datasets.silver_tables import DIALECT, METADATA
 from shared.errors import PermanentError
 
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
-WHOLE = (SmallInteger, Integer, BigInteger)  # each holds the values of those before it
+WHOLE = {SmallInteger: 16, BigInteger: 64, Integer: 32}  # {type: bits}; the first two are subclasses of the last
 OPTIONAL = {
     ops.CreateIndexOp: "new index",
     ops.CreateTableCommentOp: "new comment",
@@ -99,22 +99,24 @@ def _added(operation: ops.AddColumnOp) -> Change:
     return Change(operation.table_name, text, operation, is_refused=True)
 
 
-def _altered(operation: ops.AlterColumnOp) -> Change:
-    table, name = operation.table_name, operation.column_name
+def _altered(operation: ops.AlterColumnOp) -> Change | None:
     old, new = operation.existing_type, operation.modify_type
+    if new is not None and old is not None and _is_wider(new, old):
+        new = operation.modify_type = None
+    operation.modify_nullable = operation.modify_nullable or None
+    operation.kw.pop("autoincrement", None)  # Alembic sets it, and warns of it
+    table, name = operation.table_name, operation.column_name
     if new is not None and old is not None:
-        text = f"column {name} from {old.compile(DIALECT)} to {new.compile(DIALECT)}"
         operation.kw["postgresql_using"] = f'"{name}"::{new.compile(DIALECT)}'
+        text = f"column {name} from {old.compile(DIALECT)} to {new.compile(DIALECT)}"
         if _is_wider(old, new):
             return Change(table, text, operation)
         return Change(table, f"{text} may lose values: give the new type another column", operation, is_refused=True)
-    if operation.modify_nullable is False:
-        return Change(
-            table, f"column {name} becomes required: rows may have no value of it", operation, is_refused=True
-        )
     if operation.modify_nullable:
         return Change(table, f"column {name} is no longer required", operation)
-    return Change(table, f"new comment of column {name}", operation, is_needed=False)
+    if operation.modify_comment is not False:
+        return Change(table, f"new comment of column {name}", operation, is_needed=False)
+    return None
 
 
 def _differ(_: Any, __: Any, ___: Any, existing: TypeEngine[Any], wanted: TypeEngine[Any]) -> bool:
@@ -122,10 +124,19 @@ def _differ(_: Any, __: Any, ___: Any, existing: TypeEngine[Any], wanted: TypeEn
 
 
 def _is_wider(old: TypeEngine[Any], new: TypeEngine[Any]) -> bool:
-    if isinstance(new, Text) and not isinstance(old, Text):
-        return True
-    if isinstance(old, Numeric) and isinstance(new, Numeric) and old.precision and new.precision:
-        whole = (new.precision - (new.scale or 0)) - (old.precision - (old.scale or 0))
-        return whole >= 0 and (new.scale or 0) >= (old.scale or 0)
-    order = {kind: n for n, kind in enumerate(WHOLE)}
-    return type(old) in order and type(new) in order and order[type(old)] < order[type(new)]  # type: ignore[index]
+    """Whether the new type has every value of the old one."""
+    if isinstance(new, Text):
+        return not isinstance(old, Text)
+    if isinstance(old, Numeric) and isinstance(new, Numeric) and not isinstance(old, Double):
+        return not isinstance(new, Double) and _digits(old) <= _digits(new) and (old.scale or 0) <= (new.scale or 0)
+    return 0 < _bits(old) < _bits(new)
+
+
+def _digits(kind: Numeric[Any]) -> int:
+    """Before the point."""
+    return (kind.precision or 0) - (kind.scale or 0)
+
+
+def _bits(kind: TypeEngine[Any]) -> int:
+    """Of an integer; 0 for other types."""
+    return next((bits for whole, bits in WHOLE.items() if isinstance(kind, whole)), 0)

@@ -26,19 +26,18 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import TypeEngine
 
 from shared import natural_key
 from shared.datasets import registry
-from shared.datasets.contract.document import RECORD_ID, RESCUED
+from shared.datasets.contract.bounds import literal
+from shared.datasets.contract.document import BOUNDS, RECORD_ID, RESCUED
 from shared.datasets.contract.document import Table as ContractTable
 from shared.datasets.contract.raw_model import aliases
 from shared.datasets.dataset import Row, Tables
-from shared.datasets.silver_tables import PROVENANCE
+from shared.datasets.silver_tables import DIALECT, PROVENANCE
 from shared.errors import PermanentError
 
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
 # What a silver frame takes for a column of each type.
 TYPES: Mapping[type[TypeEngine[Any]], tuple[type, ...]] = {
     BigInteger: (int,),
@@ -77,11 +76,11 @@ def check(dataset: str) -> None:
 def faults(dataset: str) -> list[str]:
     """A line for each: dataset, column, and what does not fit."""
     try:
-        tables = registry.dataset(dataset).tables
+        tables, row = registry.dataset(dataset).tables, _sample_row(dataset)
     except PermanentError as error:
         return [f"dataset {dataset}: {error}"]
-    rules = _rule_faults(registry.dataset(dataset).contract.tables)
-    lines = [*_key_faults(tables), *rules, *_row_faults(tables, _sample_row(dataset))]
+    contract = registry.dataset(dataset).contract.tables
+    lines = [*_key_faults(tables), *_limit_faults(contract), *_rule_faults(contract), *_row_faults(tables, row)]
     return [f"dataset {dataset}: {line}" for line in lines]
 
 
@@ -89,6 +88,20 @@ def _key_faults(tables: Tables) -> Iterator[str]:
     for column in tables.root.primary_key.columns:
         if not natural_key.can_be_key(column.type):
             yield f"{column} is {_words(column)}, which cannot be part of a natural key"
+
+
+def _limit_faults(tables: Sequence[ContractTable]) -> Iterator[str]:
+    """Patterns and bounds that cannot be evaluated."""
+    for table in tables:
+        for column in table.columns:
+            pattern = column.limits.get("pattern")
+            values = [literal(column.type.name, column.limits[word]) for word in BOUNDS if word in column.limits]
+            try:
+                pl.select(pl.lit("").str.contains(pattern or ""))
+                for value in values:
+                    pl.select(value)
+            except pl.exceptions.PolarsError as error:
+                yield f"{table.name}.{column.name}: {str(error).splitlines()[0]}"
 
 
 def _rule_faults(tables: Sequence[ContractTable]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""One dataset as the engine knows it: what its contract, and the code beside it, come to."""
+"""A dataset: the parts that its contract, and the code beside it, define."""
 
 import importlib.util
 import sys

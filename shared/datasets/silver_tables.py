@@ -1,9 +1,11 @@
 """What the silver tables of every dataset have in common."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 METADATA = MetaData(schema="silver")
 PROVENANCE = "object_id"
+DIALECT = PGDialect()  # type: ignore[no-untyped-call] # to compile types of columns
 
 
 # The JSON of records as they came, for those who want it beside the rows (`keep_raw`); bronze has it in any case.

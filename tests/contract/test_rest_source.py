@@ -39,6 +39,8 @@ def server() -> Iterator[RestServer]:
 def extractor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Extractor]:
     """The extractor with a bucket and a queue in this process, and without Redis."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # of a stack that other tests of this process use
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     pool = connection_pool("redis://127.0.0.1:1")
     with mock_aws(), client() as http:
         s3, sqs = boto3.client("s3"), boto3.client("sqs")

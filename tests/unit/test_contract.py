@@ -80,6 +80,8 @@ def test_a_value_becomes_one_of_its_columns_type(
         ({"logicalType": "timestamp", "logicalTypeOptions": {"maximum": "2000-01-01T00:00:00"}}, '"2000-01-01T00:00:00"', '"2000-01-01T00:00:01"', "it_range"),
         ({"logicalType": "string", "logicalTypeOptions": {"maxLength": 3}}, '"abc"', '"abcd"', "it_length"),
         ({"logicalType": "string", "logicalTypeOptions": {"pattern": "^[A-Z]+$"}}, '"AB"', '"Ab"', "it_pattern"),
+        ({"logicalType": "string", "logicalTypeOptions": {"pattern": "B"}}, '"ABC"', '"AC"', "it_pattern"),
+        ({"logicalType": "time", "logicalTypeOptions": {"maximum": "12:00:00"}}, '"12:00:00"', '"12:00:01"', "it_range"),
         ({"logicalType": "string", "required": True}, '"x"', '" "', "it_present"),
         ({"logicalType": "array", "items": {"logicalType": "integer"}, "logicalTypeOptions": {"maxItems": 1}}, "[1]", "[1, 2]", "it_items"),
         ({"logicalType": "array", "items": {"logicalType": "integer"}, "logicalTypeOptions": {"uniqueItems": True}}, "[1, 2]", "[1, 1]", "it_unique_items"),
@@ -156,6 +158,12 @@ def test_names_are_spelled_as_the_source_spells_them(tmp_path: Path) -> None:
     ]
 
 
+def test_a_timestamp_with_a_time_zone_has_a_column_with_one(tmp_path: Path) -> None:
+    column = {"name": "it", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True}}
+    with own_dataset(tmp_path, contract("mine", [column])):
+        assert getattr(registry.dataset("mine").tables.root.c.it.type, "timezone", False)
+
+
 def wrong(**changes: Any) -> dict[str, Any]:
     return contract("mine") | changes
 
@@ -185,13 +193,19 @@ def wrong(**changes: Any) -> dict[str, Any]:
         (contract("mine", [{"name": "id", "primaryKey": False}]) | {"schema": [{"name": "mine", "properties": [{"name": "a"}]}]}, "records need a primaryKey, or disposition append"),
         (contract("mine", [{"name": "valid_to"}], **smelt(disposition="history")), "valid_from and valid_to are columns of the history"),
         (contract("mine", **smelt(disposition="upsert")), "disposition: Input should be 'merge', 'append', 'snapshot' or 'history'"),
+        (contract("mine", [{"name": "a", "logicalTypeOptions": {"minimun": 1}}]), "logicalTypeOptions minimun of a string: not supported"),
+        (contract("mine", [{"name": "a", "logicalType": "object", "logicalTypeOptions": {"required": ["b"]}}]), "logicalTypeOptions required of a object: not supported"),
+        (contract("mine", [{"name": "a", "logicalType": "timestamp", "logicalTypeOptions": {"defaultTimezone": "Europe/Berlin"}}]), "defaultTimezone: times without a zone are taken as UTC"),
+        (contract("mine", [{"name": "a", "logicalTypeOptions": {"pattern": "("}}]), "mine.a: .*regex"),
+        (contract("mine", [{"name": "a", "logicalType": "date", "logicalTypeOptions": {"minimum": "soon"}}]), "mine.a: .*conversion"),
+        ({**contract("mine"), "schema": [{"name": "mine", "properties": [ID], "quality": [{"metric": "duplicateValues", "mustBe": 0}]}]}, "duplicateValues needs arguments.properties"),
         (wrong(slaProperties=[{"property": "freshness", "value": 1, "unit": "fortnight"}]), "a number and a unit"),
     ],
 )  # fmt: skip
 def test_a_contract_that_is_wrong_is_refused_with_its_file_and_place(tmp_path: Path, content: Any, words: str) -> None:
     with own_dataset(tmp_path, content), pytest.raises(PermanentError, match=words) as caught:
         consistency.check("mine")
-    assert str(tmp_path / "mine.odcs.yaml") in str(caught.value)
+    assert str(tmp_path / "mine.odcs.yaml") in str(caught.value) or "dataset mine: mine." in str(caught.value)
 
 
 def test_two_datasets_of_one_name_are_refused(tmp_path: Path) -> None:

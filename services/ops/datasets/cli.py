@@ -13,7 +13,7 @@ from services.ops.connections import connect, database_url
 from services.ops.datasets import model
 from shared import plugins
 from shared.database import upgrade
-from shared.datasets import registry
+from shared.datasets import consistency, registry
 from shared.errors import PermanentError
 
 
@@ -82,7 +82,7 @@ def check(name: OptionalName = None, as_json: Json = False) -> None:  # noqa: FB
 
     Example: smelt datasets check
     """
-    lines = [line for item in ([name] if name else registry.names()) for line in model.check(item)]
+    lines = [line for item in ([name] if name else registry.names()) for line in consistency.faults(item)]
     if as_json:
         say_json({"problems": lines})
     for line in () if as_json else lines or ["all contracts are in order"]:

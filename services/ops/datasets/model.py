@@ -8,7 +8,6 @@ from sqlalchemy import Engine
 from shared.database import dataset_tables
 from shared.datasets import consistency, registry
 from shared.datasets.contract.document import Column, Table
-from shared.errors import PermanentError
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,6 @@ def described(name: str) -> dict[str, Any]:
         "freshness_seconds": dataset.freshness,
         "tables": [_table(table) for table in dataset.contract.tables],
     }
-
-
-def check(name: str) -> list[str]:
-    """A line for each thing that is wrong with a dataset, its rules included."""
-    if faults := consistency.faults(name):
-        return faults
-    try:
-        assert registry.dataset(name).record_model  # noqa: S101 - it is built
-    except PermanentError as error:
-        return [f"dataset {name}: {error}"]
-    return []
 
 
 def _table(table: Table) -> dict[str, Any]:

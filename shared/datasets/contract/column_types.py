@@ -62,12 +62,15 @@ def column_type(item: SchemaProperty, place: str) -> ColumnType:
         message = f"{place}: logicalType {logical!r} is none of {', '.join(PHYSICAL)}"
         raise PermanentError(message)
     if item.physicalType is None:
-        return _uuid(item) or ColumnType(PHYSICAL[logical][0])
+        return ColumnType(_default(item, logical))
     return _parsed(item.physicalType, logical, place)
 
 
-def _uuid(item: SchemaProperty) -> ColumnType | None:
-    return ColumnType("uuid") if (item.logicalTypeOptions or {}).get("format") == "uuid" else None
+def _default(item: SchemaProperty, logical: str) -> str:
+    options = item.logicalTypeOptions or {}
+    if logical == "string" and options.get("format") == "uuid":
+        return "uuid"
+    return "timestamptz" if options.get("timezone") else PHYSICAL[logical][0]
 
 
 def _parsed(written: str, logical: str, place: str) -> ColumnType:

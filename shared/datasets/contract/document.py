@@ -1,4 +1,4 @@
-"""A contract's file: read, checked, and told in the engine's terms."""
+"""Reads a contract's file, validates it, and converts it to the types that the other modules build from."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,11 +28,22 @@ SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: Mapping[str | None, Severity] = {None: "error", "error": "error", "warning": "warning", "info": "info"}
 TRANSFORMS = frozenset((None, "lower", "upper"))
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+# {logical type: its logicalTypeOptions}
+LIMITS: Mapping[str, frozenset[str]] = {
+    "string": frozenset(("minLength", "maxLength", "pattern", "format")),
+    "integer": frozenset((*BOUNDS, "multipleOf", "format")),
+    "number": frozenset((*BOUNDS, "multipleOf", "format")),
+    "date": frozenset((*BOUNDS, "format")),
+    "timestamp": frozenset((*BOUNDS, "format", "timezone", "defaultTimezone")),
+    "time": frozenset((*BOUNDS, "format")),
+    "array": frozenset(("minItems", "maxItems", "uniqueItems")),
+}
 Options = TypeVar("Options", bound=BaseModel)
 
 
 class ContractError(PermanentError):
-    """A contract that says something wrong, or something that smelt does not know."""
+    """A contract that is invalid, or that uses an option which smelt does not support."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +227,7 @@ class _Reader:
         spell = str if item.physicalName else SPELLINGS[self.options.names]
         own = (*base, spell(item.name or name))
         values, severity = _valid_values(item.quality or (), place)
-        _check_format(item, place)
+        _check_limits(item, place)
         return Column(
             name=name,
             path=() if extra.computed else extra.path or own,
@@ -235,7 +246,15 @@ class _Reader:
         )
 
 
-def _check_format(item: SchemaProperty, place: str) -> None:
+def _check_limits(item: SchemaProperty, place: str) -> None:
+    """Raise ContractError for options that smelt does not check, and for an unknown format."""
+    unknown = sorted(set(item.logicalTypeOptions or {}) - LIMITS.get(item.logicalType or "string", frozenset()))
+    if unknown:
+        message = f"{place}: logicalTypeOptions {', '.join(unknown)} of a {item.logicalType or 'string'}: not supported"
+        raise ContractError(message)
+    if (item.logicalTypeOptions or {}).get("defaultTimezone", "UTC") not in {"UTC", "Etc/UTC"}:
+        message = f"{place}: defaultTimezone: times without a zone are taken as UTC"
+        raise ContractError(message)
     format_ = (item.logicalTypeOptions or {}).get("format")
     if format_ and item.logicalType in {"date", "timestamp", "time"}:
         try:
@@ -286,7 +305,11 @@ def _quality(rules: Sequence[DataQuality], place: str) -> tuple[tuple[Rule, ...]
     unique: list[Unique] = []
     for rule in rules:
         if rule.metric == "duplicateValues":
-            unique.append(Unique(rule.name, tuple((rule.arguments or {}).get("properties", ()))))
+            columns = tuple((rule.arguments or {}).get("properties", ()))
+            if not columns:
+                message = f"{place}: quality rule duplicateValues needs arguments.properties"
+                raise ContractError(message)
+            unique.append(Unique(rule.name, columns))
         elif rule.type == "custom" and rule.engine == options.PROPERTY:
             if not rule.name or not isinstance(rule.implementation, str):
                 message = f"{place}: a quality rule of engine smelt has a name, and an SQL expression as implementation"

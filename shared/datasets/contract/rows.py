@@ -8,11 +8,10 @@ from pydantic import BaseModel
 from shared.datasets.contract.document import Contract, Table
 from shared.datasets.contract.record_model import attribute
 
-Row = dict[str, Any]
 Objects = tuple[tuple[str, ...], ...]  # attributes that lead to each object with fields of a table
 
 
-def builder(contract: Contract) -> Callable[[BaseModel], Row]:
+def builder(contract: Contract) -> Callable[[BaseModel], dict[str, Any]]:
     """The function that makes rows, of columns and child rows only: objects kept in them would live as long."""
     root = _objects(contract.root)
     single = {table.name: _objects(table) for table in contract.tables[1:] if not table.is_list}
@@ -24,7 +23,7 @@ def builder(contract: Contract) -> Callable[[BaseModel], Row]:
 
     nested = _nested(contract)
 
-    def build(record: BaseModel) -> Row:
+    def build(record: BaseModel) -> dict[str, Any]:
         row = _merged(record, root)
         for name, objects in single.items():
             row[name] = [_merged(record, objects)]
@@ -50,9 +49,9 @@ def _objects(table: Table) -> Objects:
     return tuple(dict.fromkeys(paths))
 
 
-def _merged(record: BaseModel, objects: Objects) -> Row:
+def _merged(record: BaseModel, objects: Objects) -> dict[str, Any]:
     first, *others = objects or ((),)
-    row: Row = _at(record, first).__dict__.copy()
+    row: dict[str, Any] = _at(record, first).__dict__.copy()
     for path in others:
         row.update(_at(record, path).__dict__)
     return row
@@ -64,7 +63,7 @@ def _at(record: BaseModel, path: tuple[str, ...]) -> Any:
     return record
 
 
-def _numbered(items: Iterable[BaseModel], objects: Objects) -> list[Row]:
+def _numbered(items: Iterable[BaseModel], objects: Objects) -> list[dict[str, Any]]:
     """In the order of the source. Repeats are kept: two vacancies in one town are two entries."""
     if objects == ((),):
         return [{"ordinal": n, **item.__dict__} for n, item in enumerate(items, start=1)]
