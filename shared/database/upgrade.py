@@ -1,7 +1,7 @@
 """Upgrades a database in use, with short lock timeouts so that other queries are not blocked for long."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import psycopg2.extensions
@@ -37,9 +37,21 @@ def upgrade(url: str, patience: Patience = PATIENCE) -> None:
     A database ahead of this version is left unchanged. Raises PermanentError, with nothing changed, if a lock cannot be
     acquired or a statement times out.
     """
+    _retried(lambda: _upgrade(url, patience), patience)
+
+
+def apply_datasets(url: str, datasets: Iterable[str] | None = None, patience: Patience = PATIENCE) -> None:
+    """Bring the tables of datasets, by default of all, to what their contracts say. As safe as `upgrade`.
+
+    Raises PermanentError, with nothing changed, also where a change might lose values.
+    """
+    _retried(lambda: _apply_datasets(url, datasets, patience), patience)
+
+
+def _retried(change: Callable[[], None], patience: Patience) -> None:
     for tried in range(1, patience.tries + 1):
         try:
-            _upgrade(url, patience)
+            change()
         except DBAPIError as error:
             state = getattr(error.orig, "pgcode", None)
             if state not in {LOCKED, TOO_LONG}:
@@ -51,11 +63,8 @@ def upgrade(url: str, patience: Patience = PATIENCE) -> None:
             return
 
 
-def apply_datasets(url: str, datasets: Iterable[str] | None = None, patience: Patience = PATIENCE) -> None:
-    """Bring the tables of datasets, by default of all, to what their contracts say; alone among all migrators.
-
-    Raises PermanentError, with nothing changed, where a change might lose values.
-    """
+def _apply_datasets(url: str, datasets: Iterable[str] | None, patience: Patience) -> None:
+    """Alone among all migrators, as Alembic's run is (`migrations/env.py`)."""
     engine = bounded(url, patience)
     with engine.begin() as connection:
         connection.execute(text("set local lock_timeout = 0"))  # another migrator is waited for as long as a statement
@@ -86,7 +95,7 @@ def _upgrade(url: str, patience: Patience) -> None:
     config = configuration(url)
     config.attributes["patience"] = patience
     command.upgrade(config, "ops@head")
-    apply_datasets(url, patience=patience)  # before what services make of these tables
+    _apply_datasets(url, None, patience)  # before what services make of these tables
     command.upgrade(config, "heads")
 
 

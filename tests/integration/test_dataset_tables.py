@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from shared.database import dataset_tables
+from shared.database import dataset_tables, upgrade
 from shared.errors import PermanentError
 from tests.support.own_dataset import contract, own_dataset, smelt
 
@@ -120,3 +120,13 @@ def test_a_new_column_that_is_required_is_refused(database: Engine, folder: Path
     applied(database, folder, COUNT)
     with pytest.raises(PermanentError, match=r"new column amount .* is required: rows that are there have no value"):
         applied(database, folder, COUNT, AMOUNT | {"required": True})
+
+
+def test_a_change_that_cannot_get_its_lock_says_so(database: Engine, folder: Path) -> None:
+    applied(database, folder, COUNT)
+    patience = upgrade.Patience(lock=1, tries=1)
+    with own_dataset(folder, contract(DATASET, [COUNT, AMOUNT])), database.begin() as reader:
+        reader.execute(text("select count(*) from silver.mine"))  # and its transaction stays open
+        with pytest.raises(PermanentError, match="another session holds a lock"):
+            upgrade.apply_datasets(database.url.render_as_string(hide_password=False), [DATASET], patience)
+    assert "amount" not in columns(database)
