@@ -1,4 +1,4 @@
-"""`smelt datasets infer`, `try` and `new`: contracts out of samples, and files against contracts, without a stack."""
+"""`smelt datasets infer`, `try` and `new`: write contracts from samples, and try files against contracts."""
 
 from services.ops.cli.lazy_group import LazyCommand
 

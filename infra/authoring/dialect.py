@@ -1,4 +1,4 @@
-"""How the values of a CSV file are written: words for null, and commas in place of decimal points."""
+"""Detects how the values of a CSV file are written: words for null, decimal commas."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the transformer makes of a file, without a stack: nothing is stored."""
+"""Transforms a file without a stack and without storing anything."""
 
 from collections import Counter
 from collections.abc import Sequence

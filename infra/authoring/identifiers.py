@@ -1,4 +1,4 @@
-"""Names of tables and columns out of names of fields."""
+"""Converts names of fields to names of tables and columns."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""A contract out of a sample."""
+"""Infers a contract from a sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.errors import PermanentError
 
 @dataclass(frozen=True)
 class Inferred:
-    """A contract, and what a person should know of the sample that it is from."""
+    """An inferred contract, with notes about the sample for its author."""
 
     name: str
     text: str

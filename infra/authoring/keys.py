@@ -1,4 +1,4 @@
-"""A natural key out of a sample."""
+"""Proposes a natural key from a sample."""
 
 import json
 import re
@@ -17,7 +17,7 @@ MAX_KEY_CHARACTERS = 200  # of a value: longer texts are prose
 
 
 def propose(table: Table) -> list[Column]:
-    """The first of the smallest sets of columns that no two records share. Raises PermanentError where none is."""
+    """The smallest set of columns whose values are unique in the sample. Raises PermanentError if there is none."""
     candidates = sorted(filter(_may_be_key, table.columns), key=lambda column: not NAMES_OF_KEYS.search(column.name))
     for size in range(1, MAX_COLUMNS + 1):
         for columns in combinations(candidates if size == 1 else candidates[:MAX_CANDIDATES], size):
@@ -42,7 +42,7 @@ def chosen(table: Table, names: Sequence[str]) -> list[Column]:
 
 
 def repeated(columns: Sequence[Column]) -> int:
-    """The number of records whose values in these columns another record has as well."""
+    """The number of records that share their values in these columns with another record."""
     rows = zip(*(column.values for column in columns), strict=True)
     texts = [json.dumps(row, default=str) for row in rows]
     return len(texts) - len(set(texts))

@@ -1,4 +1,4 @@
-"""The records of a file whose dataset is not yet known, read as the transformer reads those of one that is."""
+"""Reads the first records of a file that has no dataset yet, with the transformer's own readers."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The contract to begin with where there is no sample."""
+"""A commented skeleton of a contract, for use without a sample."""
 
 SKELETON = """\
 # The reference of every word: docs/add-a-dataset.md and https://bitol-io.github.io/open-data-contract-standard/

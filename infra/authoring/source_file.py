@@ -1,4 +1,4 @@
-"""A file on this machine, whether it is one or an object in S3."""
+"""Makes a local file or an object in S3 available as a path."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The tables and columns that a sample of records comes to.
+"""Derives tables and columns from a sample of records.
 
 Objects are flattened, and lists of objects are child tables. A list of objects inside of one is kept as JSON.
 """
@@ -61,7 +61,7 @@ def tables(name: str, records: Sequence[Record], *, texts: bool = False) -> list
 
 
 def without_names(table: Table, names: Sequence[str]) -> Table:
-    """With other names for columns that are called as those of the key, which every child table has."""
+    """Rename columns whose names are those of the key, which every child table has."""
     used = {*names, *(column.name for column in table.columns)}
     columns = [
         replace(column, name=identifier(f"{table.path[-1]}_{column.name}", used)) if column.name in names else column
@@ -88,7 +88,7 @@ def _table(name: str, path: Path, fields: Sequence[_Field], rows: int, *, texts:
 
 
 def _wrapper(fields: Sequence[_Field]) -> str | None:
-    """The object that has most of the fields, as GeoJSON's `properties`: names of columns do without its name."""
+    """The object with most of the fields, such as GeoJSON's `properties`; its name is left out of column names."""
     tops = [field.path[0] for field in fields if len(field.path) > 1]
     return next((top for top in dict.fromkeys(tops) if 2 * tops.count(top) > len(fields)), None)
 

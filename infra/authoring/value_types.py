@@ -1,4 +1,4 @@
-"""The type of a column out of the values of a sample."""
+"""Infers the type of a column from the values of a sample."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ CLOCKS = ("HH:mm", "HH:mm:ss", "HH:mm:ss.S", "hh:mm a", "hh:mm:ss a")
 
 @dataclass(frozen=True)
 class ValueType:
-    """A type in the contract's words; `note` is what a person should decide about it."""
+    """A type in terms of the contract; `note` is a decision left to the contract's author."""
 
     logical: str
     physical: str | None = None
@@ -148,7 +148,7 @@ def _formats(candidates: Iterable[str], texts: Sequence[str]) -> list[str]:
 
 
 def _formatted(logical: str, formats: Sequence[str]) -> ValueType:
-    """The first of the formats that fit; others that fit as well are for a person to exclude."""
+    """The first format that fits all values; other formats that fit, too, are named in a note."""
     note = f"{formats[1]} fits as well" if len(formats) > 1 else ""
     return ValueType(logical, format=formats[0], note=note)
 

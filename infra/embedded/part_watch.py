@@ -1,4 +1,4 @@
-"""One part under supervision: whether it must be started again, and when."""
+"""Supervision of one part: decides whether and when it is started again."""
 
 import time
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ REQUESTED: Final = "was asked to restart"
 
 
 class PartWatch:
-    """Notices that a part died or is silent, and delays its next start by how often that happened lately."""
+    """Detects that a part died or stopped responding, and delays restarts with exponential back-off."""
 
     def __init__(self, home: Path, command: Command, first_delay: float, silence_limits: Mapping[Kind, float]) -> None:
         self.command = command

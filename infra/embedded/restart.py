@@ -1,4 +1,4 @@
-"""Asks the supervisor to start parts anew: those an operator names, or those that do not run."""
+"""Requests restarts from the supervisor, of named parts or of all parts that are not running."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""When a part failed lately and when it is started again; and requests to start one anew.
+"""Recent failures of a part, the time of its next start, and requests to restart it.
 
 Both are files in `home/run`: the supervisor, `smelt status` and `smelt restart` are different processes.
 """

@@ -1,4 +1,4 @@
-"""The history of records: a row a version, from the observation that brought it to the next one."""
+"""History tables: one row for each version of a record, valid from its observation until the next version's."""
 
 from datetime import datetime
 from functools import cache
@@ -10,7 +10,7 @@ from shared.datasets.silver_tables import DIALECT
 
 
 def extend(connection: Connection, root: Table, history: Table, keys: pl.DataFrame, observed_at: datetime) -> None:
-    """End the newest versions of these records, and add what the root table has now.
+    """Close the newest version of these records, and append their present rows of the root table.
 
     A version of the same observation is replaced: a newer transform version gave other values.
     """

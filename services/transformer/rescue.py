@@ -1,4 +1,4 @@
-"""Fields of a record that its dataset does not declare, kept as JSON where the contract says so."""
+"""Collects undeclared fields of a record as JSON, for contracts with `evolution: rescue`."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -30,7 +30,7 @@ KEPT = (ops.DropColumnOp, ops.DropIndexOp, ops.DropTableOp, ops.DropConstraintOp
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a table. A refused one says why in its text; workers wait for a needed one."""
+    """One change of a table. The text of a refused one has the reason; workers do not start without the needed ones."""
 
     table: str
     text: str
@@ -40,7 +40,7 @@ class Change:
 
 
 def changes(connection: Connection, datasets: Iterable[str] | None = None) -> list[Change]:
-    """What is to be done to the tables of datasets, by default of all; in an order in which it can be done."""
+    """Pending changes of the tables of datasets (by default all), in the order in which to apply them."""
     wanted = {table.name for name in datasets or registry.names() for table in registry.dataset(name).tables.all}
     context = MigrationContext.configure(
         connection,

@@ -1,4 +1,4 @@
-"""Sends what is not in the ledger on its way again after a kill of the emulator, as `smelt reconcile --repair` does."""
+"""Sends the events of objects that are not in the ledger again after the emulator was killed."""
 
 import threading
 import time

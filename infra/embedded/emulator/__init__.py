@@ -1,1 +1,1 @@
-"""The emulator of AWS as the stack runs it: `ministack`, with a check of who asks and queues that survive a kill."""
+"""The AWS emulator: `ministack` with authentication, and with queues that survive a kill."""

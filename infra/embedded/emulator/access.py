@@ -1,4 +1,4 @@
-"""Who may ask the emulator: a request to one of its own names, signed with the stack's secret access key.
+"""Authentication of the emulator: accepts requests to its own names that are signed with the stack's secret key.
 
 `ministack` itself answers any local user, and any web page that a browser on this machine shows: it asks for no
 credentials, allows every origin, and takes every Host header (DNS rebinding).
@@ -27,7 +27,7 @@ class Credentials:
 
 
 def refusal(scope: Scope, hosts: frozenset[str], credentials: Credentials, body: bytes) -> str:
-    """Why a request is not answered; empty if it is."""
+    """The reason for rejecting a request; empty if it is accepted."""
     headers = _headers(scope)
     if _name(headers.get("host", "")) not in hosts:
         return "the Host header names another server"

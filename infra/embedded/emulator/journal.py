@@ -1,4 +1,4 @@
-"""Messages of the emulator's queues, in a file: `ministack` has them in memory and saves them at an orderly stop only.
+"""A journal of the emulator's queues in a file: `ministack` itself saves them only when it stops in an orderly way.
 
 Each line is a message that came, or the id of one that went. What is on disk is compared with the queues after every
 request and at short intervals, before the answer leaves. The file survives a kill of the process, not of the machine:
@@ -48,7 +48,7 @@ class QueueJournal:
                 self._replace()
 
     def _append(self, lines: list[str]) -> None:
-        """Without room for them the queues go on in memory: the request that was recorded has been carried out."""
+        """If the disk is full, messages stay in memory: the request that caused them has already succeeded."""
         if self._file and not self._is_damaged:
             try:
                 self._file.writelines(lines)

@@ -1,4 +1,4 @@
-"""What a person is told when a command fails for a reason that is foreseen. Imported only then."""
+"""Error messages for expected failures of a command. Imported only when one fails."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 from redis import RedisError
@@ -8,7 +8,7 @@ from shared.errors import PermanentError, TransientError
 
 
 def describe(error: Exception) -> str | None:
-    """One line; None for an error of ours, which is to be seen whole."""
+    """One line; None for unexpected errors, which are shown with their traceback."""
     match error:
         case PermanentError() | TransientError():
             return str(error)

@@ -27,7 +27,7 @@ class LazyCommand:
 
 
 class LazyGroup(TyperGroup):  # click's types are private to typer
-    """A group whose `lazy_commands` come after those that it knows."""
+    """A group of commands, followed by its `lazy_commands`."""
 
     lazy_commands: ClassVar[dict[str, LazyCommand]] = {}
     _is_listing = False

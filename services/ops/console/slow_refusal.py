@@ -29,7 +29,7 @@ class WrongTokens:
 
 
 class SlowResponse(Response):
-    """Another response, sent after some seconds, which hold no thread."""
+    """Delays another response without blocking a thread."""
 
     def __init__(self, response: Response, seconds: float) -> None:
         super().__init__(status_code=response.status_code)

@@ -1,4 +1,4 @@
-"""What is known of a dataset: its contract, and what its tables lack of it."""
+"""Views of a dataset's contract, and pending changes of its tables."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ def summary(name: str) -> Summary:
 
 
 def pending(database: Engine, names: list[str]) -> list[dataset_tables.Change]:
-    """What the tables of these datasets lack. Raises PermanentError where a contract is wrong."""
+    """Pending changes of the tables of these datasets. Raises PermanentError for an invalid contract."""
     for name in names:
         consistency.check(name)
     with database.connect() as connection:

@@ -1,4 +1,4 @@
-"""Values of CSV as their contract says they are written: words for null, and marks in numbers."""
+"""Converts CSV values by the contract's CSV options: words for null, decimal and thousands marks."""
 
 from collections.abc import Iterator, Mapping
 

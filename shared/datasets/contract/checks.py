@@ -89,7 +89,7 @@ def _unique(rule: Unique) -> pa.Check:
 
 
 def _each(name: str, error: str, passed: pl.Expr, *, warn: bool = False) -> pa.Check:
-    """A check of an expression that is true, or null, of a good row."""
+    """A check of an expression that is true or null for valid rows."""
 
     def check(data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(passed)

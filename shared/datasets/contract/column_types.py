@@ -53,7 +53,7 @@ class ColumnType:
 
 
 def column_type(item: SchemaProperty, place: str) -> ColumnType:
-    """The type of a property. Raises PermanentError for one that smelt has no column for."""
+    """The column type of a property. Raises PermanentError for an unsupported one."""
     logical = item.logicalType or "string"
     if logical == "array" and item.items and item.items.logicalType not in {None, "object", "array"}:
         inner = column_type(item.items, f"{place}, items")

@@ -68,7 +68,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule about a row: an expression in SQL that is true, or null, of a good one."""
+    """A rule about a row: an SQL expression that is true or null for valid rows."""
 
     name: str
     expression: str
@@ -132,7 +132,7 @@ class Contract:
 
 
 def read(path: Path) -> Contract:
-    """Raises ContractError for a file that is no contract, or not one that smelt can load."""
+    """Read a contract. Raises ContractError for an invalid or unsupported one."""
     name = path.name.removesuffix(SUFFIX)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

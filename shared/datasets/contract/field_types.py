@@ -23,7 +23,7 @@ GROUPED = re.compile(r"\s*-?\$?\s*-?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{
 
 
 def _absent_if_blank(value: Any) -> Any:
-    """White space round a value never counts; nothing else makes none."""
+    """Strip white space; a blank text is null."""
     return value.strip() or None if isinstance(value, str) else value
 
 
@@ -57,7 +57,7 @@ def _iso(value: Any) -> Any:
 
 
 def _without_zone(value: datetime | None) -> datetime | None:
-    """Moments have no zone here; one that has is taken to UTC."""
+    """Convert to UTC and drop the time zone."""
     try:
         return value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value
     except OverflowError as error:

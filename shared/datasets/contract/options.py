@@ -14,7 +14,7 @@ PROPERTY = "smelt"
 
 
 class BatchLimits(OptionModel):
-    """When a batch or a run as a whole is suspicious, whatever its records look like one by one."""
+    """Thresholds for rejecting a batch, or for warnings about a batch or a run as a whole."""
 
     failed_share: float = 0.5  # a batch with a larger share of failed records is refused ...
     smallest: int = 20  # ... unless it has fewer records than this; a run of fewer is not compared with others
