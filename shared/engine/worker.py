@@ -2,11 +2,13 @@
 
 import functools
 import os
+import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
@@ -91,7 +93,7 @@ def serve(
     check: Check = lambda _: None,
     probes: Probes = lambda _: {},
 ) -> NoReturn:
-    """Consume a given queue. Raises PermanentError if a check fails."""
+    """Consume a given queue. Raises PermanentError if a check fails, or if its children could not work."""
     telemetry.configure(queue.service, settings.log_level)
     check_queue(sqs_client(settings.receive_wait_seconds), settings.queue_url(queue), queue)
     check(settings)
@@ -113,12 +115,21 @@ def serve(
     )
     worker_shutting_down.connect(functools.partial(_bound_the_stop, settings.stop_timeout_seconds), weak=False)
     if settings.pool == "prefork":
+        _check_no_polars_threads()
         children = ChildWatch()
         worker_process_init.connect(lambda **_: children.start_in_child(), weak=False)
         children.start_in_parent()
     log.info("worker.started", version=VERSION)
     worker.start()
     sys.exit(worker.exitcode)
+
+
+def _check_no_polars_threads() -> None:
+    """The threads of polars, which its first query starts, do not survive a fork: a child's queries would never end."""
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
+    if any(re.match(r"polars-\d", name) for name in names):
+        line = "a dataset's module ran a query of polars while it was imported; run it in a function"
+        raise PermanentError(line)
 
 
 def _bound_the_stop(seconds: int, **_: Any) -> None:

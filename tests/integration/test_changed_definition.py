@@ -69,6 +69,21 @@ def test_a_worker_does_not_start_with_a_dataset_that_is_inconsistent(
     assert backends
     code = 'def normalise(row):\n    return row | {"day": "x"}\n'
     with own_dataset(tmp_path, contract(DATASET, [{"name": "day", "logicalType": "date"}]), code):
-        command = [sys.executable, "-m", f"services.{service}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = started(service)
     assert (done.returncode, done.stderr) == (1, "smelt: dataset mine: mine.day is DATE, and normalise gives str\n")
+
+
+@pytest.mark.parametrize("service", ["transformer.worker", "transformer.uploads"])
+def test_a_worker_does_not_start_with_threads_that_its_children_would_wait_for(
+    backends: Mapping[str, str], tmp_path: Path, service: str
+) -> None:
+    assert backends
+    with own_dataset(tmp_path, contract(DATASET), "import polars as pl\n\nSTATES = pl.select(pl.lit('DC'))\n"):
+        done = started(service)
+    words = "smelt: a dataset's module ran a query of polars while it was imported; run it in a function\n"
+    assert (done.returncode, done.stderr) == (1, words)
+
+
+def started(service: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"services.{service}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -1,5 +1,7 @@
 """Contracts: what is built from one, and what is said of one that is wrong."""
 
+import subprocess
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -196,8 +198,10 @@ def wrong(**changes: Any) -> dict[str, Any]:
         (contract("mine", [{"name": "a", "logicalTypeOptions": {"minimun": 1}}]), "logicalTypeOptions minimun of a string: not supported"),
         (contract("mine", [{"name": "a", "logicalType": "object", "logicalTypeOptions": {"required": ["b"]}}]), "logicalTypeOptions required of a object: not supported"),
         (contract("mine", [{"name": "a", "logicalType": "timestamp", "logicalTypeOptions": {"defaultTimezone": "Europe/Berlin"}}]), "defaultTimezone: times without a zone are taken as UTC"),
-        (contract("mine", [{"name": "a", "logicalTypeOptions": {"pattern": "("}}]), "mine.a: .*regex"),
-        (contract("mine", [{"name": "a", "logicalType": "date", "logicalTypeOptions": {"minimum": "soon"}}]), "mine.a: .*conversion"),
+        (contract("mine", [{"name": "a", "logicalTypeOptions": {"pattern": "("}}]), "mine.a: pattern: .*unclosed group"),
+        (contract("mine", [{"name": "a", "logicalType": "date", "logicalTypeOptions": {"minimum": "soon"}}]), "mine.a: minimum 'soon' is no date"),
+        (contract("mine", [{"name": "a", "logicalType": "integer", "logicalTypeOptions": {"minimum": "1"}}]), "mine.a: minimum '1' is no bigint"),
+        (contract("mine", [{"name": "a", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True, "minimum": "2020-01-01T00:00:00"}}]), "mine.a: minimum .* is no timestamptz"),
         ({**contract("mine"), "schema": [{"name": "mine", "properties": [ID], "quality": [{"metric": "duplicateValues", "mustBe": 0}]}]}, "duplicateValues needs arguments.properties"),
         (wrong(slaProperties=[{"property": "freshness", "value": 1, "unit": "fortnight"}]), "a number and a unit"),
     ],
@@ -206,6 +210,22 @@ def test_a_contract_that_is_wrong_is_refused_with_its_file_and_place(tmp_path: P
     with own_dataset(tmp_path, content), pytest.raises(PermanentError, match=words) as caught:
         consistency.check("mine")
     assert str(tmp_path / "mine.odcs.yaml") in str(caught.value) or "dataset mine: mine." in str(caught.value)
+
+
+def test_a_check_of_datasets_starts_no_threads_of_polars(tmp_path: Path) -> None:
+    """Workers fork after it, and a thread pool does not survive that."""
+    limited = [
+        {"name": "a", "logicalTypeOptions": {"pattern": "^x"}},
+        {"name": "b", "logicalType": "timestamp", "logicalTypeOptions": {"timezone": True, "minimum": "2020-01-01T00:00:00Z"}},
+        {"name": "c", "logicalType": "date", "logicalTypeOptions": {"maximum": "2030-01-01"}},
+    ]  # fmt: skip
+    code = """if True:
+        from shared.datasets import consistency
+        from shared.engine.worker import _check_no_polars_threads
+        consistency.check_all()
+        _check_no_polars_threads()"""
+    with own_dataset(tmp_path, contract("mine", limited)):
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_two_datasets_of_one_name_are_refused(tmp_path: Path) -> None:

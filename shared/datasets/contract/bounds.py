@@ -1,19 +1,23 @@
-"""The bounds of a column's values, as polars expressions."""
+"""The bounds of a column's values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import date, time
 from typing import Any
 
-import polars as pl
+from pydantic import AwareDatetime, NaiveDatetime, StrictFloat, StrictInt, TypeAdapter
 
-# {type of a column: from a text to a value of it}; other types have bounds of their own type in a contract
-PARSERS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
-    "date": lambda text: text.str.to_date("%Y-%m-%d"),
-    "time": lambda text: text.str.to_time(),
-    "timestamp": lambda text: text.str.to_datetime(),
-    "timestamptz": lambda text: text.str.to_datetime(),
+# {type of a column: reads a text of the contract}; bounds of other types are numbers
+TEXTS: Mapping[str, TypeAdapter[Any]] = {
+    "date": TypeAdapter(date),
+    "time": TypeAdapter(time),
+    "timestamp": TypeAdapter(NaiveDatetime),
+    "timestamptz": TypeAdapter(AwareDatetime),
 }
+NUMBER: TypeAdapter[int | float] = TypeAdapter(StrictInt | StrictFloat)
 
 
-def literal(type_name: str, bound: Any) -> pl.Expr:
-    """The bound as a literal. Evaluating it raises a PolarsError where the text is no date or time."""
-    return PARSERS[type_name](pl.lit(str(bound))) if type_name in PARSERS else pl.lit(bound)
+def value(type_name: str, bound: Any) -> Any:
+    """The bound as a value of the column's type. Raises ValueError where it is none."""
+    if type_name in TEXTS:
+        return TEXTS[type_name].validate_python(str(bound))
+    return NUMBER.validate_python(bound)

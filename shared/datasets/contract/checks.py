@@ -7,7 +7,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from shared.datasets.contract.bounds import literal
+from shared.datasets.contract import bounds
 from shared.datasets.contract.document import Column, Contract, Rule, Table, Unique
 
 COMPARISONS = {
@@ -38,8 +38,8 @@ def _schema(table: Table) -> pa.DataFrameSchema:
 
 def _checks(column: Column) -> Iterator[pa.Check]:
     name, limits = column.name, column.limits
-    if bounds := {word: limits[word] for word in COMPARISONS if word in limits}:
-        yield _range(column, bounds)
+    if limited := {word: limits[word] for word in COMPARISONS if word in limits}:
+        yield _range(column, limited)
     if "minLength" in limits or "maxLength" in limits:
         shortest, longest = limits.get("minLength"), limits.get("maxLength")
         yield pa.Check.str_length(
@@ -69,10 +69,10 @@ def _checks(column: Column) -> Iterator[pa.Check]:
         yield _unique(Unique(None, (name,)))
 
 
-def _range(column: Column, bounds: Mapping[str, Any]) -> pa.Check:
+def _range(column: Column, limited: Mapping[str, Any]) -> pa.Check:
     own = pl.col(column.name)
-    passed = [COMPARISONS[word][0](own, literal(column.type.name, bound)) for word, bound in bounds.items()]
-    words = " or ".join(COMPARISONS[word][1].format(bound) for word, bound in bounds.items())
+    passed = [COMPARISONS[word][0](own, bounds.value(column.type.name, bound)) for word, bound in limited.items()]
+    words = " or ".join(COMPARISONS[word][1].format(bound) for word, bound in limited.items())
     return _each(f"{column.name}_range", words, pl.all_horizontal(passed))
 
 
