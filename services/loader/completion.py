@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.loader import deactivation, drift, ledger
+from services.loader import deactivation, drift, ledger, snapshot
 from services.loader.drift import Shares
 from shared.database.ops_tables import FIELD_BASELINE, LOADED_OBJECT, RUN, SCHEMA_DRIFT
 from shared.datasets import registry
@@ -49,7 +49,7 @@ def complete_upload(connection: Connection, header: SilverHeader) -> None:
         own_batches = and_(LOADED_OBJECT.c.key == source.key, LOADED_OBJECT.c.version == source.version)
         _compare(connection, header.dataset, source.key, own_batches)
         if registry.dataset(header.dataset).is_snapshot:
-            deactivation.deactivate_absent(connection, header.dataset)
+            snapshot.settle(connection, header.dataset)
 
 
 def _compare(connection: Connection, dataset: str, source: str, objects: ColumnElement[bool]) -> list[RuleWarning]:

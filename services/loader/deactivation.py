@@ -3,11 +3,9 @@
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, func, select, tuple_, update
+from sqlalchemy import Connection, Row, func, select, update
 
-from shared import natural_key
-from shared.config.topology import UPLOADS_PREFIX
-from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN
+from shared.database.ops_tables import LOADED_OBJECT, RUN
 from shared.datasets import registry
 from shared.datasets.silver_tables import PROVENANCE
 from shared.errors import PermanentError
@@ -40,40 +38,6 @@ def deactivate_missing(connection: Connection, run: Row[Any]) -> None:
     ).rowcount
     if count:
         log.info("records.inactive", dataset=run.dataset, run_id=run.run_id, records=count)
-
-
-def deactivate_absent(connection: Connection, dataset: str) -> None:
-    """Mark what the newest complete file of a snapshot did not have; its rejected records stay as they were.
-
-    By the newest one, so that an older file that is loaded late brings nothing back.
-    """
-    newest = connection.execute(
-        select(LOADED_OBJECT.c.key, LOADED_OBJECT.c.version, LOADED_OBJECT.c.observed_at)
-        .where(
-            LOADED_OBJECT.c.dataset == dataset,
-            LOADED_OBJECT.c.key.startswith(UPLOADS_PREFIX),  # a replay has only some records of a file
-            LOADED_OBJECT.c.is_last_batch,
-        )
-        .order_by(LOADED_OBJECT.c.observed_at.desc())
-        .limit(1)
-    ).one()
-    last_seen = registry.dataset(dataset).tables.last_seen
-    conditions = [last_seen.c.inactive_since.is_(None), last_seen.c.observed_at < newest.observed_at]
-    rejected = _rejected_keys(connection, dataset, newest.key, newest.version)
-    if rejected:
-        conditions.append(tuple_(*last_seen.primary_key.columns).not_in(rejected))
-    count = connection.execute(update(last_seen).where(*conditions).values(inactive_since=newest.observed_at)).rowcount
-    if count:
-        log.info("records.inactive", dataset=dataset, key=newest.key, records=count)
-
-
-def _rejected_keys(connection: Connection, dataset: str, key: str, version: str) -> list[tuple[Any, ...]]:
-    of_object = (QUARANTINE.c.dataset == dataset, QUARANTINE.c.key == key, QUARANTINE.c.version == version)
-    columns = [*registry.dataset(dataset).tables.last_seen.primary_key.columns]
-    texts = connection.scalars(
-        select(QUARANTINE.c.natural_key).where(*of_object, QUARANTINE.c.natural_key.is_not(None))
-    )
-    return [values for text in texts if (values := natural_key.values(text, columns))]
 
 
 def _lists_all(dataset: str) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from services.loader import completion, ledger, quarantine
+from services.loader import completion, ledger, quarantine, snapshot
 from services.loader.ledger import LoadCounts
 from services.loader.upsert import UnknownHashError, key_texts, upsert
 from shared import telemetry
@@ -109,6 +109,8 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
     except OutdatedError as outdated:
         raise FullObjectNeededError(outdated.source) from None
     telemetry.set_span_attributes(dataset=header.dataset, run_id=header.run_id)
+    if registry.dataset(header.dataset).is_snapshot:
+        snapshot.lock(connection, header.dataset)
     object_id = ledger.claim(connection, header)
     if object_id is None:
         return LoadResult("duplicate")
@@ -124,6 +126,8 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
         completion.complete_run(connection, header.run_id)
     elif not header.replay:
         completion.complete_upload(connection, header)
+    elif registry.dataset(header.dataset).is_snapshot:
+        snapshot.settle(connection, header.dataset)
     observed_at = None if header.replay else header.observed_at
     return LoadResult("loaded", header.dataset, hashes, _outcomes(header, counts, len(hashes)), observed_at)
 
@@ -131,8 +135,13 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
 def load_quarantine(connection: Connection, content: ObjectContent) -> LoadResult:
     """Load rejected records. Idempotent."""
     entries = rejects.read(content.body)
-    definition.refuse_changed(entries[0].dataset)
+    dataset = entries[0].dataset
+    definition.refuse_changed(dataset)
+    if registry.dataset(dataset).is_snapshot:
+        snapshot.lock(connection, dataset)
     quarantine.insert_entries(connection, entries)
+    if registry.dataset(dataset).is_snapshot:
+        snapshot.settle(connection, dataset)
     return LoadResult("quarantined")
 
 

@@ -4,6 +4,7 @@ Every accepted object and record is an obligation: obligations = rows + quaranti
 nothing of queues, workers or the ledger's ways; it reads the tables at the end.
 """
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from services.transformer.fingerprint import fingerprint
 from shared.datasets import registry
 from shared.formats.observation import source_number
 from shared.storage.object_keys import page_key, upload_key
+from tests.fault.dispositions import CHECKS, File, file
 
 DATASET = "usajobs_search"
 RAW = registry.dataset(DATASET)
@@ -70,14 +72,22 @@ class Oracle:
 
     seed: int
     number: int
-    accepted: list[tuple[Upload, str]] = field(default_factory=list)  # in the order of their puts, with S3's version
+    accepted: list[tuple[Upload | File, str]] = field(default_factory=list)  # in the order of puts, with S3's version
     stored_at: dict[str, datetime] = field(default_factory=dict)  # S3's time by version, of uploads
     run_id: str = ""
     fault_ended: float = 0.0  # monotonic
     log_began: int = 0  # bytes that the workers had logged before
 
-    def uploads(self, objects: int = 10, postings: int = 12, *, ties: bool = True) -> Iterator[Upload]:
-        """A workload: pages of few keys, so that some are overwritten, and of few postings, so that all meet often.
+    def uploads(self, objects: int = 10, *, ties: bool = True) -> Iterator[Upload | File]:
+        """A workload: pages and uploads of postings, and after each a file of a dataset with another disposition."""
+        rng = random.Random(f"{self.seed}/{self.number}/files")
+        names = itertools.cycle(CHECKS)
+        for postings in self.postings(objects, ties=ties):
+            yield postings
+            yield file(rng, next(names), self.folder, self.number)
+
+    def postings(self, objects: int = 10, postings: int = 12, *, ties: bool = True) -> Iterator[Upload]:
+        """Pages of few keys, so that some are overwritten, and of few postings, so that all meet often.
 
         With `ties` some are of the same second, so that key and sequencer decide. Every third object is an upload, with
         a key and postings of its own: only S3 knows when it is stored.
@@ -101,7 +111,7 @@ class Oracle:
             else:
                 yield Upload(upload_key(DATASET, f"{self.folder}{n}.json"), tuple(records), bad)
 
-    def accept(self, upload: Upload, version: str) -> None:
+    def accept(self, upload: Upload | File, version: str) -> None:
         """S3 has stored it: from now on it is owed."""
         self.accepted.append((upload, version))
 
@@ -116,15 +126,17 @@ class Oracle:
         return f"fault/{self.number}/"
 
     @property
-    def prefixes(self) -> tuple[str, str]:
+    def prefixes(self) -> tuple[str, ...]:
         """What the keys of its pages and of its uploads begin with."""
-        return page_key(DATASET, self.claimed, 1, 1).partition("part=")[0], upload_key(DATASET, self.folder)
+        pages = page_key(DATASET, self.claimed, 1, 1).partition("part=")[0]
+        return pages, *(upload_key(dataset, self.folder) for dataset in (DATASET, *CHECKS))
 
     @property
-    def silver_prefixes(self) -> tuple[str, str]:
+    def silver_prefixes(self) -> tuple[str, ...]:
         """What the keys of all that is made of them begin with."""
-        pages, _ = self.prefixes
-        return pages.replace("bronze/", "silver/"), f"silver/{DATASET}/uploads/{self.folder}"
+        pages, *_ = self.prefixes
+        uploads = (f"silver/{dataset}/uploads/{self.folder}" for dataset in (DATASET, *CHECKS))
+        return pages.replace("bronze/", "silver/"), *uploads
 
     @property
     def obligations(self) -> int:
@@ -139,7 +151,19 @@ class Oracle:
             rejected = connection.scalar(text("select count(*) from ops.quarantine where key like any(:keys)"), scope)
             low = self.number * 1000
             rows = connection.execute(ROWS, {"low": low, "high": low + 1000}).all()
-        return [*self._wrong_objects(objects), *self._wrong_rows(rows, versions), *self._wrong_sums(objects, rejected)]
+            others = [*self._wrong_others(connection)]
+        wrong = [*self._wrong_objects(objects), *self._wrong_rows(rows, versions), *others]
+        return [*wrong, *self._wrong_sums(objects, rejected)]
+
+    def _wrong_others(self, connection: Connection) -> Iterator[str]:
+        """Of the datasets with other dispositions."""
+        for dataset, check in CHECKS.items():
+            ordered = sorted(
+                ((self.stored_at[version], source_number(stored.key), order), stored)
+                for order, (stored, version) in enumerate(self.accepted)
+                if isinstance(stored, File) and stored.dataset == dataset
+            )
+            yield from check(connection, f"{self.number}-%", [(rank[0], stored) for rank, stored in ordered])
 
     def _wrong_objects(self, objects: Any) -> Iterator[str]:
         loaded: dict[tuple[str, str], dict[int, list[Any]]] = {}
@@ -178,14 +202,15 @@ class Oracle:
         expected = sum(row.quarantined for row in objects)  # each version of the transform rejects them again
         if rejected != expected or expected < bad:
             yield f"quarantine: {rejected} entries for {bad} broken records"
-        inserted, distinct = sum(row.inserted for row in objects), len(self._newest())
-        if inserted != distinct:
+        inserted = sum(row.inserted for row in objects if row.dataset == DATASET)
+        if inserted != (distinct := len(self._newest())):
             yield f"twice: {inserted} inserts for {distinct} records"
 
     def _newest(self) -> dict[int, tuple[datetime, dict[str, Any]]]:
         """For each control number its newest sighting. Within an object the last entry counts."""
         newest: dict[int, tuple[tuple[datetime, int, int], dict[str, Any]]] = {}
-        for order, (upload, version) in enumerate(self.accepted):
+        postings = [(upload, version) for upload, version in self.accepted if isinstance(upload, Upload)]
+        for order, (upload, version) in enumerate(postings):
             seen_at = upload.seen_at if isinstance(upload, Page) else self.stored_at[version]
             rank = (seen_at, source_number(upload.key), order)
             for record in upload.records:

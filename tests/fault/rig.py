@@ -30,9 +30,11 @@ from shared.config.topology import QUEUES, queue_for_key
 from shared.database.engine import connect as connect_database
 from shared.datasets import registry
 from shared.engine.message import dead_letter_url
+from tests.fault.dispositions import File, write_contracts
 from tests.fault.oracle import Oracle, Page, Upload
 from tests.fault.proxy import Proxy
 from tests.fault.worker import MAX_RECEIVES, VISIBILITY
+from tests.support.own_dataset import registered
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
@@ -67,6 +69,8 @@ class Rig:
         self._undo.close()
 
     def _enter(self, undo: ExitStack) -> None:
+        write_contracts(datasets := self.home.parent / "datasets")
+        undo.enter_context(registered(datasets))
         undo.callback(stack.erase, self.home)
         self.stack = stack.start(self.home, Options(workers=False, console=False, simulator_postings=POSTINGS))
         undo.callback(boto3.setup_default_session)  # the old one keeps the credentials of this stack
@@ -96,7 +100,7 @@ class Rig:
             if name not in self.workers or self.workers[name].poll() is not None:
                 self.workers[name] = self._start(*name)
 
-    def put(self, oracle: Oracle, upload: Upload) -> dict[str, Any]:
+    def put(self, oracle: Oracle, upload: Upload | File) -> dict[str, Any]:
         """Store an object and owe its records; returns what an event says of it."""
         bucket = self.connections.settings.bucket
         answer = self.connections.s3.put_object(Bucket=bucket, Key=upload.key, Body=upload.body())

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.embedded import process, stack
+from tests.fault.dispositions import File
 from tests.fault.oracle import Oracle, Upload
 from tests.fault.rig import Rig
 
@@ -48,7 +49,7 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def put_until_accepted(rig: Rig, oracle: Oracle, upload: Upload) -> None:
+def put_until_accepted(rig: Rig, oracle: Oracle, upload: Upload | File) -> None:
     """As an uploader does: what S3 refuses is not owed, and is tried again."""
     while True:
         try:

@@ -1,6 +1,7 @@
 """What a record is to those before it, by the contract's disposition; and what becomes of undeclared fields."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from services.loader import load as object_loading
 from services.loader import worker as loading
+from services.ops.quarantine import entries
 from services.transformer import worker as transforming
 from shared.config.topology import SILVER, UPLOADS
 from shared.datasets import registry
-from shared.storage import object_keys
+from shared.storage import object_keys, objects
+from shared.storage.object_id import ObjectId
 from tests.integration.pipeline import Pipeline, emptied
 from tests.support.own_dataset import contract, own_dataset, smelt
 
@@ -52,6 +56,7 @@ def rows(pipeline: Pipeline, query: str) -> list[tuple[Any, ...]]:
 
 
 ALL = "select id, price from silver.mine order by 1, 2"
+WAITING = "select pid from pg_locks where locktype = 'advisory' and not granted"
 ACTIVE = "select id from silver.mine_last_seen where inactive_since is null order by 1"
 
 
@@ -115,6 +120,60 @@ def test_a_snapshot_that_is_loaded_late_brings_nothing_back(database: Engine, tm
         assert ("y", 3) in rows(pipeline, ALL)
 
 
+def test_of_two_snapshots_of_one_second_the_later_one_counts(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        upload(pipeline, "a", "x,1", "y,2")
+        upload(pipeline, "a", "y,3")
+        assert pipeline.work()
+        assert rows(pipeline, ACTIVE) == [("y",)]
+
+
+def test_a_rejected_record_is_not_gone_though_its_entry_is_loaded_last(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        loaded(pipeline, "a", "x,1", "y,2")
+        _later(pipeline)
+        upload(pipeline, "b", "x,-1", "y,2")
+        pipeline.refined()
+        load = loading.bootstrap(pipeline.connections.settings)
+        for message in sorted(pipeline.taken(SILVER), key=lambda message: "quarantine/" in str(message)):
+            load(message)
+        assert rows(pipeline, ACTIVE) == [("x",), ("y",)]
+
+
+def test_of_two_snapshots_that_are_loaded_at_once_the_newer_one_counts(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        upload(pipeline, "older", "x,1", "y,2")
+        pipeline.refined()
+        _later(pipeline)
+        upload(pipeline, "newer", "y,3")
+        pipeline.refined()
+        older, newer = (_silver(pipeline, name) for name in ("older", "newer"))
+        with ThreadPoolExecutor() as pool:
+            with database.begin() as connection:
+                object_loading.load_silver(connection, newer)
+                other = pool.submit(_load_alone, database, older)
+                while not other.done() and not rows(pipeline, WAITING):
+                    pass
+            other.result()
+        assert rows(pipeline, ACTIVE) == [("y",)]
+
+
+def test_a_record_of_an_older_file_that_is_replayed_does_not_come_back(database: Engine, tmp_path: Path) -> None:
+    with dataset(database, tmp_path, disposition="snapshot") as pipeline:
+        loaded(pipeline, "a", "x,-1", "y,2")
+        _later(pipeline)
+        loaded(pipeline, "b", "y,2")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(vars(registry.dataset(DATASET)), "checks", {})
+            wanted = entries.QuarantineFilter(dataset=DATASET)
+            with database.connect() as connection:
+                whole, _ = entries.find_replayable(connection, wanted, None)
+            assert entries.replay(pipeline.connections, whole, wanted).done == 1
+            assert pipeline.work()
+        assert rows(pipeline, ALL) == [("x", -1), ("y", 2)]
+        assert rows(pipeline, ACTIVE) == [("y",)]
+
+
 def test_history_has_every_version_with_its_time(database: Engine, tmp_path: Path) -> None:
     query = """
         select id, price, valid_to is null, valid_from < coalesce(valid_to, 'infinity')
@@ -161,6 +220,17 @@ def test_an_undeclared_field_that_postgres_cannot_hold_costs_its_record_only(dat
         assert pipeline.work()
         assert rows(pipeline, ALL) == [("y", 2)]
         assert rows(pipeline, "select rule from ops.quarantine") == [("undeclared_field",)]
+
+
+def _silver(pipeline: Pipeline, name: str) -> objects.ObjectContent:
+    s3, bucket = pipeline.connections.s3, pipeline.connections.settings.bucket
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"silver/{DATASET}/uploads/{name}")["Contents"]
+    return objects.get(s3, ObjectId(bucket, listed[0]["Key"]), 1 << 20)
+
+
+def _load_alone(database: Engine, content: objects.ObjectContent) -> None:
+    with database.begin() as connection:
+        object_loading.load_silver(connection, content)
 
 
 def _later(pipeline: Pipeline) -> None:

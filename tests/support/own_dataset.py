@@ -34,23 +34,38 @@ def contract(name: str, properties: Properties = (), *children: Mapping[str, Any
 @contextmanager
 def own_dataset(folder: Path, content: Mapping[str, Any] | str, code: str = "", name: str = "mine") -> Iterator[Path]:
     """The path of the contract's file."""
-    path = folder / f"{name}.odcs.yaml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+    path = write(folder, content, name)
     if code:
         (folder / f"{name}.py").write_text(code)
-    before, folders = set(METADATA.tables), os.environ.get(registry.FOLDERS)
-    os.environ[registry.FOLDERS] = str(folder)  # for processes that the test starts
-    known = registry._datasets()
-    known.update((file.name.removesuffix(SUFFIX), Dataset(file)) for file in folder.glob(f"*{SUFFIX}"))
-    try:
+    with registered(folder):
         yield path
+
+
+def write(folder: Path, content: Mapping[str, Any] | str, name: str) -> Path:
+    """Write a contract."""
+    path = folder / f"{name}{SUFFIX}"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@contextmanager
+def registered(folder: Path) -> Iterator[None]:
+    """The contracts of a folder are known here, and in processes that are started."""
+    datasets = registry._datasets()
+    before = {table.key for dataset in datasets.values() for table in dataset.tables.all} | set(METADATA.tables)
+    folders = os.environ.get(registry.FOLDERS)
+    os.environ[registry.FOLDERS] = str(folder)
+    names = [file.name.removesuffix(SUFFIX) for file in folder.glob(f"*{SUFFIX}")]
+    datasets.update((name, Dataset(folder / f"{name}{SUFFIX}")) for name in names)
+    try:
+        yield
     finally:
         os.environ.pop(registry.FOLDERS)
         if folders is not None:
             os.environ[registry.FOLDERS] = folders
         for table in [table for key, table in METADATA.tables.items() if key not in before]:
             METADATA.remove(table)
-        for file in folder.glob(f"*{SUFFIX}"):
-            known.pop(file.name.removesuffix(SUFFIX))
-        sys.modules.pop(f"smelt_datasets_{name}", None)
+        for name in (file.name.removesuffix(SUFFIX) for file in folder.glob(f"*{SUFFIX}")):
+            datasets.pop(name)
+            sys.modules.pop(f"smelt_datasets_{name}", None)
         consistency.check.cache_clear()
