@@ -1,11 +1,15 @@
-"""The documentation: no link leads nowhere."""
+"""The documentation: no link leads nowhere, and its contracts are in order."""
 
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from shared.datasets import consistency
+from shared.datasets.contract.options import ContractOptions
 from tests.conftest import REPOSITORY
+from tests.support.own_dataset import own_dataset
 
 PAGES = sorted(
     page.relative_to(REPOSITORY)
@@ -55,3 +59,28 @@ def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings."""
     words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(page.read_text()))
     return {word.replace(" ", "-") for word in words}
+
+
+BLOCKS = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CONTRACTS = [
+    pytest.param(block, id=f"{page.name}: {yaml.safe_load(block)['id']}")
+    for page in sorted(REPOSITORY.glob("docs/*.md"))
+    for block in BLOCKS.findall(page.read_text())
+    if block.startswith("apiVersion")
+]
+
+
+@pytest.mark.parametrize("block", CONTRACTS)
+def test_a_contract_of_the_documentation_is_in_order(block: str, tmp_path: Path) -> None:
+    name = yaml.safe_load(block)["id"]
+    with own_dataset(tmp_path, block, name=name):
+        assert consistency.faults(name) == []
+
+
+def test_options_of_the_documentation_are_in_order() -> None:
+    """Parts of contracts: the value of the custom property alone."""
+    for page in sorted(REPOSITORY.glob("docs/*.md")):
+        for block in BLOCKS.findall(page.read_text()):
+            if block.startswith("customProperties"):
+                (option,) = yaml.safe_load(block)["customProperties"]
+                ContractOptions.model_validate(option["value"])
