@@ -61,8 +61,8 @@ module "compute" {
   spot                  = var.spot
   paused                = var.paused
   workers               = var.workers
-  source_environment    = { SMELT_USAJOBS_USER_AGENT = var.usajobs_user_agent }
-  source_secrets        = ["SMELT_USAJOBS_API_KEY"]
+  source_environment    = merge(var.source_environment, { SMELT_USAJOBS_USER_AGENT = var.usajobs_user_agent })
+  source_secrets        = setunion(var.source_secrets, ["SMELT_USAJOBS_API_KEY"])
   schedules             = var.schedules
   scheduled_tasks       = var.scheduled_tasks
 

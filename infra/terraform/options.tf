@@ -73,6 +73,23 @@ variable "cache_node" {
   default     = "cache.t4g.micro"
 }
 
+variable "source_secrets" {
+  description = "Names of secrets that the contracts of your datasets name, such as WEATHER_TOKEN. Each becomes a secret, for the extractor alone; its value is put in by hand."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.source_secrets : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "Names of environment variables: WEATHER_TOKEN."
+  }
+}
+
+variable "source_environment" {
+  description = "Further environment variables of the extractor, such as an API's address. No secrets."
+  type        = map(string)
+  default     = {}
+}
+
 variable "schedules" {
   description = "{name: run}: what is extracted when. Times are in the zone named."
   type = map(object({

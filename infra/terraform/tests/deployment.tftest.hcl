@@ -28,6 +28,8 @@ variables {
   image_tag             = "1.2.3"
   postgres_certificates = "-----BEGIN CERTIFICATE-----"
   usajobs_user_agent    = "data@agency.example"
+  source_secrets        = ["WEATHER_TOKEN"]
+  source_environment    = { WEATHER_URL = "https://api.example.org" }
   alert_emails          = ["oncall@agency.example"]
   monthly_budget        = 500
   web = {
