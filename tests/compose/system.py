@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from tests.conftest import REPOSITORY
@@ -44,6 +45,13 @@ class System:
         with self.start("up", "--detach", "--wait", *arguments) as process:
             said, _ = process.communicate()
         assert process.returncode == 0, said[-5_000:] + self.run("logs", "--tail=20", "--no-color")
+
+    def build_image(self, folder: Path, tag: str, **arguments: str) -> None:
+        """Build an image of a folder with a Dockerfile."""
+        options = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        with self._start("build", "--tag", tag, *options, str(folder)) as process:
+            said, _ = process.communicate()
+        assert process.returncode == 0, said[-5_000:]
 
     def restarts(self, service: str) -> int:
         """How often the engine has started the containers of a service again by itself."""

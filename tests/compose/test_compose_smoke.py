@@ -2,8 +2,12 @@
 
 import http.client
 import json
+import shutil
 import subprocess
+import sys
+from dataclasses import replace
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
 import yaml
@@ -26,6 +30,13 @@ answer = r.urlopen(r.Request("http://127.0.0.1:8100/api/search?ResultsPerPage=1"
 print(json.load(answer)["SearchResult"]["SearchResultCountAll"])
 """
 CODES = json.dumps({"CodeList": [{"id": "Smoke", "ValidValue": [{"Code": "1", "Value": "one"}]}]})
+OUTSIDE = Path(__file__).parent / "outside"
+PACKAGE_UPLOADS = """
+printf 'gauge,river,level_cm\\na,Elbe,150\\n' > /tmp/gauges.csv
+printf 'page,at\\n/,2026-01-01T00:00:00Z\\n/,2026-01-01T00:00:00Z\\n' > /tmp/clicks.csv
+smelt upload /tmp/gauges.csv gauges
+smelt upload /tmp/clicks.csv clicks
+"""
 LOADER_WAITS = (
     "select count(*) from pg_stat_activity where application_name = 'smelt-loader' and wait_event_type = 'Lock'"
 )
@@ -79,6 +90,36 @@ def test_nothing_is_lost_when_a_loader_dies_at_work_and_two_go_on(system: System
     assert_well(extraction, "complete")
     assert system.value("select count(*) from silver.job") == offered.strip()
     assert_well(system.smelt("reconcile"), "nothing is missing")
+
+
+def test_a_package_with_datasets_works_on_images_made_of_ours(system: System, tmp_path: Path) -> None:
+    build = [
+        str(Path(sys.executable).with_name("uv")),
+        "build",
+        "--quiet",
+        "--wheel",
+        "--out-dir",
+        str(tmp_path),
+        str(OUTSIDE),
+    ]
+    subprocess.run(build, check=True)
+    shutil.copy(OUTSIDE / "Dockerfile", tmp_path)
+    for image in sorted(set(images().values())):
+        system.build_image(tmp_path, f"{image}-acme", IMAGE=image)
+    override = tmp_path / "compose.yaml"
+    changes = {name: {"image": f"{image}-acme", "pull_policy": "never"} for name, image in images().items()}
+    override.write_text(yaml.safe_dump({"services": changes}))
+    own = replace(system, environment={**system.environment, "COMPOSE_FILE": f"compose.yaml:{override}"})
+    own.up("--no-build")
+    own.run("run", "--rm", "--no-deps", "-T", "ops", "sh", "-euc", PACKAGE_UPLOADS)
+    assert eventually(lambda: own.value("select level_m from silver.gauge where gauge = 'a'")) == "1.5"
+    assert eventually(lambda: own.value("select count(*) from silver.click having count(*) > 0")) == "2"
+
+
+def images() -> dict[str, str]:
+    """{service: its image} of ours."""
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]
+    return {name: service["image"] for name, service in services.items() if service["image"].startswith("smelt-")}
 
 
 def test_everything_stops_in_order_and_in_time(system: System) -> None:
