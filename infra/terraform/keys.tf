@@ -55,9 +55,9 @@ resource "aws_kms_key" "telemetry" {
       {
         Sid       = "WhoSpeaksToTheAlertTopic"
         Effect    = "Allow"
-        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"] }
+        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com", "events.rds.amazonaws.com"] }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
-        Resource  = "*" # without a condition, as AWS documents it for topics: not all three of them send what one would test
+        Resource  = "*" # without a condition, as AWS documents it for topics: not all of them send what one would test
       },
     ]
   })

@@ -86,7 +86,7 @@ module "observability" {
 
   deployment        = local.deployment
   queues            = module.messaging.queues
-  postgres          = { identifier = module.database.postgres.identifier, storage = var.postgres.storage, max_connections = var.postgres.max_connections }
+  postgres          = merge(var.postgres, { identifier = module.database.postgres.identifier })
   cache_id          = module.database.cache.id
   cluster           = module.compute.cluster
   web               = one([for web in module.web : { load_balancer = web.load_balancer.metric, services = local.web_services }])

@@ -33,7 +33,6 @@ DATABASE = {"loader", "ops", "console", "serving"}  # who knows it
 IMAGES = {"uploads": "transformer", "console": "ops"}  # who has none of their own
 SECRETS = {"SMELT_REDIS_URL": "rediss://:password@cache.example:6379"}  # what the secret holds that a task is told of
 OTHERS = {"AWS_DEFAULT_REGION", "PGPASSWORD", "FORWARDED_ALLOW_IPS"}  # boto3's, libpq's and uvicorn's
-OWNERS = {"WEATHER_TOKEN", "WEATHER_URL"}  # of the owner's datasets, which the extractor alone is told
 
 
 def told(deployment: Deployment, service: str) -> dict[str, str]:
@@ -49,7 +48,7 @@ def test_every_variable_is_one_that_the_code_reads(deployment: Deployment, servi
     known = {f"SMELT_{name.upper()}" for name in read.model_fields}
     known |= {f"SMELT_USAJOBS_{name.upper()}" for name in ApiSettings.model_fields if service == "extractor"}
     known |= {f"SMELT_CONSOLE_{name.upper()}" for name in ConsoleSettings.model_fields if service == "console"}
-    assert told(deployment, service).keys() - known - OTHERS == (OWNERS if service == "extractor" else set())
+    assert told(deployment, service).keys() - known - OTHERS == set()
 
 
 @pytest.fixture
@@ -129,8 +128,6 @@ def test_the_extractor_is_told_who_asks(deployment: Deployment) -> None:
     variables = told(deployment, "extractor")
     assert variables["SMELT_USAJOBS_USER_AGENT"] == "data@agency.example"
     assert variables["SMELT_USAJOBS_API_KEY"].startswith("arn:aws:secretsmanager:")
-    assert variables["WEATHER_TOKEN"].startswith("arn:aws:secretsmanager:")
-    assert variables["WEATHER_URL"] == "https://api.example.org"
 
 
 @pytest.mark.parametrize("service", sorted(DATABASE))

@@ -28,8 +28,6 @@ variables {
   image_tag             = "1.2.3"
   postgres_certificates = "-----BEGIN CERTIFICATE-----"
   usajobs_user_agent    = "data@agency.example"
-  source_secrets        = ["WEATHER_TOKEN"]
-  source_environment    = { WEATHER_URL = "https://api.example.org" }
   alert_emails          = ["oncall@agency.example"]
   monthly_budget        = 500
   web = {
@@ -96,4 +94,16 @@ run "a_zone_of_another_region_is_refused" {
   }
 
   expect_failures = [var.availability_zones]
+}
+
+run "datasets_of_the_owner" {
+  variables {
+    source_secrets     = ["WEATHER_TOKEN"]
+    source_environment = { WEATHER_URL = "https://api.example.org" }
+  }
+
+  assert {
+    condition     = toset(keys(output.source_secrets)) == toset(["SMELT_USAJOBS_API_KEY", "WEATHER_TOKEN"])
+    error_message = "A secret that a contract names is one that can be put in."
+  }
 }

@@ -9,7 +9,7 @@ variables {
       name = queue.name, dead_letter_name = queue.dead_letter_name
     }
   }
-  postgres = { identifier = "smelt", storage = 50, max_connections = 200 }
+  postgres = { identifier = "smelt", instance_class = "db.t4g.medium", storage = 50, max_connections = 200 }
   cache_id = "smelt"
   web = {
     load_balancer = "app/smelt/1"
@@ -51,9 +51,34 @@ run "every_queue_is_watched" {
 
   assert {
     condition = alltrue([
-      for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.treat_missing_data == "breaching" if startswith(name, "database-")
+      for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.treat_missing_data == "breaching" if startswith(name, "database-") && name != "database-credits"
     ])
     error_message = "A database that says nothing is down."
+  }
+
+  assert {
+    condition     = aws_db_event_subscription.database.sns_topic == aws_sns_topic.alerts.arn && contains(aws_db_event_subscription.database.event_categories, "low storage")
+    error_message = "RDS itself says when its disk is nearly full, whatever its size is by now."
+  }
+
+  assert {
+    condition     = contains(keys(aws_cloudwatch_metric_alarm.rule), "database-credits")
+    error_message = "A class that saves credits up says when it has none left."
+  }
+}
+
+run "a_database_without_credits_has_no_alarm_of_them" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    postgres = { identifier = "smelt", instance_class = "db.m7g.large", storage = 50, max_connections = 200 }
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.rule), "database-credits")
+    error_message = "Metrics of credits are of t classes only."
   }
 }
 

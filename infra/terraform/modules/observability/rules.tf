@@ -59,6 +59,14 @@ locals {
         threshold = var.postgres.storage * 0.1 * pow(1024, 3) # bytes; RDS itself makes it larger at 10 % free, once in six hours
         minutes   = 15
       }
+      credits = { # of the classes that save processor time up; RDS goes on without credits, and bills for it
+        title     = "the database uses more processor than its class includes, and AWS bills for it"
+        metric    = "CPUSurplusCreditsCharged"
+        compare   = "GreaterThanThreshold"
+        threshold = 0
+        minutes   = 60
+        applies   = strcontains(var.postgres.instance_class, ".t")
+      }
       cpu = {
         title     = "the database's processors are busy"
         metric    = "CPUUtilization"
@@ -82,8 +90,8 @@ locals {
       compare   = rule.compare
       threshold = rule.threshold
       minutes   = rule.minutes
-      missing   = "breaching" # a database that says nothing is down
-    }
+      missing   = name == "credits" ? "ignore" : "breaching" # a database that says nothing is down; credits are told of every five minutes
+    } if lookup(rule, "applies", true)
   }
 
   cache_rules = {

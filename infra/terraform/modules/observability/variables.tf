@@ -4,8 +4,8 @@ variable "queues" {
 }
 
 variable "postgres" {
-  description = "The database's identifier, its storage in GiB and the connections it allows."
-  type        = object({ identifier = string, storage = number, max_connections = number })
+  description = "The database's identifier and class, its storage in GiB and the connections it allows."
+  type        = object({ identifier = string, instance_class = string, storage = number, max_connections = number })
 }
 
 variable "cache_id" {
