@@ -73,7 +73,7 @@ class Provoked:
         self.as_owner("alter table ops.quarantine rename to gone")
         self.deployment.upload("unforeseen.json", POSTING % 2)
         self.deployment.eventually(self.one_attempt_is_left)
-        self.process("services.loader.worker")
+        self.process("services.loader.worker", until="Traceback")
         self.as_owner("alter table ops.gone rename to quarantine")
 
     def one_attempt_is_left(self) -> bool:
@@ -133,24 +133,28 @@ class Provoked:
         self.said += [result.stdout, result.stderr]
         return result.stdout
 
-    def process(self, module: str, **environment: str) -> None:
-        """A process that cannot work, until it ends or for as long as it takes to say so."""
+    def process(self, module: str, until: str = "", **environment: str) -> None:
+        """A process that cannot work, until it ends, or until it has said this."""
         program = "from services.ops.main import main; import sys; sys.argv[1:] = ['top', '--once']; main()"
         command = ["-c", program] if module == "services.ops.main" else ["-m", module]
-        with subprocess.Popen(
-            [sys.executable, *command],
-            cwd=REPOSITORY,
-            env=os.environ | self.deployment.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as started:
+        output = self.deployment.home.parent / "process.log"
+        with (
+            output.open("w") as log,
+            subprocess.Popen(
+                [sys.executable, *command],
+                cwd=REPOSITORY,
+                env=os.environ | self.deployment.environment | environment,
+                stdout=log,
+                stderr=log,
+            ) as started,
+        ):
             try:
-                said, _ = started.communicate(timeout=8)
-            except subprocess.TimeoutExpired:
+                self.deployment.eventually(
+                    lambda: started.poll() is not None or (until and until in output.read_text())
+                )
+            finally:
                 started.terminate()
-                said, _ = started.communicate()
-        self.said.append(said)
+        self.said.append(output.read_text())
 
     def logged(self, service: str, part: str) -> None:
         """Wait until the service has said so."""
