@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.serving.api import export, routes
 from services.serving.api.rate_limit import RequestLimit
 from services.serving.database import ApiError
+from services.serving.datasets import routes as datasets
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ MAX_AGE_SECONDS = 30  # s of client-side caching; gold changes when a run comple
 MAX_DETAIL_LENGTH = 1_000  # characters
 ABOUT = (
     "US federal job postings, from the gold tables: search, one posting with its history and lineage, statistics, and "
-    "export. Read-only. Dates are UTC."
+    "export. The rows of every dataset, by its contract. Read-only. Dates are UTC."
 )
 
 
@@ -62,6 +63,7 @@ def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit
 
     app.include_router(routes.routes(query_engine))
     app.include_router(export.routes(query_engine, export_engine))
+    app.include_router(datasets.routes(query_engine, export_engine))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.add_middleware(_ETags)
     app.add_middleware(_RateLimiting, limit=limit)
