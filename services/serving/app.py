@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -22,7 +23,8 @@ from shared.version import VERSION
 HERE = Path(__file__).parent
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; object-src 'none';"
+        " frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -57,6 +59,10 @@ def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit
     def page() -> FileResponse:
         return FileResponse(HERE / "static" / "index.html")
 
+    @app.get("/docs", include_in_schema=False)
+    def documentation() -> FileResponse:
+        return FileResponse(HERE / "static" / "docs.html")
+
     @app.get("/healthz", include_in_schema=False)
     async def healthy() -> Response:
         return Response("ok", media_type="text/plain")
@@ -65,7 +71,9 @@ def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit
     app.include_router(export.routes(query_engine, export_engine))
     app.include_router(datasets.routes(query_engine, export_engine))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
+    app.mount("/docs-assets", StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static"))
     app.add_middleware(_ETags)
+    app.add_middleware(_HeadRequests)
     app.add_middleware(_RateLimiting, limit=limit)
     app.add_middleware(_TrustedHosts, allowed_hosts=names)
     app.add_middleware(_ResponseHeaders)
@@ -77,6 +85,22 @@ class _TrustedHosts(TrustedHostMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self.app if scope.get("path") == "/healthz" else super().__call__)(scope, receive, send)
+
+
+class _HeadRequests:
+    """Handles HEAD as GET, and sends no body. `scope["head"]` tells a handler that the body is not needed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET", "head": True}, receive, without_body)
+        else:
+            await self._app(scope, receive, send)
 
 
 class _ResponseHeaders:

@@ -1,50 +1,17 @@
 """Files of datasets for analysts: what is in them, and when they are written again."""
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import duckdb
-import polars as pl
 import pytest
 from sqlalchemy import Engine, text
 
 from services.serving.database import ApiError
 from services.serving.gold import dataset_snapshots, refresher
-from shared.database import upgrade
 from shared.datasets import registry
-from shared.storage import object_keys
-from tests.conftest import REPOSITORY
-from tests.integration.pipeline import Pipeline, emptied
-from tests.support.own_dataset import own_dataset
+from tests.integration.pipeline import Pipeline
+from tests.integration.stations import STATIONS, load
 
 pytestmark = pytest.mark.integration
-
-ADDING = (REPOSITORY / "docs" / "add-a-dataset.md").read_text()
-SERVING = (REPOSITORY / "docs" / "serving.md").read_text()
-FILES = dict(re.findall(r"^`(\S+)`\n\n```\w+\n(.*?)^```$", ADDING, re.MULTILINE | re.DOTALL))
-STATIONS = "stations"
-
-
-@pytest.fixture
-def stations(database: Engine, tmp_path: Path) -> Iterator[Pipeline]:
-    """The dataset of the documentation, with its file loaded."""
-    with database.begin() as connection:
-        connection.execute(text("truncate gold.freshness"))
-    with own_dataset(tmp_path, FILES["datasets/stations.odcs.yaml"], name=STATIONS), emptied() as pipeline:
-        upgrade.apply_datasets(database.url.render_as_string(hide_password=False), [STATIONS])
-        try:
-            load(pipeline, "stations.csv", FILES["stations.csv"])
-            yield pipeline
-        finally:
-            tables = [*registry.dataset(STATIONS).tables.all]
-            tables[0].metadata.drop_all(database, tables)
-
-
-def load(pipeline: Pipeline, name: str, content: str) -> None:
-    pipeline.put_body(object_keys.upload_key(STATIONS, name), content.encode())
-    pipeline.work()
 
 
 def export(database: Engine, pipeline: Pipeline) -> list[str]:
@@ -155,18 +122,3 @@ def export_with_missing_table(database: Engine, stations: Pipeline) -> None:
 def test_an_error_of_a_query_does_not_end_the_refreshing() -> None:
     """It is one of those that the loop logs, and tries again."""
     assert ApiError in refresher.ERRORS
-
-
-def test_the_query_of_the_documentation_has_the_rows(database: Engine, stations: Pipeline, tmp_path: Path) -> None:
-    export(database, stations)
-    s3, bucket = stations.connections.s3, stations.connections.settings.bucket
-    (written,) = keys("station")
-    older = tmp_path / re.sub(r"date=[\d-]+", "date=2026-01-01", written)
-    for path in (tmp_path / written, older):
-        path.parent.mkdir(parents=True)
-        s3.download_file(bucket, written, str(path))
-    (query,) = re.findall(r"^```sql\n(.*?)^```$", SERVING, re.MULTILINE | re.DOTALL)
-    found = duckdb.execute(query.replace("s3://BUCKET", str(tmp_path))).fetchall()
-    assert found == [("Chicago Midway", 41.78), ("Chicago O'Hare", 41.98)]
-    frame = pl.read_parquet(tmp_path / written)
-    assert frame.columns == ["station", "name", "opened", "latitude", "longitude"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import polars as pl
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import Field
 from sqlalchemy import Engine
@@ -49,18 +49,27 @@ def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
     files["application/json"] = {"schema": {"type": "array"}}
 
     @router.get("/export", tags=["postings"], response_class=Response, responses={200: {"content": files}})
-    def export(params: Annotated[ExportParams, Query()]) -> Response:
+    def export(params: Annotated[ExportParams, Query()], request: Request) -> Response:
         """All postings that match, unpaginated and unordered, as JSON, CSV or Parquet."""
         clause = filter_clause(params, resolve_near(query_engine, params))
         statement = Statement(f"select {COLUMNS} {clause.sql}", clause.values)
+        name = f"postings.{params.format}"
+        if request.scope.get("head"):
+            return head_response(name)
         with ExitStack() as stack:
             schema, frames = stack.enter_context(slices(export_engine, statement))
-            name = f"postings.{params.format}"
             if params.format == "parquet":
                 return file_response(schema, frames, name)
             return stream_response(schema, frames, name, stack.pop_all(), raw=params.raw)
 
     return router
+
+
+def head_response(name: str) -> Response:
+    """The headers of a file that is not made."""
+    suffix = name.rpartition(".")[2]
+    media_type = PARQUET if suffix == "parquet" else STREAMS[suffix][1]
+    return StreamingResponse(iter(()), headers=_attachment(name), media_type=media_type)
 
 
 def stream_response(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Engine
 
 from services.serving.api import models
-from services.serving.api.export import PARQUET, file_response, stream_response
+from services.serving.api.export import PARQUET, file_response, head_response, stream_response
 from services.serving.api.result_stream import typed_slices
 from services.serving.api.routes import ERROR_RESPONSES
 from services.serving.database import ApiError
@@ -92,6 +92,8 @@ def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
             return row_page.read(query_engine, table, columns, query, params.limit or row_page.ROWS)
         if params.limit or params.cursor:
             raise ApiError(422, f"limit and cursor are for JSON; {params.format} has all matching rows")
+        if request.scope.get("head"):
+            return head_response(f"{table.name}.{params.format}")
         return _file(export_engine, table, columns, conditions, params)
 
     return router
