@@ -12,6 +12,7 @@ from shared.datasets import readable, registry
 from shared.datasets.silver_tables import METADATA
 
 ROLE = "smelt_read"
+LOCK_TIMEOUT_SECONDS = 30
 EXISTS = text("select exists (select from pg_roles where rolname = :role)")
 USAGE = text("select has_schema_privilege(:role, :schema, 'usage')")
 PRIVILEGES = text("""
@@ -39,10 +40,12 @@ def changes(connection: Connection, datasets: Iterable[str] | None = None) -> li
 
 
 def grant(engine: Engine) -> None:
-    """Make the changes for all datasets."""
+    """Make the changes for all datasets, if there are any. Waits for a migration that is running, but not for long."""
     with engine.begin() as connection:
-        connection.execute(text(MIGRATION_LOCK))  # privileges of one table cannot be changed by two at a time
-        dataset_tables.apply(connection, changes(connection))
+        if changes(connection):
+            connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
+            connection.execute(text(MIGRATION_LOCK))  # privileges of one table cannot be changed by two at a time
+            dataset_tables.apply(connection, changes(connection))
 
 
 def _of_dataset(name: str, privileges: dict[str, dict[str, bool]]) -> Iterator[Change]:

@@ -11,14 +11,20 @@ from typing import Any
 
 import httpx
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from services.serving.datasets import row_page
+from services.ops.datasets import model
+from services.serving.api import result_stream
+from services.serving.datasets import catalog, row_page, row_query
 from services.serving.gold import db_role
 from shared.database import upgrade
 from shared.datasets import registry
+from shared.datasets.dataset import Dataset
+from shared.errors import PermanentError
 from shared.storage import object_keys
 from tests import served
 from tests.integration.pipeline import Pipeline, emptied
@@ -294,6 +300,57 @@ def test_appended_records_are_paged_by_their_id(readable: Engine, tmp_path: Path
     assert len({row["record_id"] for row in first["rows"] + second["rows"]}) == 3
 
 
+def test_versions_are_paged_by_their_time(readable: Engine, tmp_path: Path) -> None:
+    content = contract("second", [{"name": "price", "logicalType": "integer"}], **smelt(disposition="history"))
+    with dataset(readable, tmp_path, content, {"id": "x", "price": 1}) as pipeline, served.api() as api:
+        with readable.begin() as connection:  # a second has passed
+            for table in (
+                "second_last_seen set observed_at = observed_at",
+                "second_history set valid_from = valid_from",
+            ):
+                connection.execute(text(f"update silver.{table} - interval '1 second 5 ms'"))
+        pipeline.put_body(object_keys.upload_key("other", "b.jsonl"), b'{"id": "x", "price": 2}')
+        pipeline.work()
+        first, second = rows(api, "other", table="second_history")
+        assert (first["price"], second["price"], second["valid_to"]) == (1, 2, None)
+        assert first["valid_to"] == second["valid_from"]
+        page = api.get("/v1/datasets/other/rows", params={"table": "second_history", "limit": 1}).json()
+        rest = api.get(
+            "/v1/datasets/other/rows", params={"table": "second_history", "limit": 1, "cursor": page["next"]}
+        ).json()
+        assert (page["rows"], rest["rows"], rest["next"]) == ([first], [second], None)
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_a_page_is_read_by_the_index_of_the_key(readable: Engine) -> None:
+    """Also behind a cursor, of a key of two columns: the rows before it are not read."""
+    table = catalog.table(registry.dataset("mine"), "typed_reading")
+    cursor = row_query.make_cursor(table, ["a", "1"])
+    query = row_query.page(table, [*table.columns.values()], [], cursor).limit(3)
+    reader = served.reading()
+    with reader.connect() as connection:
+        statement = query.compile(readable, compile_kwargs={"literal_binds": True})
+        plan = "\n".join(connection.execute(text(f"explain {statement}")).scalars())
+    reader.dispose()
+    assert "Index Cond: (ROW(id, ordinal) > ROW('a'::text, 1))" in plan
+    assert "Sort" not in plan
+
+
+def test_row_groups_of_wide_rows_are_small(tmp_path: Path) -> None:
+    schema = pl.Schema({"wide": pl.String()})
+    frames = [pl.DataFrame({"wide": ["x" * 1_000_000] * 10}, schema=schema) for _ in range(8)]
+    result_stream.parquet(schema, iter(frames), tmp_path / "wide.parquet")
+    file = pq.ParquetFile(tmp_path / "wide.parquet")
+    assert file.metadata.num_rows == 80
+    assert max(file.metadata.row_group(n).num_rows for n in range(file.metadata.num_row_groups)) <= 33
+
+
+def test_serving_does_not_start_with_an_invalid_contract(readable: Engine, tmp_path: Path) -> None:
+    content = contract("second", [{"name": "price", "logicalType": "money"}])
+    with own_dataset(tmp_path, content, name="other"), pytest.raises(PermanentError, match=r"other\.odcs\.yaml.*money"):
+        db_role.grant_read_access(readable)
+
+
 def test_a_page_of_large_rows_ends_early(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_page, "MAX_BYTES", 10)
     first = api.get("/v1/datasets/mine/rows").json()
@@ -351,18 +408,16 @@ def test_a_column_that_is_classified_later_is_no_longer_read(readable: Engine, t
     with dataset(readable, tmp_path, contract("second", [plain]), {"id": "a", "ssn": "1"}):
         with served.reading().connect() as reader:
             assert reader.scalar(text("select ssn from silver.second")) == "1"
-        registry.dataset("other").tables  # noqa: B018 - they are in the metadata
         _redefine(tmp_path, contract("second", [SECRET]))
+        pending = [(change.table, change.text) for change in model.pending(readable, ["other"])]
+        assert pending == [("second", "smelt_read may no longer select ssn")]
         upgrade.apply_datasets(url, ["other"])
+        assert model.pending(readable, ["other"]) == []
         refused("select ssn from silver.second")
 
 
 def _redefine(folder: Path, content: Mapping[str, Any]) -> None:
     """Another contract for the same dataset in this process."""
-    import yaml
-
-    from shared.datasets.dataset import Dataset
-
     path = folder / "other.odcs.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     metadata = registry.dataset("other").tables.root.metadata

@@ -22,9 +22,8 @@ SERVING = (REPOSITORY / "docs" / "serving.md").read_text()
 REQUESTS = re.findall(r'^curl (--head )?"\$SMELT_SERVING_URL(/\S*)"', SERVING, re.MULTILINE)
 
 
-def test_the_requests_of_the_documentation_are_answered(
-    request: pytest.FixtureRequest,
-) -> None:
+@pytest.mark.usefixtures("backends")
+def test_the_requests_of_the_documentation_are_answered(request: pytest.FixtureRequest) -> None:
     gold = served.empty_gold()
     request.getfixturevalue("stations")
     agency = {"OrganizationName": "National Park Service", "DepartmentName": "Department of the Interior"}

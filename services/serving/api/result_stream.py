@@ -1,7 +1,8 @@
 """Streams query results of any size as data frames, and writes them as CSV, JSON or Parquet."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Select, text
 from services.serving.database import Statement, translate_errors
 
 BATCH_ROWS = 1_000  # about 1 MB
-ROW_GROUP = 20_000
+ROW_GROUP = 20_000  # rows
+ROW_GROUP_BYTES = 32 << 20
 # {Postgres type oid (pg_type.oid): polars type} of the types in gold.
 TYPES: dict[int, pl.DataType] = {
     16: pl.Boolean(),
@@ -79,13 +81,20 @@ def _frames(result: CursorResult[Any], schema: pl.Schema, documents: Collection[
 
 
 def parquet(schema: pl.Schema, frames: Slices, path: Path) -> None:
-    """Write a Parquet file (zstd) in row groups."""
+    """Write a Parquet file (zstd) in row groups, which are held in memory: of wide rows they have fewer."""
+    first = [*islice(frames, 1)]
 
     def source(_columns: object, _predicate: object, _rows: object, _batch: object) -> Slices:
-        return frames
+        return chain(first, frames)
 
     lazy = register_io_source(source, schema=schema, is_pure=False)
-    lazy.sink_parquet(path, compression="zstd", row_group_size=ROW_GROUP)
+    lazy.sink_parquet(path, compression="zstd", row_group_size=_row_group(first))
+
+
+def _row_group(first: Sequence[pl.DataFrame]) -> int:
+    """Rows of a row group, by the size of the first rows."""
+    row_bytes = max((frame.estimated_size() / len(frame) for frame in first if len(frame)), default=1)
+    return max(1, min(ROW_GROUP, int(ROW_GROUP_BYTES / max(1, row_bytes))))
 
 
 def csv(schema: pl.Schema, frames: Slices, *, escape_formulas: bool = True) -> Iterator[bytes]:
