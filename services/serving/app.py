@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -16,12 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.serving.api import export, routes
 from services.serving.api.rate_limit import RequestLimit
 from services.serving.database import ApiError
+from services.serving.datasets import routes as datasets
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; object-src 'none';"
+        " frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -30,7 +33,7 @@ MAX_AGE_SECONDS = 30  # s of client-side caching; gold changes when a run comple
 MAX_DETAIL_LENGTH = 1_000  # characters
 ABOUT = (
     "US federal job postings, from the gold tables: search, one posting with its history and lineage, statistics, and "
-    "export. Read-only. Dates are UTC."
+    "export. The rows of every dataset, by its contract. Read-only. Dates are UTC."
 )
 
 
@@ -56,14 +59,21 @@ def application(query_engine: Engine, export_engine: Engine, limit: RequestLimit
     def page() -> FileResponse:
         return FileResponse(HERE / "static" / "index.html")
 
+    @app.get("/docs", include_in_schema=False)
+    def documentation() -> FileResponse:
+        return FileResponse(HERE / "static" / "docs.html")
+
     @app.get("/healthz", include_in_schema=False)
     async def healthy() -> Response:
         return Response("ok", media_type="text/plain")
 
     app.include_router(routes.routes(query_engine))
     app.include_router(export.routes(query_engine, export_engine))
+    app.include_router(datasets.routes(query_engine, export_engine))
     app.mount("/static", StaticFiles(directory=HERE / "static"))
+    app.mount("/docs-assets", StaticFiles(directory=Path(fastapi_offline.__file__).parent / "static"))
     app.add_middleware(_ETags)
+    app.add_middleware(_HeadRequests)
     app.add_middleware(_RateLimiting, limit=limit)
     app.add_middleware(_TrustedHosts, allowed_hosts=names)
     app.add_middleware(_ResponseHeaders)
@@ -75,6 +85,22 @@ class _TrustedHosts(TrustedHostMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self.app if scope.get("path") == "/healthz" else super().__call__)(scope, receive, send)
+
+
+class _HeadRequests:
+    """Handles HEAD as GET, and sends no body. `scope["head"]` tells a handler that the body is not needed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET", "head": True}, receive, without_body)
+        else:
+            await self._app(scope, receive, send)
 
 
 class _ResponseHeaders:

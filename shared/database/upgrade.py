@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from shared.database import dataset_tables
+from shared.database import dataset_tables, read_access
 from shared.database.child_keys import stop_enforcing
 from shared.database.migrate import MIGRATION_LOCK, ahead, configuration, engine_of, missing
 from shared.database.toast import disable_compression_without_lz4
@@ -41,9 +41,9 @@ def upgrade(url: str, patience: Patience = PATIENCE) -> None:
 
 
 def apply_datasets(url: str, datasets: Iterable[str] | None = None, patience: Patience = PATIENCE) -> None:
-    """Bring the tables of datasets, by default of all, to what their contracts say. As safe as `upgrade`.
+    """Bring the tables of datasets, by default of all, and who may read them, to what their contracts say.
 
-    Raises PermanentError, with nothing changed, also where a change might lose values.
+    As safe as `upgrade`. Raises PermanentError, with nothing changed, also where a change might lose values.
     """
     _retried(lambda: _apply_datasets(url, datasets, patience), patience)
 
@@ -71,6 +71,7 @@ def _apply_datasets(url: str, datasets: Iterable[str] | None, patience: Patience
         connection.execute(text(MIGRATION_LOCK))
         connection.execute(text(f"set local lock_timeout = '{patience.lock}s'"))
         dataset_tables.apply(connection, dataset_tables.changes(connection, datasets))
+        dataset_tables.apply(connection, read_access.changes(connection, datasets))
     disable_compression_without_lz4(engine)
     stop_enforcing(engine)
 
@@ -97,6 +98,7 @@ def _upgrade(url: str, patience: Patience) -> None:
     command.upgrade(config, "ops@head")
     _apply_datasets(url, None, patience)  # before what services make of these tables
     command.upgrade(config, "heads")
+    read_access.grant(engine)  # to a role that a service's migration has made
 
 
 def _timeout_message(state: str, patience: Patience) -> str:

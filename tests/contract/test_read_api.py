@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import polars as pl
 import pytest
 from sqlalchemy import Engine, text
 
-from services.serving.api import result_stream, search
+from services.serving.api import export, result_stream, search
 from services.serving.api.rate_limit import RequestLimit
 from services.serving.database import Statement
 from services.serving.gold import db_role
@@ -35,14 +36,17 @@ def owner(backends: Mapping[str, str]) -> Iterator[Engine]:  # noqa: ARG001 - it
     ]
     old = {"PublicationStartDate": "2025-01-01T00:00:00.0000", "ApplicationCloseDate": "2025-01-31T23:59:59.9970"}
     nurse = {"JobCategory": [{"Code": "0610", "Name": "Nurse"}], "PositionRemuneration": pay(30, 40, "PH")}
+    boston = place("Boston", *BOSTON) | {"CountrySubDivisionCode": "Massachusetts"}
     others = [
         posting(41, "Nurse", PositionLocation=[place("Gary, Indiana", *GARY)], **nurse),
-        posting(42, "Data Engineer", PositionLocation=[place("Boston", *BOSTON)], details={"RemoteIndicator": "True"}),
+        posting(42, "Data Engineer", PositionLocation=[boston], details={"RemoteIndicator": "True"}),
         posting(43, "Old Nurse", **old, **nurse),
-        posting(44, "Furnace Keeper", OrganizationName="Bureau of Fire"),
+        posting(44, "Furnace Keeper", OrganizationName="Bureau of Fire", DepartmentName="Department of Heat"),
     ]
     hold(engine, SEARCH, [*many, *others])
-    changed = posting(44, "Chief Furnace Keeper", OrganizationName="Bureau of Fire")
+    changed = posting(
+        44, "Chief Furnace Keeper", OrganizationName="Bureau of Fire", DepartmentName="Department of Heat"
+    )
     hold(engine, SEARCH, [changed], MONDAY + timedelta(days=1))
     refresh(engine, always=True)
     yield engine
@@ -69,6 +73,14 @@ def found(api: httpx.Client, **asked: Any) -> list[int]:
         ({"q": '"data engineer"'}, {42}),
         ({"series": "0610"}, {41, 43}),
         ({"agency": "Bureau of Fire"}, {44}),
+        ({"agency": ["Bureau of Fire", "Bureau of Water"]}, {44}),
+        ({"department": "Department of Heat"}, {44}),
+        ({"department": ["Department of Heat", "Department of Ores"], "remote": "true"}, {42}),
+        ({"state": "massachusetts"}, {42}),
+        ({"state": ["MA", "Massachusetts"]}, {42}),
+        ({"state": "MA", "near": "boston", "q": "engineer"}, {42}),
+        ({"opened_since": f"{TODAY - timedelta(days=9)}", "agency": "Bureau of Fire"}, {44}),
+        ({"opened_since": f"{TODAY - timedelta(days=8)}", "agency": "Bureau of Fire"}, set()),
         ({"remote": "true"}, {42}),
         ({"open": "false"}, {43}),
         ({"q": "nurse", "open": "true"}, {41}),
@@ -78,6 +90,7 @@ def found(api: httpx.Client, **asked: Any) -> list[int]:
         ({"grade": 14}, set()),
         ({"near": "41.6021,-87.3372", "radius": 5}, {41}),
         ({"near": "Gary, Indiana", "radius": 5}, {41}),
+        ({"near": "gary", "radius": 5}, {41}),
         ({"near": "boston", "radius": 500, "q": "engineer"}, {42}),
     ],
 )
@@ -85,6 +98,73 @@ def test_a_search_finds_what_holds_and_nothing_else(
     api: httpx.Client, asked: dict[str, Any], numbers: set[int]
 ) -> None:
     assert set(found(api, **asked)) == numbers
+
+
+def test_the_answer_says_which_place_is_meant(api: httpx.Client) -> None:
+    near = api.get("/v1/postings?near=Chicago").json()["near"]
+    assert (near["name"], near["latitude"]) == ("Chicago, Illinois", CHICAGO[0])
+    assert api.get("/v1/postings?near=41.9,-87.6").json()["near"] is None
+
+
+def test_a_page_has_up_to_a_thousand_postings(api: httpx.Client) -> None:
+    answer = api.get("/v1/postings?limit=1000").json()
+    assert (len(answer["postings"]), answer["next"]) == (44, None)
+
+
+def test_money_has_its_digits_and_no_others(api: httpx.Client, owner: Engine) -> None:
+    hold(owner, SEARCH, [posting(60, "Miser", PositionRemuneration=pay(999_999_999_999.99, 0.1, "PA"))])
+    refresh(owner, always=True)
+    for path in ("/v1/postings/60", "/v1/postings?q=miser"):
+        text_of_amounts = re.findall(r'"pay_(?:minimum|maximum)":([^,]+)', api.get(path).text)
+        assert text_of_amounts == ["999999999999.99", "0.1"]
+    hold(owner, SEARCH, [posting(60, "Miser", PositionRemuneration=pay(30.01, 30.02, "PH"))])
+    refresh(owner, always=True)
+    quartiles = re.search(r'"pay":\[([^]]+)', api.get("/v1/stats/summary?q=miser").text)
+    assert quartiles
+    assert quartiles[1] == "62641.31,62641.31,62641.31"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/docs",
+        "/healthz",
+        "/openapi.json",
+        "/static/page.js",
+        "/v1/postings",
+        "/v1/postings/1",
+        "/v1/postings/0",
+        "/v1/stats/summary",
+        "/v1/datasets",
+        "/v1/datasets/usajobs_search/rows",
+        "/v1/export?format=csv",
+        "/v1/export?format=parquet",
+        "/v1/datasets/usajobs_search/rows?format=csv",
+    ],
+)
+def test_head_has_the_headers_of_get_and_no_body(api: httpx.Client, path: str) -> None:
+    head, get = api.head(path), api.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    etag = () if "format" in path else ("etag",)  # a file is not made for HEAD
+    for name in ("content-type", "content-disposition", "content-security-policy", *etag):
+        assert head.headers.get(name) == get.headers.get(name)
+
+
+def test_head_of_a_file_makes_none(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unexpected(*_: object) -> None:
+        pytest.fail("the file is made")
+
+    monkeypatch.setattr(export, "slices", unexpected)
+    assert api.head("/v1/export?format=parquet").status_code == 200
+
+
+def test_the_documentation_needs_no_other_host(api: httpx.Client) -> None:
+    page = api.get("/docs").text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(links) == 4
+    assert [api.get(link).status_code for link in links] == [200] * 4  # a link to another host is no path of this one
+    assert all(link.startswith("/") for link in links)
 
 
 def test_a_misspelt_title_is_found_all_the_same(api: httpx.Client) -> None:
@@ -189,7 +269,9 @@ def test_places_are_found_by_how_they_begin_and_by_how_they_look(api: httpx.Clie
         ("/v1/postings?near=Atlantis", 422),
         ("/v1/postings?near=41,-87&radius=501", 422),
         ("/v1/postings?near=41,-87&radius=nan", 422),
-        ("/v1/postings?limit=101", 422),
+        ("/v1/postings?limit=1001", 422),
+        ("/v1/postings?state=Atlantis", 422),
+        ("/v1/postings?opened_since=yesterday", 422),
         ("/v1/postings?sort=distance", 422),
         ("/v1/postings?sort=relevance", 422),
         ("/v1/postings?series=2210'--", 422),

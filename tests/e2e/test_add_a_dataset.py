@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psycopg2
 import pytest
 
@@ -60,14 +61,16 @@ def test_the_page_does_what_it_says(run: Run, tmp_path: Path) -> None:
         *before, looking = [line for block in COMMANDS for line in block.splitlines()]
         for line in before:
             run(line)
-        url = stack.environment(tmp_path / ".smelt")["SMELT_DATABASE_URL"]
+        environment = stack.environment(tmp_path / ".smelt")
         deadline = time.monotonic() + 60
         while "latitude_range" not in (seen := run(looking)) and time.monotonic() < deadline:
             time.sleep(0.5)
         assert "latitude_range" in seen
-        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        with psycopg2.connect(environment["SMELT_DATABASE_URL"]) as connection, connection.cursor() as cursor:
             cursor.execute("select station, opened is null from silver.station order by station")
             assert cursor.fetchall() == [("KMDW", True), ("KORD", False)]
         connection.close()
+        served = httpx.get(f"{environment['SMELT_SERVING_URL']}/v1/datasets/stations/rows?select=station")
+        assert served.json()["rows"] == [{"station": "KMDW"}, {"station": "KORD"}]
     finally:
         stack.erase(tmp_path / ".smelt")

@@ -163,3 +163,22 @@ def test_no_width_scrolls_sideways_and_nothing_comes_from_elsewhere(browser: "Br
     assert [one for one in asked if not one.startswith(url)] == []
     assert complaints == []
     context.close()
+
+
+def test_the_documentation_of_the_api_works_without_another_host(browser: "Browser", url: str) -> None:
+    context = browser.new_context()
+    opened = context.new_page()
+    elsewhere: list[str] = []
+    problems: list[str] = []
+    opened.on("request", lambda request: elsewhere.append(request.url) if not request.url.startswith(url) else None)
+    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.goto(f"{url}/docs")
+    opened.locator(".opblock-summary-path", has_text="rows").wait_for()
+    opened.locator(".opblock-summary-path", has_text="freshness").click()
+    opened.get_by_role("button", name="Try it out").click()
+    opened.get_by_role("button", name="Execute").click()
+    opened.locator(".live-responses-table", has_text="refreshed_at").wait_for()
+    assert [request for request in elsewhere if not request.startswith("data:")] == []
+    assert problems == []
+    context.close()

@@ -19,6 +19,8 @@ from shared.database.engine import connect
 from shared.datasets import registry, silver_tables
 from tests.integration.embedded import INFRASTRUCTURE
 from tests.integration.letters import purge
+from tests.integration.pipeline import Pipeline
+from tests.integration.stations import loaded
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +39,13 @@ def database(engine: Engine) -> Engine:
     with engine.begin() as connection:
         connection.execute(text(f"truncate {', '.join(table.fullname for table in tables)} restart identity cascade"))
     return engine
+
+
+@pytest.fixture
+def stations(database: Engine, tmp_path: Path) -> Iterator[Pipeline]:
+    """The dataset of the documentation, with its file loaded."""
+    with loaded(database, tmp_path) as pipeline:
+        yield pipeline
 
 
 @pytest.fixture

@@ -287,7 +287,8 @@ def test_every_column_of_gold_has_a_comment(gold: Engine) -> None:
         "insert into gold.freshness values ('x', now(), '1 s', 0, '')",
         "create table gold.mine (n int)",
         "create temporary table mine (n int)",
-        "select * from silver.job",
+        "select * from silver.raw",
+        "select object_id from silver.job",
         "select * from ops.loaded_object",
         "select * from history.job_version",
         "refresh materialized view gold.place",
@@ -296,7 +297,7 @@ def test_every_column_of_gold_has_a_comment(gold: Engine) -> None:
         "reset default_transaction_read_only; delete from gold.posting_stored",
     ],
 )
-def test_a_reader_can_write_nothing_and_read_only_gold(gold: Engine, statement: str) -> None:
+def test_a_reader_can_write_nothing_and_read_only_what_is_for_readers(gold: Engine, statement: str) -> None:
     hold(gold, SEARCH, [posting(1)])
     refresh(gold, always=True)
     engine = served.reading()

@@ -40,6 +40,11 @@ def test_serving_stores_gold_in_the_bucket_and_knows_no_queue(services: dict[str
     assert not [name for name in environment if "QUEUE" in name]
 
 
+def test_whatever_reads_contracts_has_those_of_the_owner(services: dict[str, Any]) -> None:
+    for name in ("setup", "extractor", "transformer", "uploads", "loader", "console", "serving", "ops"):
+        assert [volume.rpartition("}:")[2] for volume in services[name]["volumes"]] == ["/datasets:ro"], name
+
+
 def test_every_published_port_is_on_loopback(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert published

@@ -67,7 +67,7 @@ def test_a_point_is_on_earth(near: str) -> None:
 
 def test_no_value_is_ever_part_of_the_sql() -> None:
     hostile = "'; drop table gold.posting_stored; --"
-    asked = Search(q=hostile, agency=hostile, near=hostile, sort="newest")
+    asked = Search(q=hostile, agency=[hostile], near=hostile, sort="newest")
     for statement in (filter_clause(asked, (1.0, 2.0)), page(asked, (1.0, 2.0))):
         assert "drop table" not in statement.sql
         assert hostile in statement.values.values()

@@ -71,7 +71,12 @@ def show_dataset(name: Name, as_json: Json = False) -> None:  # noqa: FBT002
             title_justify="left",
         )
         for column in item["columns"]:
-            mark = "key" if column["key"] else "required" if column["required"] else ""
+            marks = {
+                "key": column["key"],
+                "required": column["required"] and not column["key"],
+                "withheld": column["withheld"],
+            }
+            mark = ", ".join(word for word, applies in marks.items() if applies)
             table.add_row(column["name"], column["type"], mark, plain(column["field"] or "computed"))
         out.print(table)
 
@@ -93,7 +98,7 @@ def check(name: OptionalName = None, as_json: Json = False) -> None:  # noqa: FB
 
 @datasets_commands.command()
 def apply(name: OptionalName = None, dry_run: DryRun = False, as_json: Json = False) -> None:  # noqa: FBT002
-    """Bring the tables of datasets to what their contracts say: new tables and columns, wider types, comments.
+    """Bring the tables of datasets to what their contracts say: new tables and columns, wider types, comments, readers.
 
     What might lose values is refused, and then nothing is done. `smelt db upgrade` does the same for all datasets.
 

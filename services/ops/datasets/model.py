@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from shared.database import dataset_tables
+from shared.database import dataset_tables, read_access
 from shared.datasets import consistency, registry
 from shared.datasets.contract.document import Column, Table
 
@@ -32,11 +32,14 @@ def summary(name: str) -> Summary:
 
 
 def pending(database: Engine, names: list[str]) -> list[dataset_tables.Change]:
-    """Pending changes of the tables of these datasets. Raises PermanentError for an invalid contract."""
+    """Pending changes of the tables of these datasets, and of who may read them.
+
+    Raises PermanentError for an invalid contract.
+    """
     for name in names:
         consistency.check(name)
     with database.connect() as connection:
-        return dataset_tables.changes(connection, names)
+        return [*dataset_tables.changes(connection, names), *read_access.changes(connection, names)]
 
 
 def described(name: str) -> dict[str, Any]:
@@ -63,6 +66,7 @@ def _column(table: Table, column: Column) -> dict[str, Any]:
         "type": str(column.type),
         "key": column.key,
         "required": column.required,
+        "withheld": column.withheld,
         "field": None if column.computed else next(table.paths(column)),
         "description": column.description,
     }

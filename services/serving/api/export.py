@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import polars as pl
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import Field
 from sqlalchemy import Engine
@@ -49,41 +49,53 @@ def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
     files["application/json"] = {"schema": {"type": "array"}}
 
     @router.get("/export", tags=["postings"], response_class=Response, responses={200: {"content": files}})
-    def export(params: Annotated[ExportParams, Query()]) -> Response:
+    def export(params: Annotated[ExportParams, Query()], request: Request) -> Response:
         """All postings that match, unpaginated and unordered, as JSON, CSV or Parquet."""
         clause = filter_clause(params, resolve_near(query_engine, params))
         statement = Statement(f"select {COLUMNS} {clause.sql}", clause.values)
-        headers = {"Content-Disposition": f'attachment; filename="postings.{params.format}"'}
-        return (
-            _file(export_engine, statement, headers)
-            if params.format == "parquet"
-            else _stream(export_engine, statement, params, headers)
-        )
+        name = f"postings.{params.format}"
+        if request.scope.get("head"):
+            return head_response(name)
+        with ExitStack() as stack:
+            schema, frames = stack.enter_context(slices(export_engine, statement))
+            if params.format == "parquet":
+                return file_response(schema, frames, name)
+            return stream_response(schema, frames, name, stack.pop_all(), raw=params.raw)
 
     return router
 
 
-def _stream(engine: Engine, statement: Statement, params: ExportParams, headers: dict[str, str]) -> Response:
-    """Stream rows as they are fetched. The query runs first, so that its errors get their own status."""
-    write, media_type = RAW_CSV if params.raw and params.format == "csv" else STREAMS[params.format]
-    with ExitStack() as stack:
-        schema, frames = stack.enter_context(slices(engine, statement))
-        resources = stack.pop_all()
+def head_response(name: str) -> Response:
+    """The headers of a file that is not made."""
+    suffix = name.rpartition(".")[2]
+    media_type = PARQUET if suffix == "parquet" else STREAMS[suffix][1]
+    return StreamingResponse(iter(()), headers=_attachment(name), media_type=media_type)
+
+
+def stream_response(
+    schema: pl.Schema, frames: Slices, name: str, resources: ExitStack, *, raw: bool = False
+) -> Response:
+    """Rows as CSV or JSON, by the name's suffix, as they are fetched. `resources` are closed at the end."""
+    suffix = name.rpartition(".")[2]
+    write, media_type = RAW_CSV if raw and suffix == "csv" else STREAMS[suffix]
 
     def body() -> Iterator[bytes]:
         with resources:
             yield from write(schema, frames)
 
-    return StreamingResponse(body(), headers=headers, media_type=media_type, background=BackgroundTask(resources.close))
-
-
-def _file(engine: Engine, statement: Statement, headers: dict[str, str]) -> Response:
-    """Write the file to disk first: Parquet's footer comes last, and the cursor must not wait for a slow client."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-")))
-        with slices(engine, statement) as (schema, frames):
-            parquet(schema, frames, folder / "postings.parquet")
-        resources = stack.pop_all()
-    return FileResponse(
-        folder / "postings.parquet", headers=headers, media_type=PARQUET, background=BackgroundTask(resources.close)
+    return StreamingResponse(
+        body(), headers=_attachment(name), media_type=media_type, background=BackgroundTask(resources.close)
     )
+
+
+def file_response(schema: pl.Schema, frames: Slices, name: str) -> Response:
+    """Rows as Parquet. Written to disk first: its footer comes last, and the cursor must not wait for a slow client."""
+    with ExitStack() as stack:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smelt-export-"))) / name
+        parquet(schema, frames, path)
+        resources = stack.pop_all()
+    return FileResponse(path, headers=_attachment(name), media_type=PARQUET, background=BackgroundTask(resources.close))
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float)]  # serialised as a JSON number
+# A JSON number with the digits of the amount: of at most 15 digits, all are in the shortest text of the float.
+Dollars = Annotated[Decimal, PlainSerializer(float, return_type=float)]
 
 
 class PostingSummary(BaseModel):
@@ -38,11 +39,21 @@ class PostingSummary(BaseModel):
     miles: float | None = Field(None, description="distance of its nearest location from `near`")
 
 
+class MapPoint(BaseModel):
+    """Number of postings around a point."""
+
+    name: str | None
+    latitude: float
+    longitude: float
+    postings: int
+
+
 class PostingPage(BaseModel):
     """A page of search results."""
 
     postings: list[PostingSummary]
     next: str | None = Field(description="`cursor` of the next page; null on the last page")
+    near: MapPoint | None = Field(None, description="the place that `near` names")
     matched: str = Field(description="words; or titles, if no posting has these words but similar titles exist")
 
 
@@ -107,7 +118,7 @@ class PostingTotals(BaseModel):
     postings: int
     open: int
     agencies: int
-    pay: list[float] | None = Field(description="quartiles of the midpoints of pay, dollars a year")
+    pay: list[Dollars] | None = Field(description="quartiles of the midpoints of pay, dollars a year")
 
 
 class PayBin(BaseModel):
@@ -122,15 +133,6 @@ class TimelineBucket(BaseModel):
 
     step: str
     from_day: date
-    postings: int
-
-
-class MapPoint(BaseModel):
-    """Number of postings around a point."""
-
-    name: str | None
-    latitude: float
-    longitude: float
     postings: int
 
 

@@ -23,7 +23,13 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     )
 }
 
-PLACE = "select latitude, longitude from gold.place where lower(name) = lower(:name) order by postings desc limit 1"
+# A place by its whole name, else by its city.
+PLACE = """
+    select name, latitude, longitude, postings from gold.place
+    where lower(:name) in (lower(name), lower(split_part(name, ',', 1)))
+    order by lower(name) = lower(:name) desc, postings desc, name limit 1
+"""
+KNOWN_STATE = "select exists (select from gold.posting_location where lower(state) = lower(:state)) as is_known"
 PLACES = """
     select name, latitude, longitude, postings from gold.place where name ilike :starts or :q <% name
     order by name ilike :starts desc, postings desc limit :limit
@@ -52,13 +58,22 @@ def routes(engine: Engine) -> APIRouter:
 
 
 def resolve_near(engine: Engine, filters: Filters) -> tuple[float, float] | None:
-    """The coordinates of `near`. Raises ApiError for an unknown place."""
+    """The coordinates of `near`. Raises ApiError for an unknown place or state."""
+    for state in filters.state:
+        if not query(engine, KNOWN_STATE, {"state": state})[0]["is_known"]:
+            raise ApiError(422, f"state: no posting is in {state!r}; give a name or a postal abbreviation")
+    place = place_of(engine, filters)
+    return (place.latitude, place.longitude) if place else filters.point
+
+
+def place_of(engine: Engine, filters: Filters) -> models.MapPoint | None:
+    """The place that `near` names; None if it has coordinates. Raises ApiError for an unknown place."""
     if not filters.near or filters.point:
-        return filters.point
+        return None
     places = query(engine, PLACE, {"name": filters.near})
     if not places:
         raise ApiError(422, f"near: no posting is in {filters.near!r}; /v1/places?q= lists place names")
-    return places[0]["latitude"], places[0]["longitude"]
+    return models.MapPoint(**places[0])
 
 
 def find(engine: Engine, search: Search) -> models.PostingPage:
@@ -69,12 +84,14 @@ def find(engine: Engine, search: Search) -> models.PostingPage:
         return models.PostingPage(
             postings=[models.PostingSummary(**row) for row in rows(engine, similar(search, point))],
             next=None,
+            near=place_of(engine, search),
             matched="titles",
         )
     more = len(postings) > search.limit
     return models.PostingPage(
         postings=[models.PostingSummary(**row) for row in postings[: search.limit]],
         next=make_cursor(postings[search.limit - 1], search.order) if more else None,
+        near=place_of(engine, search),
         matched="words",
     )
 

@@ -5,10 +5,12 @@ import binascii
 import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from services.serving.api.states import name_of
 from services.serving.database import Statement
 
 Sort = Literal["relevance", "newest", "closing", "pay", "distance"]
@@ -46,14 +48,23 @@ class Filters(BaseModel):
 
     q: QueryText | None = Field(None, description='words; "quoted phrases", or, -not')
     near: QueryText | None = Field(
-        None, description="latitude,longitude in degrees, or a place as `/v1/places` names it"
+        None,
+        description=(
+            "latitude,longitude in degrees; a place as `/v1/places` names it; or a city alone, of several the one with"
+            " the most postings"
+        ),
     )
     radius: float = Field(50, gt=0, le=MAX_RADIUS, allow_inf_nan=False, description="miles around `near`")
-    agency: QueryText | None = Field(None, description="exact name of the agency")
+    agency: list[QueryText] = Field([], max_length=100, description="exact name of the agency; of several, any")
+    department: list[QueryText] = Field([], max_length=100, description="exact name of the department; of several, any")
+    state: list[Annotated[QueryText, AfterValidator(name_of)]] = Field(
+        [], max_length=100, description="name or postal abbreviation of a state of any of its places; of several, any"
+    )
     series: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = Field(None, description="occupational series, 2210")
     grade: int | None = Field(None, ge=0, le=99, description="a grade within the posting's range")
     pay: int | None = Field(None, ge=0, le=10_000_000, description="minimum of the highest pay, dollars a year")
     remote: bool | None = Field(None, description="whether the whole job is remote")
+    opened_since: date | None = Field(None, description="first day of applications, or later")
     open: bool | None = Field(None, description="whether applications are accepted today")
 
     @model_validator(mode="after")
@@ -75,7 +86,7 @@ class Search(Filters):
     """Search filters, order and page."""
 
     sort: Sort | None = Field(None, description="default: relevance with q, else distance with near, else newest")
-    limit: int = Field(25, ge=1, le=100)
+    limit: int = Field(25, ge=1, le=1_000)
     cursor: Annotated[str, Field(max_length=300)] | None = Field(None, description="`next` of the previous page")
 
     @model_validator(mode="after")
@@ -115,18 +126,23 @@ ORDERS: dict[Sort, Order] = {
 }
 CONDITIONS = {
     "q": f"words @@ {QUERY}",
-    "agency": "agency = :agency",
+    "agency": "agency = any(:agency)",
+    "department": "department = any(:department)",
+    "state": "control_number in (select control_number from gold.posting_location where lower(state) = any(:state))",
     "series": "series @> array[:series]",
     "grade": "gold.grade_number(grade_low) <= :grade and gold.grade_number(grade_high) >= :grade",
     "pay": "annual_maximum >= :pay",
     "remote": "coalesce(is_remote, false) = :remote",
+    "opened_since": "opened_on >= :opened_since",
     "open": "is_open = :open",
 }
 
 
 def filter_clause(filters: Filters, point: tuple[float, float] | None) -> Statement:
     """The `from … where …` clause of a search. `point` has the coordinates of `near`."""
-    values = filters.model_dump(include=set(CONDITIONS), exclude_none=True)
+    values = {name: value for name in CONDITIONS if (value := getattr(filters, name)) not in (None, [])}
+    if filters.state:
+        values["state"] = [name.lower() for name in filters.state]
     conditions = " and ".join(CONDITIONS[name] for name in values) or "true"
     if not point:
         return Statement(f"from gold.posting where {conditions}", values)

@@ -18,7 +18,9 @@ def summary(filters: Filters, point: tuple[float, float] | None) -> Statement:
         )
         select count(*) as postings, count(*) filter (where is_open) as open,
                (select count(*) from (select agency from found group by agency) as one where agency <> '') as agencies,
-               percentile_cont(array[0.25, 0.5, 0.75]) within group (order by middle) filter (where paid) as pay
+               (select array_agg(round(quartile::numeric, 2) order by ordinal) from unnest(
+                   percentile_cont(array[0.25, 0.5, 0.75]) within group (order by middle) filter (where paid)
+               ) with ordinality as item (quartile, ordinal)) as pay
         from found
     """  # noqa: S608 - our own names and expressions; values are bound
     return Statement(sql, clause.values)

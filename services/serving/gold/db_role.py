@@ -1,14 +1,15 @@
-"""Connections with read access to gold only."""
+"""Connections of the role that only reads."""
 
 from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.database import read_access
 from shared.database.deadline import bound_ping
 from shared.database.engine import SILENCE
+from shared.database.read_access import ROLE
 from shared.errors import PermanentError
 
-ROLE = "smelt_read"
 STATEMENT_TIMEOUT_SECONDS = 5  # a query takes milliseconds
 CONNECTIONS = 8  # concurrent queries
 CONNECTION_WAIT_SECONDS = 3  # for a free connection
@@ -28,7 +29,7 @@ OPTIONS = {
 
 
 def connect(url: SecretStr, connections: int = CONNECTIONS) -> Engine:
-    """An engine whose connections use the role that may only read gold."""
+    """An engine whose connections use the role that only reads."""
     engine = create_engine(
         make_url(url.get_secret_value()).set(drivername="postgresql+psycopg2"),
         pool_size=connections,
@@ -48,13 +49,14 @@ def connect(url: SecretStr, connections: int = CONNECTIONS) -> Engine:
 
 
 def grant_read_access(engine: Engine) -> None:
-    """Create the role and grant it read access to gold. Raises PermanentError if an administrator must do so.
+    """Create the role; let it read gold and datasets. Raises PermanentError if an administrator must create it.
 
     `engine` connects as the database's owner.
     """
     try:
         with engine.begin() as connection:
             is_granted = connection.scalar(text("select gold.grant_read_access()"))
+        read_access.grant(engine)
     except DBAPIError as error:
         message = (
             f"the database has no gold schema, or is unavailable: {str(error.orig).strip()}; try `smelt db upgrade`"

@@ -10,7 +10,8 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.serving.gold import snapshots
+from services.serving.database import ApiError
+from services.serving.gold import dataset_snapshots, snapshots
 from services.serving.gold.refresh import refresh
 from services.serving.settings import ServingSettings, load_settings
 from shared import telemetry
@@ -24,18 +25,20 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 OWNER_PARAMETERS = {"statement_timeout": "900s"}  # a view over a hundred million rows takes minutes
-ERRORS = (SQLAlchemyError, BotoCoreError, ClientError, OSError)
+ERRORS = (SQLAlchemyError, BotoCoreError, ClientError, OSError, ApiError)  # the last one of a query
 
 
 def updater(settings: ServingSettings) -> Callable[[], bool]:
-    """A function that refreshes gold and exports it to the bucket if needed, and returns whether it did anything."""
+    """A function that refreshes gold, exports it and datasets to the bucket, and returns whether anything was due."""
     owner = with_session_parameters(OWNER_PARAMETERS, engine_of(settings.database_url.get_secret_value()))
     s3: S3Client | None = boto3.client("s3") if settings.bucket else None
 
     def update() -> bool:
         refreshed = refresh(owner)
-        stored = snapshots.export(owner, s3, settings.bucket) if s3 and settings.bucket else False
-        return refreshed or stored
+        if not s3 or not settings.bucket:
+            return refreshed
+        stored = [export(owner, s3, settings.bucket) for export in (snapshots.export, dataset_snapshots.export)]
+        return refreshed or any(stored)
 
     return update
 

@@ -52,7 +52,7 @@ def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
         with tempfile.TemporaryDirectory(prefix="smelt-gold-") as folder:
             path = Path(folder) / f"{view}.parquet"
             _write(engine, Statement(f"select {columns} from gold.{view}", {}), path)  # noqa: S608 - our own names
-            _store(s3, bucket, key(view, today), path)
+            store(s3, bucket, key(view, today), path)
     took = timedelta(seconds=time.monotonic() - started)
     with engine.begin() as connection:
         connection.execute(RECORD_FRESHNESS, {"what": "export", "took": took, "changed": len(VIEWS), "seen": basis})
@@ -70,7 +70,8 @@ def _write(engine: Engine, statement: Statement, path: Path) -> None:
         parquet(schema, frames, path)
 
 
-def _store(s3: "S3Client", bucket: str, name: str, path: Path) -> None:
+def store(s3: "S3Client", bucket: str, name: str, path: Path) -> None:
+    """Upload a file with its checksum."""
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     s3.upload_file(str(path), bucket, name, ExtraArgs={"Metadata": {"sha256": digest}})

@@ -12,7 +12,7 @@ from open_data_contract_standard.model import DataQuality, OpenDataContractStand
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel, to_pascal
 
-from shared.datasets.contract import options, time_format
+from shared.datasets.contract import classification, options, time_format
 from shared.datasets.contract.column_types import ColumnType, column_type
 from shared.datasets.contract.options import ColumnOptions, ContractOptions, TableOptions
 from shared.errors import PermanentError
@@ -59,6 +59,7 @@ class Column:
     unique: bool = False
     indexed: bool = False
     computed: bool = False
+    withheld: bool = False  # from readers
     description: str | None = None
     transform: str | None = None  # a name of TRANSFORMS
     limits: Mapping[str, Any] = field(default_factory=dict)  # ODCS's logicalTypeOptions
@@ -120,6 +121,8 @@ class Contract:
     """The content of a contract."""
 
     name: str
+    title: str | None
+    purpose: str | None
     version: int
     options: ContractOptions
     freshness: int | None  # s
@@ -168,7 +171,9 @@ class _Reader:
         if not tables:
             message = "no schema: a contract has at least one, which is the table"
             raise ContractError(message)
-        return Contract(self.name, self._version(), self.options, self._freshness(), tables)
+        document = self.document
+        purpose = document.description.purpose if document.description else None
+        return Contract(self.name, document.name, purpose, self._version(), self.options, self._freshness(), tables)
 
     @cached_property
     def options(self) -> ContractOptions:
@@ -238,6 +243,7 @@ class _Reader:
             unique=bool(item.unique),
             indexed=extra.indexed,
             computed=extra.computed,
+            withheld=classification.is_withheld(item, readable=extra.readable),
             description=item.description,
             transform=item.transformLogic,
             limits=item.logicalTypeOptions or {},

@@ -80,6 +80,7 @@ class ColumnOptions(OptionModel):
     aliases: tuple[str, ...] = ()  # other names of the field; the first with a value counts
     indexed: bool = False  # whether the column has an index
     computed: bool = False  # whether the code beside the contract gives the value
+    readable: bool | None = None  # whether readers see it, whatever its classification is
 
 
 def read(properties: Iterable[CustomProperty] | None) -> Any:

@@ -1,0 +1,1 @@
+"""The rows of any dataset, from its contract."""

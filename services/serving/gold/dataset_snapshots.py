@@ -1,0 +1,139 @@
+"""Exports datasets as Parquet to `gold/datasets/<dataset>/<table>/date=YYYY-MM-DD/<table>.parquet`.
+
+A dataset is written again when something of it was loaded, a run of it became complete, or its definition changed.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy import Connection, Engine, TextClause, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.serving.api.result_stream import BATCH_ROWS, parquet, streaming, typed_frames
+from services.serving.database import ApiError
+from services.serving.datasets import catalog, row_query
+from services.serving.gold.refresh import RECORD_FRESHNESS
+from services.serving.gold.snapshots import store
+from shared.config.topology import GOLD_PREFIX
+from shared.datasets import registry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = structlog.get_logger()
+
+WHAT = "dataset "  # begins the names of datasets in gold.freshness
+# Times as long as an export took: at most a tenth of the time is spent on a dataset that changes all the time.
+PAUSE = 9
+LOCK = "smelt dataset snapshots"
+ERRORS = (SQLAlchemyError, BotoCoreError, ClientError, OSError, ApiError)
+# Counts rather than times or ids, which a loader takes before its commit is visible.
+LOADED = text("select dataset, count(*) || ' objects' from ops.loaded_object group by dataset")
+COMPLETED = text("select dataset, count(completed_at) || ' runs' from ops.run group by dataset")
+# The rows of a run are exported when it is complete. One that is incomplete after a day is not waited for.
+LOADING = text("""
+    select distinct dataset from ops.run
+    where completed_at is null and rejected_reason is null and planned_at > now() - interval '1 day'
+""")
+STORED = text("""
+    select substr(what, length(:what) + 1), seen, refreshed_at + :pause * took > clock_timestamp()
+    from gold.freshness where starts_with(what, :what)
+""")
+
+
+def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
+    """Export the datasets that have changed; returns whether any was. Only one process does so at a time.
+
+    `engine` connects as the database's owner. An error does not keep other datasets from being exported; the last one
+    is raised at the end.
+    """
+    failure: Exception | None = None
+    stored = False
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, _locked(connection) as is_ours:
+        for name in changed(connection) if is_ours else ():
+            try:
+                _export(engine, s3, bucket, name)
+                stored = True
+            except ERRORS as error:
+                log.warning("dataset.export_failed", dataset=name, error=str(error).splitlines()[0])
+                failure = error
+    if failure:
+        raise failure
+    return stored
+
+
+def changed(connection: Connection) -> list[str]:
+    """Datasets with rows that differ from those last exported, and that may be exported now."""
+    state = _state(connection)
+    exported = {name: (seen, rests) for name, seen, rests in connection.execute(STORED, {"what": WHAT, "pause": PAUSE})}
+    loading = {*connection.scalars(LOADING)}
+    return [
+        name
+        for name in registry.names()
+        if name in state and name not in loading and _is_due(state[name], exported.get(name))
+    ]
+
+
+def key(dataset: str, table: str, day: date) -> str:
+    """The key of a table's export."""
+    return f"{GOLD_PREFIX}datasets/{dataset}/{table}/date={day:%Y-%m-%d}/{table}.parquet"
+
+
+def _is_due(state: str, exported: tuple[str, bool] | None) -> bool:
+    if exported is None:
+        return True
+    seen, is_resting = exported
+    return seen != state and not is_resting
+
+
+def _state(connection: Connection) -> dict[str, str]:
+    """{dataset: what of it is loaded, and by which definition}, of those of which something is."""
+    loaded, completed = _texts(connection, LOADED), _texts(connection, COMPLETED)
+    return {
+        name: f"{loaded[name]}, {completed.get(name, '0 runs')}, definition {registry.dataset(name).digest}"
+        for name in registry.names()
+        if name in loaded
+    }
+
+
+def _texts(connection: Connection, query: TextClause) -> dict[str, str]:
+    return {dataset: count for dataset, count in connection.execute(query)}  # noqa: C416 - rows, no pairs
+
+
+def _export(engine: Engine, s3: "S3Client", bucket: str, name: str) -> None:
+    """All tables as they are at one moment."""
+    started, today = time.monotonic(), datetime.now(UTC).date()
+    with streaming(engine, BATCH_ROWS) as connection, TemporaryDirectory(prefix="smelt-dataset-") as folder:
+        state = _state(connection.execution_options(stream_results=False))[name]
+        connection.execution_options(stream_results=True)
+        tables = catalog.tables(registry.dataset(name))
+        for table in tables.values():
+            path = Path(folder) / f"{table.name}.parquet"
+            columns = [*table.columns.values()]
+            schema = row_query.schema(columns)
+            parquet(schema, typed_frames(connection, row_query.rows(columns, []), schema), path)
+            store(s3, bucket, key(name, table.name, today), path)
+            path.unlink()
+    took = timedelta(seconds=time.monotonic() - started)
+    record = {"what": f"{WHAT}{name}", "took": took, "changed": len(tables), "seen": state}
+    with engine.begin() as connection:
+        connection.execute(RECORD_FRESHNESS, record)
+    log.info("dataset.exported", dataset=name, seconds=round(took.total_seconds(), 2))
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[bool]:
+    """Whether no other process exports; this one does until the end."""
+    is_ours = connection.scalar(text("select pg_try_advisory_lock(hashtext(:name))"), {"name": LOCK})
+    try:
+        yield bool(is_ours)
+    finally:
+        if is_ours:
+            connection.execute(text("select pg_advisory_unlock(hashtext(:name))"), {"name": LOCK})
