@@ -44,7 +44,7 @@ class RestSource:
 
     def checked(self, params: Params) -> dict[str, str]:
         """Raises PermanentError for a param that is unknown, missing, or none of the values that it may have."""
-        known = self._options.run_params
+        known = self._options.known_params
         missing = [name for name, default in known.items() if default is None and not params.get(name)]
         if missing or set(params) - set(known):
             message = f"runs take {', '.join(map(_described, known, known.values())) or 'no params'}"
@@ -60,7 +60,7 @@ class RestSource:
 
         What the source announces is on its pages, and is added to the plan's zero.
         """
-        values = {**self._options.run_params, **self.checked(params)}
+        values = {**self._options.known_params, **self.checked(params)}
         choices = [value if isinstance(value, tuple) else (with_dates(value or ""),) for value in values.values()]
         parts = (dict(zip(values, choice, strict=True)) for choice in product(*choices))
         return Plan(tuple(Part(part, rows=0, pages=1) for part in parts), expected_records=0)

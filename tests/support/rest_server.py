@@ -34,6 +34,8 @@ class RestServer:
     calls: list[Call] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)  # with `updated_at`; the test changes them
+    hidden: int = 0  # of the changes announced, not sent
 
     def paths(self) -> list[str]:
         return [call.path for call in self.calls]
@@ -78,6 +80,12 @@ class RestServer:
         follows = start + PAGE < 25
         links = '<?start=0>; rel="first"' + (f', </header?start={start + PAGE}>; rel="next"' if follows else "")
         return 200, {"Link": links, "X-Next": str(start + PAGE) if follows else ""}, _slice(call, start)
+
+    def _changes(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        """Those since a time, two a page."""
+        since, start = call.query.get("since", ""), int(call.query["page"]) * 2 - 2
+        matching = [record for record in self.changes if str(record["updated_at"]) >= since]
+        return 200, {}, {"items": matching[start : start + 2], "total": len(matching) + self.hidden}
 
     def _same(self, _call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
         return 200, {}, {"items": RECORDS[:PAGE]}
