@@ -109,7 +109,9 @@ class Dataset:
     @property
     def ignored(self) -> frozenset[str]:
         """Paths of fields that are known and deliberately not kept."""
-        return self.contract.options.ignored | self.volatile
+        source = self.contract.options.source
+        of_parent = source.parent.fields if source and source.parent else ()
+        return self.contract.options.ignored | self.volatile | set(of_parent)
 
     @property
     def volatile(self) -> frozenset[str]:

@@ -60,7 +60,7 @@ class Runs:
         return views[0].cursor if views else None
 
     def views(self) -> list[StateView]:
-        return list(states.states(self.of.connections, ["mine"]))
+        return list(states.states(self.of.connections, ["change"]))
 
     def warnings(self) -> list[str]:
         return self.column(
@@ -69,7 +69,7 @@ class Runs:
         )
 
     def ids(self) -> list[str]:
-        return self.column("select id from silver.mine order by 1")
+        return self.column("select id from silver.change order by 1")
 
     def column(self, query: str) -> list[Any]:
         with self.of.connections.database.connect() as connection:
@@ -94,11 +94,11 @@ def runs(database: Engine, tmp_path: Path) -> Iterator[Runs]:
             "requestsPerSecond": 1000,
         }
         options = smelt(records="items", total="total", source=source)
-        with own_dataset(tmp_path, contract("mine", COLUMNS, **options)):
-            tables = [*registry.dataset("mine").tables.all]
+        with own_dataset(tmp_path, contract("change", COLUMNS, **options), name="change"):
+            tables = [*registry.dataset("change").tables.all]
             tables[0].metadata.create_all(database, tables)
             try:
-                with extraction("mine", "incremental") as of:
+                with extraction("change", "incremental") as of:
                     yield Runs(server, of)
             finally:
                 tables[0].metadata.drop_all(database, tables)
@@ -113,7 +113,7 @@ def test_a_run_requests_what_has_changed_since_the_one_before(runs: Runs) -> Non
     runs.put("late", "2026-01-04T23:30:00Z")  # stored late: the overlap covers it
     assert runs.run() == "2026-01-04T23:00:00Z"
     assert runs.ids() == ["late", "r0", "r1", "r2", "r3", "r4"]
-    assert runs.column("select price from silver.mine where id = 'r0'") == [9]
+    assert runs.column("select price from silver.change where id = 'r0'") == [9]
     assert runs.state() == "2026-01-06T00:00:00Z"
     assert runs.warnings() == []
 
@@ -150,10 +150,10 @@ def test_a_run_that_is_replayed_changes_nothing(runs: Runs) -> None:
     (page,) = runs.pages()
     runs.of.fetch(page)
     runs.of.transform_object(page)
-    states.set_state(runs.of.connections, "mine", {}, "2025-06-01")
+    states.set_state(runs.of.connections, "change", {}, "2025-06-01")
     assert runs.of.fetch(page) == "duplicate"
     runs.of.transform_object(page)
-    runs.of.load(object_keys.plan_key("mine", runs.of.run_id))
+    runs.of.load(object_keys.plan_key("change", runs.of.run_id))
     assert runs.state() == "2025-06-01T00:00:00Z"
 
 
@@ -201,7 +201,7 @@ def test_a_time_in_the_future_hides_no_later_change(runs: Runs) -> None:
 def test_an_unchanged_record_counts_without_its_content(runs: Runs) -> None:
     runs.put("a", "2026-01-01T00:00:00Z")
     runs.run()
-    states.set_state(runs.of.connections, "mine", {}, None)
+    states.set_state(runs.of.connections, "change", {}, None)
     runs.run()
     assert runs.state() == "2026-01-01T00:00:00Z"
 
@@ -227,7 +227,7 @@ def test_a_state_that_an_operator_sets_is_not_changed_by_a_run_that_had_begun(ru
     runs.put("a", "2026-01-01T00:00:00Z")
     runs.run()
     runs.of.plan()
-    states.set_state(runs.of.connections, "mine", {}, "2024-02-01")
+    states.set_state(runs.of.connections, "change", {}, "2024-02-01")
     runs.of.work()
     assert runs.state() == "2024-02-01T00:00:00Z"
     assert runs.warnings() == ["an operator has set the state since this run began; the state stays as it is"]
@@ -241,13 +241,13 @@ def test_a_state_that_an_operator_sets_is_not_changed_by_a_run_that_had_begun(ru
 def test_after_a_reset_a_run_begins_with_the_initial_value(runs: Runs) -> None:
     runs.put("a", "2026-01-01T00:00:00Z")
     runs.run()
-    states.set_state(runs.of.connections, "mine", {}, None)
+    states.set_state(runs.of.connections, "change", {}, None)
     assert runs.run() == "2020-01-01T00:00:00Z"
 
 
 def test_a_generation_that_the_database_has_lost_is_taken_from_the_run(runs: Runs) -> None:
     runs.put("a", "2026-01-01T00:00:00Z")
-    states.set_state(runs.of.connections, "mine", {}, "2024-02-01")
+    states.set_state(runs.of.connections, "change", {}, "2024-02-01")
     with runs.of.connections.database.begin() as connection:
         connection.execute(text("truncate ops.source_state"))
     assert runs.run() == "2024-01-31T23:00:00Z"
@@ -278,15 +278,15 @@ def test_a_copy_that_failed_is_written_when_the_message_comes_again(
 def test_a_repeated_command_requests_what_the_first_one_did(runs: Runs) -> None:
     runs.put("a", "2026-01-01T00:00:00Z")
     runs.of.plan()
-    command = {"version": 1, "type": "run", "dataset": "mine", "run_id": runs.of.run_id, "params": {}}
-    states.set_state(runs.of.connections, "mine", {}, "2025-12-31")
+    command = {"version": 1, "type": "run", "dataset": "change", "run_id": runs.of.run_id, "params": {}}
+    states.set_state(runs.of.connections, "change", {}, "2025-12-31")
     runs.of.extractor.handle(message(json.dumps(command)))
     assert {page.params["since"] for page in runs.pages()} == {"2020-01-01T00:00:00Z"}
 
 
 def test_a_state_of_another_kind_ends_a_run_with_a_clear_error(runs: Runs) -> None:
-    states.set_state(runs.of.connections, "mine", {}, "2024-02-01")
-    key = object_keys.state_key("mine", {})
+    states.set_state(runs.of.connections, "change", {}, "2024-02-01")
+    key = object_keys.state_key("change", {})
     stored = runs.of.stored(key)
     assert stored is not None
     body = stored.replace(b"2024-02-01T00:00:00Z", b"17")
@@ -305,7 +305,7 @@ def test_a_state_of_another_kind_ends_a_run_with_a_clear_error(runs: Runs) -> No
 )
 def test_a_state_that_cannot_be_is_refused(runs: Runs, params: dict[str, str], value: str, error: str) -> None:
     with pytest.raises(PermanentError, match=error):
-        states.set_state(runs.of.connections, "mine", params, value)
+        states.set_state(runs.of.connections, "change", params, value)
     assert runs.views() == []
 
 
@@ -317,4 +317,4 @@ def test_the_plan_says_what_it_began_from(runs: Runs) -> None:
         {"generation": 0, "cursor": None},
         {"generation": 0, "cursor": "2026-01-01T00:00:00Z"},
     ]
-    assert runs.of.stored(ObjectId("", object_keys.state_key("mine", {})).key) is not None
+    assert runs.of.stored(ObjectId("", object_keys.state_key("change", {})).key) is not None
