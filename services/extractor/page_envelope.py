@@ -24,7 +24,9 @@ def envelope(  # noqa: PLR0913, PLR0917 - the parts of an envelope
 ) -> bytes:
     """The JSON of {request, response, ingest}. The request's headers are left out: they contain the key."""
     sent = {"url": request.url, "params": request.params} | ({} if request.body is None else {"body": request.body})
-    ingest = {"run_id": command.run_id, "part": command.part, "page": command.page, "of": command.of}
+    ingest: dict[str, object] = {"run_id": command.run_id, "part": command.part, "page": command.page, "of": command.of}
+    if request.record_fields:
+        ingest["fields"] = dict(request.record_fields)
     rows = page.counts.rows
     return orjson.dumps(
         {

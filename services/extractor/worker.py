@@ -35,10 +35,10 @@ from shared.engine.backpressure import Backpressure
 from shared.engine.consumer import Handler
 from shared.engine.message import Message
 from shared.errors import PermanentError, TransientError
-from shared.formats import envelope, run_plan
+from shared.formats import envelope, run_plan, source_state
 from shared.formats.commands import PageCommand, RunCommand, parse_command
 from shared.formats.envelope import Envelope
-from shared.formats.run_plan import RunPlan
+from shared.formats.run_plan import RunPlan, RunStart
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
 from shared.telemetry import metrics
@@ -51,6 +51,7 @@ log = structlog.get_logger()
 
 MAX_BATCH = 10  # messages, SQS's limit
 MAX_PLAN_BYTES = 16 << 20  # bytes
+MAX_STATE_BYTES = 1 << 16  # bytes
 MAX_REJECTED_BYTES = 1 << 20  # stored of a response that is not a page, for inspection
 PAUSE_WITHOUT_RETRY_AFTER_SECONDS = 1.0  # after a 429 that does not say how long to wait
 # Extraction pauses above this many waiting messages: at a page a second one transformer needs 500 s for them, and after
@@ -199,7 +200,8 @@ class Extractor:
     def _new_plan(self, run: RunCommand, run_id: str) -> RunPlan:
         """The plan of a run. A rejected run gets an empty plan with the reason, which records it in the ledger."""
         reason = self.slots.rejection_reason(run, run_id)
-        source_plan = Plan(parts=(), expected_records=0) if reason else self._planned_parts(run)
+        start = None if reason else self._start(run)
+        source_plan = Plan(parts=(), expected_records=0) if reason else self._planned_parts(run, start)
         return RunPlan(
             run_id=run_id,
             dataset=run.dataset,
@@ -209,10 +211,23 @@ class Extractor:
             parts=source_plan.parts,
             scheduled_for=run_ids.slot_time(run.scheduled_for) if run.scheduled_for else None,
             rejected_reason=reason,
+            start=start,
         )
 
-    def _planned_parts(self, run: RunCommand) -> Plan:
-        source = registry.dataset(run.dataset).source
+    def _start(self, run: RunCommand) -> RunStart | None:
+        """The state that a run of an incremental source begins from; None for a run that has the param by hand."""
+        cursor = registry.dataset(run.dataset).cursor
+        if cursor is None or cursor.param in run.params:
+            return None
+        stored = objects.newest(self.s3, self.bucket, object_keys.state_key(run.dataset, run.params))
+        if stored is None:
+            return RunStart(generation=0, cursor=None)
+        state = source_state.read(objects.get(self.s3, stored, MAX_STATE_BYTES).body)
+        return RunStart(generation=state.generation, cursor=state.cursor)
+
+    def _planned_parts(self, run: RunCommand, start: RunStart | None) -> Plan:
+        source, cursor = registry.dataset(run.dataset).source, registry.dataset(run.dataset).cursor
+        params = {**run.params, cursor.param: cursor.start(start.cursor)} if cursor and start else run.params
         fresh: list[tuple[Request, bytes]] = []
 
         def lookup(request: Request) -> object:
@@ -223,7 +238,7 @@ class Extractor:
                     fresh.append((request, text))
             return responses.parsed(text)
 
-        source_plan = source.plan(run.params, lookup)
+        source_plan = source.plan(params, lookup)
         for request, text in fresh:  # only after planning succeeded
             self.cache.put(request, text)
         return source_plan

@@ -69,6 +69,7 @@ def claim(connection: Connection, header: SilverHeader) -> int | None:
         part_pages=header.part_pages,
         part_rows=header.part_rows,
         observed_at=header.observed_at,
+        cursor=header.cursor,
         definition=header.definition,
         read=header.counts.read,
         stale=header.counts.valid,
@@ -103,6 +104,7 @@ def record_plan(connection: Connection, plan: RunPlan, planned_at: datetime) -> 
         "planned_at": planned_at,
         "scheduled_for": plan.scheduled_for,
         "rejected_reason": plan.rejected_reason,
+        "start": plan.start.model_dump() if plan.start else null(),
     }
     statement = insert(RUN).on_conflict_do_nothing()
     if connection.execute(statement, run).rowcount == 1:

@@ -11,11 +11,12 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from services.loader import completion, ledger, quarantine, snapshot
+from services.loader import completion, ledger, quarantine, snapshot, source_state
 from services.loader.ledger import LoadCounts
 from services.loader.upsert import UnknownHashError, key_texts, upsert
 from shared import telemetry
 from shared.config.topology import PLANS_PREFIX, QUARANTINE_PREFIX, SILVER_PREFIX
+from shared.database import source_state as state_copies
 from shared.database.engine import classify_error
 from shared.datasets import definition, registry
 from shared.errors import PermanentError
@@ -42,7 +43,7 @@ class LoadResult:
     """The result of loading an object.
 
     `hashes` is {natural key: content hash} of rows now in the database, `records` is {outcome: number of records}.
-    `observed_at` is None for replays.
+    `observed_at` is None for replays. `run_id` is that of a run whose state may have to be copied to the bucket.
     """
 
     outcome: str
@@ -50,6 +51,7 @@ class LoadResult:
     hashes: Mapping[str, bytes] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
     observed_at: datetime | None = None
+    run_id: str | None = None
 
 
 class FullObjectNeededError(Exception):
@@ -71,7 +73,9 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> LoadResult:
                     return LoadResult("ignored")
                 with telemetry.object_span("loader", content.metadata, began, key=stored.key, bytes=len(content.body)):
                     _require_checksum(stored, content)
-                    return _committed(engine, content, load_one)
+                    loaded = _committed(engine, content, load_one)
+                    _publish_state(s3, engine, stored.bucket, loaded)
+                    return loaded
             except SupersededError:
                 return LoadResult("superseded")
             except (DBAPIError, psycopg2.Error) as error:
@@ -88,6 +92,18 @@ def _committed(engine: Engine, content: ObjectContent, load_one: "LoadOne") -> L
         failpoint("loader.committed")
         _count(loaded)
     return loaded
+
+
+def _publish_state(s3: "S3Client", engine: Engine, bucket: str, loaded: LoadResult) -> None:
+    """Copy the state of an incremental source to the bucket once a run of it is complete.
+
+    After the commit, and for a duplicate as well: if this fails, the message is delivered again.
+    """
+    if loaded.run_id is None or registry.dataset(loaded.dataset).cursor is None:
+        return
+    with engine.begin() as connection:
+        if scope := source_state.scope_of(connection, loaded.run_id):
+            state_copies.publish(connection, s3, bucket, *scope)
 
 
 def _count(loaded: LoadResult) -> None:
@@ -113,7 +129,7 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
         snapshot.lock(connection, header.dataset)
     object_id = ledger.claim(connection, header)
     if object_id is None:
-        return LoadResult("duplicate")
+        return LoadResult("duplicate", header.dataset, run_id=header.run_id)
     try:
         counts, hashes = upsert(connection, header.dataset, frame, _observation(header), object_id)
     except UnknownHashError:
@@ -129,7 +145,9 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
     elif registry.dataset(header.dataset).is_snapshot:
         snapshot.settle(connection, header.dataset)
     observed_at = None if header.replay else header.observed_at
-    return LoadResult("loaded", header.dataset, hashes, _outcomes(header, counts, len(hashes)), observed_at)
+    return LoadResult(
+        "loaded", header.dataset, hashes, _outcomes(header, counts, len(hashes)), observed_at, header.run_id
+    )
 
 
 def load_quarantine(connection: Connection, content: ObjectContent) -> LoadResult:
@@ -151,7 +169,7 @@ def load_plan(connection: Connection, content: ObjectContent) -> LoadResult:
     definition.refuse_changed(plan.dataset)
     is_new = ledger.record_plan(connection, plan, content.last_modified)
     completion.complete_run(connection, plan.run_id)
-    return LoadResult("planned" if is_new else "duplicate")
+    return LoadResult("planned" if is_new else "duplicate", plan.dataset, run_id=plan.run_id)
 
 
 LoadOne = Callable[[Connection, ObjectContent], LoadResult]

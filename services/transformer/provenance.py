@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from services.transformer.batch_rules import warn_of_count
 from services.transformer.batching import RecordBatch
 from services.transformer.content import Content
+from services.transformer.cursors import NO_CURSOR, BatchCursor
 from services.transformer.transform import TransformResult
 from shared.datasets import registry
 from shared.errors import PermanentError
@@ -51,7 +52,7 @@ class Provenance:
         digest = sha256(f"{source.key}\0{source.version}".encode()).hexdigest()[:ID_DIGITS]
         return f"{digest}-{place}"
 
-    def header(self, batch: RecordBatch, result: TransformResult) -> SilverHeader:
+    def header(self, batch: RecordBatch, result: TransformResult, cursor: BatchCursor = NO_CURSOR) -> SilverHeader:
         """The header of one batch's silver object."""
         valid, quarantined = len(result.frame), len(result.problems)
         page = self.ingest
@@ -68,8 +69,9 @@ class Provenance:
             batch=batch.number,
             last=batch.last,
             counts=Counts(read=valid + quarantined, valid=valid, quarantined=quarantined),
-            warnings=(*result.warnings, *self._count_warnings(batch)),
+            warnings=(*result.warnings, *cursor.warnings, *self._count_warnings(batch)),
             field_profile=result.field_profile,
+            cursor=cursor.newest,
             replay=self.replay,
             made_by=f"smelt {VERSION}",
             definition=registry.dataset(self.dataset).digest,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import boto3
 import structlog
 
-from services.transformer import batch_rules, formats
+from services.transformer import batch_rules, cursors, formats
 from services.transformer.batching import RecordBatch, batched
+from services.transformer.cursors import NO_CURSOR, BatchCursor
 from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
 from services.transformer.provenance import Provenance, provenance_of
@@ -114,13 +115,17 @@ class Transformer:
                 result.problems, len(batch.records), registry.dataset(provenance.dataset).limits
             )
         failpoint("transformer.gated")
-        header = provenance.header(batch, result)
+        header = provenance.header(batch, result, self._cursor(provenance, batch))
         if result.problems:
             self._quarantine(provenance, batch, result.problems)
         objects.put(self.s3, self.bucket, key, silver.write(result.frame, header), "application/vnd.apache.parquet")
         log.info(
             "silver.written", dataset=provenance.dataset, key=key, run_id=header.run_id, **header.counts.model_dump()
         )
+
+    def _cursor(self, provenance: Provenance, batch: RecordBatch) -> BatchCursor:
+        cursor = registry.dataset(provenance.dataset).cursor if provenance.ingest else None
+        return NO_CURSOR if cursor is None else cursors.of_batch(batch.records, cursor, self.bounds)
 
     def _quarantine(self, provenance: Provenance, batch: RecordBatch, problems: Problems) -> None:
         key = object_keys.quarantine_key(provenance.bronze, provenance.transform_version, batch.number)

@@ -87,6 +87,7 @@ BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX, SILVER_PREFIX, QUARANTINE_PREFIX,
 RAW_PREFIXES: Final = (BRONZE_PREFIX, UPLOADS_PREFIX, REPLAYS_PREFIX)
 DISCARDED_PREFIX: Final = "discarded/"  # discarded dead letters; no events
 REJECTED_RESPONSES_PREFIX: Final = "rejected-responses/"  # responses that are not pages; no events
+STATE_PREFIX: Final = "state/"  # how far the runs of incremental sources have come; no events
 GOLD_PREFIX: Final = "gold/"  # Parquet exports for analysts; no events
 
 

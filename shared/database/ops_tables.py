@@ -62,6 +62,7 @@ RUN = Table(
         Text,
         comment="why nothing was fetched: its slot had a run, or the run before was still going",
     ),
+    Column("start", JSONB, comment="the state of its source that it began from, if it did"),
 )
 # One run per slot, independent of Redis.
 SCHEDULED_FOR = Index(
@@ -100,6 +101,7 @@ LOADED_OBJECT = Table(
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("stale", Integer, nullable=False, server_default="0"),
     Column("quarantined", Integer, nullable=False),
+    Column("cursor", Text, comment="the largest cursor of its records, of an incremental source"),
     Column("natural_keys", ARRAY(Text), comment="natural keys on the page, kept until its run is complete"),
     Column("field_profile", JSONB, comment="{field: {JSON type: records}}, kept until its run is complete"),
     Column(
@@ -194,12 +196,24 @@ SCHEMA_DRIFT = Table(
     UniqueConstraint("source", "kind", "path", "detail"),
 )
 
+# How far complete runs of incremental sources have come. The object `state/…` in the bucket is a copy.
+SOURCE_STATE = Table(
+    "source_state",
+    METADATA,
+    Column("dataset", Text, primary_key=True),
+    Column("params", JSONB, primary_key=True, comment="of the runs whose state it is"),
+    Column("generation", Integer, nullable=False, server_default="0", comment="how often an operator has set it"),
+    Column("cursor", Text, comment="the largest cursor of complete runs; null begins with the initial value"),
+    Column("run_id", Text, comment="the run that it is from; null if an operator has set it"),
+    Column("changed_at", MOMENT, nullable=False, server_default=func.now()),
+)
+
 # Actions of operators (replays, discards, …) and their outcome.
 OPERATOR_ACTION = Table(
     "operator_action",
     METADATA,
     _identity(),
-    Column("kind", Text, nullable=False, comment="dead_letter, quarantine, reprocess or schedule"),
+    Column("kind", Text, nullable=False, comment="dead_letter, quarantine, reprocess, schedule or source_state"),
     Column("operator", Text, nullable=False),
     Column("filter", JSONB, nullable=False),
     Column("started_at", MOMENT, nullable=False, server_default=func.now()),

@@ -78,6 +78,7 @@ def faults(dataset: str) -> list[str]:
     """A line for each: dataset, column, and what does not fit."""
     try:
         tables, row = registry.dataset(dataset).tables, _sample_row(dataset)
+        _ = registry.dataset(dataset).cursor
     except PermanentError as error:
         return [f"dataset {dataset}: {error}"]
     contract = registry.dataset(dataset).contract.tables

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from sqlalchemy import Table
 
+    from shared.datasets.contract.cursor import Cursor
+
 # One record, normalised: the root table's columns, and under each child table's name a list of that table's rows.
 Row = dict[str, Any]
 DIGITS = 16  # of a digest
@@ -107,7 +109,9 @@ class Dataset:
     @property
     def ignored(self) -> frozenset[str]:
         """Paths of fields that are known and deliberately not kept."""
-        return self.contract.options.ignored | self.volatile
+        source = self.contract.options.source
+        of_parent = source.parent.fields if source and source.parent else ()
+        return self.contract.options.ignored | self.volatile | set(of_parent)
 
     @property
     def volatile(self) -> frozenset[str]:
@@ -198,6 +202,13 @@ class Dataset:
         from shared.datasets.rest_source import RestSource
 
         return RestSource(self.contract.options)
+
+    @cached_property
+    def cursor(self) -> "Cursor | None":
+        """By what its runs request only what has changed; None for a source whose runs request everything."""
+        from shared.datasets.contract import cursor
+
+        return None if hasattr(self._code, "SOURCE") else cursor.build(self.contract)
 
     @property
     def has_source(self) -> bool:

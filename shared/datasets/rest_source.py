@@ -8,7 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from shared.datasets import rest_pagination
+from shared.datasets import rest_pagination, rest_parents
 from shared.datasets.contract.options import ContractOptions
 from shared.datasets.contract.source_options import (
     TEMPLATE,
@@ -44,7 +44,7 @@ class RestSource:
 
     def checked(self, params: Params) -> dict[str, str]:
         """Raises PermanentError for a param that is unknown, missing, or none of the values that it may have."""
-        known = self._options.run_params
+        known = self._options.known_params
         missing = [name for name, default in known.items() if default is None and not params.get(name)]
         if missing or set(params) - set(known):
             message = f"runs take {', '.join(map(_described, known, known.values())) or 'no params'}"
@@ -55,15 +55,25 @@ class RestSource:
                 raise PermanentError(message)
         return dict(params)
 
-    def plan(self, params: Params, _fetch: Callable[[Request], object]) -> Plan:
-        """A part for each combination of values. Dates are those of now: a later retry requests the same.
+    def plan(self, params: Params, fetch: Callable[[Request], object]) -> Plan:
+        """A part for each combination of values, and each parent. Dates are those of now; a retry requests the same.
 
         What the source announces is on its pages, and is added to the plan's zero.
         """
-        values = {**self._options.run_params, **self.checked(params)}
+        values = {**self._options.known_params, **self.checked(params)}
         choices = [value if isinstance(value, tuple) else (with_dates(value or ""),) for value in values.values()]
-        parts = (dict(zip(values, choice, strict=True)) for choice in product(*choices))
+        chosen = (dict(zip(values, choice, strict=True)) for choice in product(*choices))
+        parts = (part for of_run in chosen for part in self._parts(of_run, fetch))
         return Plan(tuple(Part(part, rows=0, pages=1) for part in parts), expected_records=0)
+
+    def _parts(self, params: dict[str, str], fetch: Callable[[Request], object]) -> Iterator[dict[str, str]]:
+        parent = self._options.parent
+        if parent is None:
+            yield params
+            return
+        listing = RestSource(rest_parents.listing_options(self._contract, parent))
+        for fields in rest_parents.parents(listing, parent, params, fetch):
+            yield {**params, **fields}
 
     def request(self, params: Params, page: int) -> Request:  # noqa: ARG002 - a page is where its position points
         """The first page of a part, or the one at the position in `params`."""
@@ -86,6 +96,9 @@ class RestSource:
             auth=self._auth,
             statuses=self._options.statuses,
             keep_headers=self._kept_headers,
+            record_fields={
+                name: values[name] for name in (self._options.parent.fields if self._options.parent else ())
+            },
         )
 
     def check_page(self, payload: object) -> PageCounts:

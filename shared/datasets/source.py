@@ -29,6 +29,9 @@ class Request:
     auth: "httpx.Auth | None" = None
     statuses: Mapping[int, StatusRule] = field(default_factory=dict)  # that mean something else than they usually do
     keep_headers: tuple[str, ...] = ()  # of the response: stored with it, as the next page needs them
+    record_fields: Mapping[str, str] = field(
+        default_factory=dict
+    )  # that every record of the page gets, such as a parent's id
 
 
 @dataclass(frozen=True)

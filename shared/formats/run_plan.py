@@ -15,10 +15,20 @@ from shared.formats.commands import PageCommand
 from shared.formats.version import require_supported
 
 
+class RunStart(BaseModel):
+    """The state that a run of an incremental source began from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    generation: NonNegativeInt32
+    cursor: ShortText | None
+
+
 class RunPlan(BaseModel):
     """Everything that a run will fetch. `expected_records` counts distinct records across parts.
 
     `scheduled_for` is the slot of a scheduled run. A run with a `rejected_reason` has no parts and never completes.
+    `start` is None unless the source is incremental and the run has taken its cursor from the state.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +42,7 @@ class RunPlan(BaseModel):
     parts: tuple[Part, ...]
     scheduled_for: AwareDatetime | None = None
     rejected_reason: ShortText | None = None
+    start: RunStart | None = None
 
     @model_validator(mode="after")
     def _pages_are_countable(self) -> Self:

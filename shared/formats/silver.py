@@ -140,6 +140,7 @@ class SilverHeader(BaseModel):
     counts: Counts
     warnings: tuple[RuleWarning, ...] = ()
     field_profile: FieldProfile = {}
+    cursor: ShortText | None = None  # the largest of its records, of an incremental source
     replay: Replayed | None = None
     made_by: ShortText | None = None  # smelt's release
     definition: ShortText | None = None  # digest of the dataset's definition

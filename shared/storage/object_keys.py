@@ -1,6 +1,8 @@
 """Builds and parses all object keys."""
 
+import json
 import re
+from collections.abc import Mapping
 from hashlib import sha256
 
 from shared.config.topology import (
@@ -11,6 +13,7 @@ from shared.config.topology import (
     REJECTED_RESPONSES_PREFIX,
     REPLAYS_PREFIX,
     SILVER_PREFIX,
+    STATE_PREFIX,
     UPLOADS_PREFIX,
 )
 from shared.errors import PermanentError
@@ -54,6 +57,12 @@ def upload_key(dataset: str, name: str) -> str:
 def plan_key(dataset: str, run_id: str) -> str:
     """The key of a run's plan."""
     return f"{PLANS_PREFIX}{dataset}/date={run_date(run_id)}/run={run_id}/plan.json"
+
+
+def state_key(dataset: str, params: Mapping[str, str]) -> str:
+    """The key of the state that runs with these params begin from."""
+    digest = sha256(json.dumps(sorted(params.items())).encode()).hexdigest()[:16]
+    return f"{STATE_PREFIX}{dataset}/{digest}.json"
 
 
 def dataset_of(raw_key: str) -> str:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -164,3 +165,55 @@ def test_bad_postings_are_quarantined_and_their_neighbours_land(deployment: Depl
         (4, "model_type"),
     ]
     assert json.loads(rejected[2]["raw"]) == page["SearchResult"]["SearchResultItems"][3]
+
+
+def waited(deployment: Deployment, path: Path, dataset: str, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and JSON of `smelt upload --wait`."""
+    result = deployment.smelt("upload", str(path), dataset, "--wait", "--json", *options)
+    assert result.stdout, result.stderr
+    return result.returncode, json.loads(result.stdout)
+
+
+def test_who_waits_for_a_good_file_sees_what_changed(deployment: Deployment, tmp_path: Path) -> None:
+    path = tmp_path / "waited good.json"
+    path.write_text(json.dumps(response(posting(980_000_001), posting(980_000_002))))
+    code, outcome = waited(deployment, path, "usajobs_search")
+    assert (code, outcome["state"]) == (0, "loaded")
+    assert outcome["counts"] == {"read": 2, "inserted": 2, "updated": 0, "unchanged": 0, "stale": 0, "quarantined": 0}
+    path.write_text(json.dumps(response(posting(980_000_001), posting(980_000_002, PositionTitle="Founder"))))
+    code, outcome = waited(deployment, path, "usajobs_search")
+    assert code == 0
+    assert outcome["counts"] == {"read": 2, "inserted": 0, "updated": 1, "unchanged": 1, "stale": 0, "quarantined": 0}
+
+
+def test_who_waits_for_a_file_with_bad_records_sees_the_rules(deployment: Deployment, tmp_path: Path) -> None:
+    path = tmp_path / "waited bad rows.json"
+    bad = [posting(980_000_020 + n, PositionTitle=" ") for n in range(2)]
+    path.write_text(json.dumps(response(posting(980_000_011), *bad, "no object")))
+    code, outcome = waited(deployment, path, "usajobs_search")
+    assert (code, outcome["state"], outcome["counts"]["inserted"]) == (1, "loaded", 1)
+    rejected = [(group["rule"], group["records"]) for group in outcome["rejected"]]
+    assert rejected == [("position_title_present", 2), ("model_type", 1)]
+
+    told = deployment.smelt("upload", str(path), "usajobs_search", "--wait").stdout
+    assert "loaded, except 3 rejected records" in told
+    assert "read 4 = inserted 0 + updated 0 + unchanged 1 + stale 0 + quarantined 3" in told
+    assert "2 position_title_present" in told
+    assert "smelt quarantine list --dataset usajobs_search" in told
+
+
+def test_who_waits_for_a_file_that_is_refused_sees_the_reason(deployment: Deployment, tmp_path: Path) -> None:
+    path = tmp_path / "waited refused.txt"
+    path.write_text("Dear Sir or Madam,")
+    code, outcome = waited(deployment, path, "usajobs_search")
+    assert (code, outcome["state"], outcome["counts"]["read"]) == (1, "dead letter", 0)
+    (letter,) = outcome["dead_letters"]
+    assert "neither JSON nor Parquet" in letter["error"]
+    assert deployment.smelt("dlq", "show", letter["id"]).returncode == 0
+
+
+def test_who_waits_for_a_file_that_is_ignored_is_told(deployment: Deployment, tmp_path: Path) -> None:
+    path = tmp_path / "_SUCCESS"
+    path.touch()
+    code, outcome = waited(deployment, path, "usajobs_search")
+    assert (code, outcome["state"], outcome["ignored_by"]) == (1, "ignored", "_SUCCESS")

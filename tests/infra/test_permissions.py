@@ -13,7 +13,7 @@ import pytest
 from services.ops.schedules.schedules import GROUP, ROLE
 from services.serving.gold.snapshots import key as gold_key
 from shared.config.topology import DISCARDED_PREFIX
-from shared.storage.object_keys import rejected_response_key, replay_key, upload_key
+from shared.storage.object_keys import rejected_response_key, replay_key, state_key, upload_key
 from tests.infra.conftest import SOURCE, Deployment
 
 pytestmark = pytest.mark.integration
@@ -80,6 +80,7 @@ ACTIONS = {
     "objects.list_keys": "s3:ListBucket",
     "objects.exists": "s3:GetObject",
     "objects.put": "s3:PutObject",
+    "state_copies.publish": "s3:PutObject",
     "versions.list_versions": "s3:ListBucketVersions",
 }
 # ... and what no call shows.
@@ -184,6 +185,9 @@ def test_what_the_console_may_not_do_is_on_none_of_its_pages() -> None:
         ("uploads", "s3:PutObject", f"{BUCKET}/silver/a"),
         ("loader", "s3:GetObjectVersion", f"{BUCKET}/quarantine/a"),
         ("loader", "s3:GetObject", f"{BUCKET}/plans/a"),
+        ("loader", "s3:PutObject", f"{BUCKET}/{state_key('usajobs_search', {})}"),
+        ("extractor", "s3:GetObjectVersion", f"{BUCKET}/{state_key('usajobs_search', {})}"),
+        ("ops", "s3:PutObject", f"{BUCKET}/{state_key('usajobs_search', {})}"),
         ("uploads", "s3:GetObjectVersion", f"{BUCKET}/replays/usajobs_search/a"),
         ("loader", "sqs:SendMessage", f"{QUEUE}:smelt-bronze"),
         ("loader", "sqs:SendMessage", f"{QUEUE}:smelt-uploads"),
@@ -216,6 +220,11 @@ def test_a_service_may(deployment: Deployment, service: str, action: str, resour
 @pytest.mark.parametrize(
     ("service", "action", "resource"),
     [
+        (
+            "extractor",
+            "s3:PutObject",
+            f"{BUCKET}/{state_key('usajobs_search', {})}",
+        ),  # it reads how far others have come
         ("extractor", "s3:PutObject", f"{BUCKET}/silver/a"),  # could make rows of its own
         ("extractor", "sqs:ReceiveMessage", f"{QUEUE}:smelt-bronze"),
         ("extractor", "sqs:SendMessage", f"{QUEUE}:smelt-silver"),
@@ -227,7 +236,6 @@ def test_a_service_may(deployment: Deployment, service: str, action: str, resour
         ("uploads", "s3:PutObject", f"{BUCKET}/bronze/a"),
         ("loader", "s3:PutObject", f"{BUCKET}/silver/a"),
         ("loader", "s3:GetObject", f"{BUCKET}/bronze/a"),
-        ("loader", "kms:GenerateDataKey", "*"),
         ("loader", "sqs:SendMessage", f"{QUEUE}:smelt-extract"),
         ("ops", "s3:PutObject", f"{BUCKET}/bronze/usajobs_search/date=2026-01-01/a"),  # is as it came
         ("ops", "s3:PutObject", f"{BUCKET}/silver/a"),

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 RECORDS = [{"id": f"r{number}", "city": "Chicago" if number % 2 else "Boston"} for number in range(25)]
 PAGE = 10
@@ -34,6 +36,9 @@ class RestServer:
     calls: list[Call] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)  # with `updated_at`; the test changes them
+    orders: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # {id of an order: its items}
+    hidden: int = 0  # of the changes announced, not sent
 
     def paths(self) -> list[str]:
         return [call.path for call in self.calls]
@@ -78,6 +83,23 @@ class RestServer:
         follows = start + PAGE < 25
         links = '<?start=0>; rel="first"' + (f', </header?start={start + PAGE}>; rel="next"' if follows else "")
         return 200, {"Link": links, "X-Next": str(start + PAGE) if follows else ""}, _slice(call, start)
+
+    def _changes(self, call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
+        """Those since a time, two a page."""
+        since, start = call.query.get("since", ""), int(call.query["page"]) * 2 - 2
+        matching = [record for record in self.changes if str(record["updated_at"]) >= since]
+        return 200, {}, {"items": matching[start : start + 2], "total": len(matching) + self.hidden}
+
+    def _orders(self, call: Call, rest: str) -> tuple[int, dict[str, str], Any]:
+        """The orders, two a page; or the items of one of them, one a page."""
+        order = unquote(rest.partition("/")[0])
+        start = int(call.query.get("from") or "0")
+        size = 1 if order else 2
+        if order and order not in self.orders:
+            return 404, {}, {"error": "no such order"}
+        listed = self.orders[order] if order else [{"id": name, "shop": {"number": 7}} for name in self.orders]
+        following = {"next": str(start + size)} if start + size < len(listed) else {}
+        return 200, {}, {"items" if order else "orders": listed[start : start + size], "meta": following}
 
     def _same(self, _call: Call, _rest: str) -> tuple[int, dict[str, str], Any]:
         return 200, {}, {"items": RECORDS[:PAGE]}
@@ -144,9 +166,14 @@ def rest_server() -> Iterator[RestServer]:
             self.end_headers()
             self.wfile.write(written)
 
+        def date_time_string(self, _timestamp: float | None = None) -> str:
+            """Each response is a second later than the one before, as observations are ordered by their seconds."""
+            return format_datetime(began + timedelta(seconds=len(served.calls)), usegmt=True)
+
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
+    began = datetime.now(UTC) - timedelta(days=1)
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served = RestServer(f"http://127.0.0.1:{http.server_port}")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})

@@ -10,7 +10,7 @@ from services.ops.cli.lazy_group import LazyGroup
 from services.ops.cli.options import DryRun, Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import connect, database_url
-from services.ops.datasets import model
+from services.ops.datasets import model, state_cli
 from shared import plugins
 from shared.database import upgrade
 from shared.datasets import consistency, registry
@@ -26,6 +26,7 @@ class Commands(LazyGroup):
 
 
 datasets_commands = typer.Typer(cls=Commands, help="Datasets: their contracts and their tables.", no_args_is_help=True)
+datasets_commands.command("state")(state_cli.state)
 Name = Annotated[str, typer.Argument(help="the dataset", autocompletion=registry.names)]
 OptionalName = Annotated[str | None, typer.Argument(help="only this one", autocompletion=registry.names)]
 

@@ -127,7 +127,7 @@ def _bronze_versions(
         yield ObjectVersionStatus(gone, None, None, state, tuple(of[gone]), ())
     for version in stored:
         version_entries = of[version.object.version]
-        dead = tuple(letter.id for letter in letters if _names(letter, version.object))
+        dead = tuple(letter.id for letter in letters if concerns(letter, version.object))
         state = _state(version_entries, dead, under_way, loaded=_is_complete(version_entries))
         yield ObjectVersionStatus(
             version.object.version, version.stored_at, version.size, state, tuple(version_entries), dead
@@ -138,7 +138,7 @@ def _newest(
     stored: Sequence[ObjectVersion], ledger: _LedgerState, letters: Sequence[DeadLetter], under_way: str
 ) -> Iterator[ObjectVersionStatus]:
     for version in stored[-1:]:
-        dead = tuple(letter.id for letter in letters if _names(letter, version.object))
+        dead = tuple(letter.id for letter in letters if concerns(letter, version.object))
         state = _state((), dead, under_way, loaded=ledger.loaded)
         yield ObjectVersionStatus(
             version.object.version, version.stored_at, version.size, state, tuple(ledger.entries), dead
@@ -172,14 +172,14 @@ def _rejected(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(QUARANTINE).where(*conditions)) or 0
 
 
-def _names(letter: DeadLetter, stored: ObjectId) -> bool:
+def concerns(letter: DeadLetter, stored: ObjectId) -> bool:
     """Whether a dead letter is about the object or one derived from it."""
-    stem = None
+    stems: tuple[str, ...] = ()
     if stored.key.startswith(RAW_PREFIXES):
         stem = object_keys.silver_prefix(stored, 0).rpartition("0-")[0]  # of any transform version
+        stems = (stem, QUARANTINE_PREFIX + stem.removeprefix(SILVER_PREFIX))
     return any(
-        (named.key == stored.key and named.version in {"", stored.version, stored.etag})
-        or (stem is not None and named.key.startswith(stem))
+        (named.key == stored.key and named.version in {"", stored.version, stored.etag}) or named.key.startswith(stems)
         for named in letter.objects
     )
 

@@ -8,12 +8,12 @@ import typer
 
 from services.ops.cli.options import Json
 from services.ops.cli.output import out, say, say_json
+from services.ops.cli.params import Param, parsed
 from services.ops.connections import connect
 from services.ops.runs import cli_output, details, runs
 from services.ops.runs.cli_list import list_runs
 from services.ops.runs.cli_watch import say_outcome, watch_run
 from shared.datasets import registry
-from shared.errors import PermanentError
 
 runs_commands = typer.Typer(help="Runs: start, list and show them.", no_args_is_help=True)
 runs_commands.command("list")(list_runs)
@@ -22,7 +22,7 @@ runs_commands.command("list")(list_runs)
 @runs_commands.command()
 def start(
     dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=registry.names)],
-    param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
+    param: Param = None,
     wait: Annotated[bool, typer.Option("--wait", help="wait until every page is loaded")] = False,  # noqa: FBT002
     timeout: Annotated[float, typer.Option(help="maximum seconds to wait")] = 900,
     as_json: Json = False,  # noqa: FBT002
@@ -72,14 +72,6 @@ def show(
         cli_output.say_details(run_id, run_details, waiting)
     if run_details is None:
         raise typer.Exit(1)
-
-
-def parsed(pairs: list[str]) -> dict[str, str]:
-    """Parse `name=value` pairs. Raises PermanentError if one is invalid."""
-    if wrong := [pair for pair in pairs if "=" not in pair or pair.startswith("=")]:
-        message = f"--param takes name=value, not {wrong[0]!r}"
-        raise PermanentError(message)
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _described(look: runs.Progress) -> dict[str, object]:

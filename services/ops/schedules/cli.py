@@ -10,9 +10,9 @@ from rich.table import Table
 from services.ops.cli import formatting
 from services.ops.cli.options import Json, Yes
 from services.ops.cli.output import out, plain, say, say_json, table
+from services.ops.cli.params import Param, parsed
 from services.ops.cli.prompts import confirm
 from services.ops.connections import connect
-from services.ops.runs.cli import parsed
 from services.ops.schedules import schedules
 from services.ops.schedules import status as scheduled_runs
 from services.ops.schedules.status import LastRun, Status
@@ -51,7 +51,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
     dataset: Annotated[str, typer.Argument(help="the dataset to extract", autocompletion=registry.names)],
     expression: Annotated[str, typer.Argument(help="cron(0 7 * * ? *), rate(1 hour) or at(2026-12-31T07:00:00)")],
     timezone: Annotated[str, typer.Option(help="whose clock; the emulator goes by UTC whatever is said")] = "UTC",
-    param: Annotated[list[str] | None, typer.Option(help="name=value for the source; may be repeated")] = None,
+    param: Param = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Add a schedule that starts a run at each slot.

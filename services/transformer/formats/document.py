@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.transformer.content import Content
+from services.transformer.formats.added_fields import with_fields
 from services.transformer.formats.cutting import CutError, Records, Value, Wanted, cut
 from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
@@ -32,9 +33,9 @@ def read_page(content: bytes, dataset: Dataset) -> Content:
     if payload is None and _field(response, "status") == NO_CONTENT:
         return Content(iter(()), date=_date(response), ingest=_object(page, "ingest"))
     records, expected_records = _list(payload, dataset)
-    return Content(
-        map(bytes, records), date=_date(response), ingest=_object(page, "ingest"), expected_records=expected_records
-    )
+    ingest = _object(page, "ingest")
+    whole = with_fields(map(bytes, records), ingest.get("fields"))
+    return Content(whole, date=_date(response), ingest=ingest, expected_records=expected_records)
 
 
 def read_replay(content: bytes) -> Content:

@@ -64,6 +64,13 @@ class ContractOptions(OptionModel):
     source: SourceOptions | None = None  # the API that it is extracted from
     csv: CsvOptions = CsvOptions()
 
+    @model_validator(mode="after")
+    def _records_may_come_again(self) -> Self:
+        if self.source and self.source.incremental and self.disposition in {"append", "snapshot"}:
+            message = f"incremental: disposition {self.disposition} does not suit runs that bring some records again"
+            raise ValueError(message)
+        return self
+
 
 class TableOptions(OptionModel):
     """Of a schema, which is a table."""

@@ -1,5 +1,6 @@
 """A REST API as a contract describes it: the option `source` of the custom property `smelt`."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -141,6 +142,39 @@ Pagination = Annotated[
 ]
 
 
+class IncrementalOptions(OptionModel):
+    """A run requests what has changed since the newest cursor of the complete runs before it."""
+
+    cursor: Path = Field(min_length=1)  # a field of a record: of a property that is a date, a timestamp or an integer
+    param: RunParam  # of the run: a template {param} says where the source takes it
+    overlap: Annotated[Text, StringConstraints(pattern=r"^[0-9]{1,9}[dhms]?$")] | None = None  # 1d, or a number
+    initial: Text | None = None  # of the first run; without it the param is empty
+    format: str | None = None  # of the param, if it is not that of the property
+
+
+class ParentOptions(OptionModel):
+    """A listing that is requested when a run is planned: each of its records becomes a part of the run.
+
+    Templates in path and params are values of the run's params. Address, authentication and headers are the source's.
+    """
+
+    path: str
+    params: Mapping[str, Text] = {}
+    records: Path = ()  # where a page of the listing has its records
+    fields: Mapping[RunParam, Path] = Field(
+        min_length=1
+    )  # {param of the part, and field of its records: field of the parent}
+    pagination: Annotated[PageNumber | Offset | Cursor | NextLink | OnePage, Field(discriminator="type")] = OnePage()
+    limit: int = Field(1_000, ge=1, le=10_000)  # parents; a listing with more is an error
+
+    @model_validator(mode="after")
+    def _is_a_get(self) -> Self:
+        if getattr(self.pagination, "place", None) == "body":
+            message = "a parent's listing has no body"
+            raise ValueError(message)
+        return self
+
+
 class SourceOptions(OptionModel):
     """How to request the pages. Templates `{name}` in path, params, headers and body are values of the run's params."""
 
@@ -157,17 +191,66 @@ class SourceOptions(OptionModel):
     auth: Auth | None = None
     requests_per_second: int = Field(5, ge=1)
     statuses: Mapping[Status, Literal["retry", "fail", "empty"]] = {}  # that lead to something else than usual
+    incremental: IncrementalOptions | None = None
+    parent: ParentOptions | None = None  # whose records are requested one by one
     first_run: Mapping[RunParam, Text] | None = None  # the params of the run on an empty database
     full_listing: bool = False  # whether a run brings all active records of its scope, so that others are inactive
 
+    @property
+    def known_params(self) -> Mapping[str, str | tuple[str, ...] | None]:
+        """{param that a run may have: its default, or the values of which a run fetches every one}."""
+        return {**self.run_params, **({self.incremental.param: ""} if self.incremental else {})}
+
+    @model_validator(mode="after")
+    def _is_incremental_by_a_param(self) -> Self:
+        if self.incremental is None:
+            return self
+        param = self.incremental.param
+        if param in self.run_params:
+            message = f"{param} is the param of incremental and cannot be in runParams, too"
+            raise ValueError(message)
+        if param not in TEMPLATE.findall(json.dumps([self.path, *self.params.values(), self.body, {**self.headers}])):
+            message = f"no template {{{param}}} in path, params, headers or body: every run would fetch everything"
+            raise ValueError(message)
+        if self.full_listing:
+            message = "fullListing: an incremental run brings only what has changed"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_parent(self) -> Self:
+        if self.parent is None:
+            return self
+        if self.incremental is not None:
+            message = "parent: incremental could miss what changes between the listing and the requests"
+            raise ValueError(message)
+        if twice := sorted(set(self.parent.fields) & set(self.run_params)):
+            message = f"{', '.join(twice)}: a field of the parent cannot be in runParams, too"
+            raise ValueError(message)
+        texts = json.dumps([self.path, *self.params.values(), self.body])
+        if not set(self.parent.fields) & set(TEMPLATE.findall(texts)):
+            message = f"no template {{{next(iter(self.parent.fields))}}}: every parent would have the same records"
+            raise ValueError(message)
+        return self
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        templates = (self.path, *self.params.values(), *self.headers.values())
-        names = {name for template in templates for name in TEMPLATE.findall(template)}
-        if unknown := sorted((names | set(self.first_run or ())) - set(self.run_params)):
+        names = self._templates(self.path, self.params, self.headers) - set(self.parent.fields if self.parent else ())
+        if self.parent:
+            names |= self._templates(self.parent.path, self.parent.params)
+        if unknown := sorted((names | set(self.first_run or ())) - set(self.known_params)):
             message = f"{', '.join(unknown)}: not in runParams"
             raise ValueError(message)
         if self.body is None and getattr(self.pagination, "place", None) == "body":
             message = "pagination in the body needs a body"
             raise ValueError(message)
         return self
+
+    @staticmethod
+    def _templates(path: str, *texts: Mapping[str, str]) -> set[str]:
+        """The names in templates."""
+        return {
+            name
+            for text in (path, *(v for values in texts for v in values.values()))
+            for name in TEMPLATE.findall(text)
+        }

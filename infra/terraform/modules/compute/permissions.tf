@@ -61,6 +61,7 @@ locals {
         actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
         resources = ["${local.bucket}/plans/*", "${local.bucket}/bronze/*"]
       },
+      { sid = "BeginFromTheState", actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = ["${local.bucket}/state/*"] },
       { sid = "KeepRejectedResponses", actions = ["s3:PutObject"], resources = ["${local.bucket}/rejected-responses/*"] },
     ])
     transformer = concat(local.consume["transformer"], local.transform["transformer"])
@@ -73,6 +74,7 @@ locals {
         actions   = ["s3:GetObject", "s3:GetObjectVersion"]
         resources = [for prefix in ["silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
       },
+      { sid = "KeepTheState", actions = ["s3:PutObject"], resources = ["${local.bucket}/state/*"] },
       { sid = "AskForObjectsInFull", actions = ["sqs:SendMessage"], resources = [local.queue["transformer"], local.queue["uploads"]] },
     ])
     ops = [
@@ -91,12 +93,12 @@ locals {
       {
         sid       = "SeeWhatMessagesName"
         actions   = ["s3:GetObject", "s3:GetObjectVersion"]
-        resources = [for prefix in ["bronze", "uploads", "replays", "silver", "quarantine", "plans"] : "${local.bucket}/${prefix}/*"]
+        resources = [for prefix in ["bronze", "uploads", "replays", "silver", "quarantine", "plans", "state"] : "${local.bucket}/${prefix}/*"]
       },
       {
         sid       = "UploadReplayDiscard"
         actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-        resources = [for folder in ["uploads", "replays", "discarded"] : "${local.bucket}/${folder}/*"]
+        resources = [for folder in ["uploads", "replays", "discarded", "state"] : "${local.bucket}/${folder}/*"]
       },
       {
         sid       = "KeepSchedules"
@@ -151,7 +153,7 @@ locals {
     extractor   = ["kms:Decrypt", "kms:GenerateDataKey"]
     transformer = ["kms:Decrypt", "kms:GenerateDataKey"]
     uploads     = ["kms:Decrypt", "kms:GenerateDataKey"]
-    loader      = ["kms:Decrypt"]
+    loader      = ["kms:Decrypt", "kms:GenerateDataKey"]
     ops         = ["kms:Decrypt", "kms:GenerateDataKey"]
     console     = ["kms:Decrypt", "kms:GenerateDataKey"]
     serving     = ["kms:Decrypt", "kms:GenerateDataKey"] # it reads nothing: S3 wants both for an upload in parts

@@ -83,6 +83,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # How far sources have come is needed however long ago it was; each run writes it anew.
+  rule {
+    id     = "overwritten-state"
+    status = "Enabled"
+
+    filter {
+      prefix = "state/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = local.overwritten
+    }
+  }
+
   rule {
     id     = "leftovers"
     status = "Enabled"

@@ -71,6 +71,9 @@ def upgrade() -> None:
         sa.Column("stale", sa.Integer(), server_default="0", nullable=False),
         sa.Column("quarantined", sa.Integer(), nullable=False),
         sa.Column(
+            "cursor", sa.Text(), nullable=True, comment="the largest cursor of its records, of an incremental source"
+        ),
+        sa.Column(
             "natural_keys",
             sa.ARRAY(sa.Text()),
             nullable=True,
@@ -99,7 +102,9 @@ def upgrade() -> None:
     op.create_table(
         "operator_action",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False, comment="dead_letter, quarantine, reprocess or schedule"),
+        sa.Column(
+            "kind", sa.Text(), nullable=False, comment="dead_letter, quarantine, reprocess, schedule or source_state"
+        ),
         sa.Column("operator", sa.Text(), nullable=False),
         sa.Column("filter", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -183,6 +188,12 @@ def upgrade() -> None:
             nullable=True,
             comment="why nothing was fetched: its slot had a run, or the run before was still going",
         ),
+        sa.Column(
+            "start",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=True,
+            comment="the state of its source that it began from, if it did",
+        ),
         sa.PrimaryKeyConstraint("run_id"),
         schema="ops",
     )
@@ -193,6 +204,35 @@ def upgrade() -> None:
         unique=True,
         schema="ops",
         postgresql_where=sa.text("rejected_reason IS NULL"),
+    )
+    op.create_table(
+        "source_state",
+        sa.Column("dataset", sa.Text(), nullable=False),
+        sa.Column(
+            "params",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="of the runs whose state it is",
+        ),
+        sa.Column(
+            "generation",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="how often an operator has set it",
+        ),
+        sa.Column(
+            "cursor",
+            sa.Text(),
+            nullable=True,
+            comment="the largest cursor of complete runs; null begins with the initial value",
+        ),
+        sa.Column(
+            "run_id", sa.Text(), nullable=True, comment="the run that it is from; null if an operator has set it"
+        ),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "params"),
+        schema="ops",
     )
     op.create_table(
         "schema_drift",
