@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.ops.schedules.schedules import GROUP, ROLE
+from services.serving.gold.dataset_snapshots import key as dataset_key
 from services.serving.gold.snapshots import key as gold_key
 from shared.config.topology import DISCARDED_PREFIX
 from shared.storage.object_keys import rejected_response_key, replay_key, state_key, upload_key
@@ -211,6 +212,7 @@ def test_what_the_console_may_not_do_is_on_none_of_its_pages() -> None:
         ("console", "scheduler:UpdateSchedule", f"{SCHEDULES}:schedule/{GROUP}/daily"),
         ("console", "iam:PassRole", f"{ROLES}/{ROLE}"),
         ("serving", "s3:PutObject", f"{BUCKET}/{gold_key('posting', date(2026, 1, 1))}"),
+        ("serving", "s3:PutObject", f"{BUCKET}/{dataset_key('stations', 'station')}"),
     ],
 )
 def test_a_service_may(deployment: Deployment, service: str, action: str, resource: str) -> None:

@@ -1,4 +1,4 @@
-"""The read API under `/v1/`. All data comes from gold, through connections with read access to gold only."""
+"""Postings and statistics under `/v1/`, from gold."""
 
 from collections.abc import Callable
 from typing import Annotated, Any

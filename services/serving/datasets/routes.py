@@ -30,6 +30,7 @@ FILTERS = {
         " the item. A column that is called like a parameter: `limit.eq=value`."
     ),
     "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "example": {},
 }
 DATASET_RESPONSES: dict[int | str, dict[str, Any]] = {
     404: {"model": models.ErrorResponse, "description": "No such dataset"}

@@ -1,4 +1,4 @@
-"""Exports datasets as Parquet to `gold/datasets/<dataset>/<table>/date=YYYY-MM-DD/<table>.parquet`.
+"""Exports datasets as Parquet to `gold/datasets/<dataset>/<table>/<table>.parquet`; only the newest export is kept.
 
 A dataset is written again when something of it was loaded, a run of it became complete, or its definition changed.
 """
@@ -6,7 +6,7 @@ A dataset is written again when something of it was loaded, a run of it became c
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -81,9 +81,9 @@ def changed(connection: Connection) -> list[str]:
     ]
 
 
-def key(dataset: str, table: str, day: date) -> str:
+def key(dataset: str, table: str) -> str:
     """The key of a table's export."""
-    return f"{GOLD_PREFIX}datasets/{dataset}/{table}/date={day:%Y-%m-%d}/{table}.parquet"
+    return f"{GOLD_PREFIX}datasets/{dataset}/{table}/{table}.parquet"
 
 
 def _is_due(state: str, exported: tuple[str, bool] | None) -> bool:
@@ -109,7 +109,7 @@ def _texts(connection: Connection, query: TextClause) -> dict[str, str]:
 
 def _export(engine: Engine, s3: "S3Client", bucket: str, name: str) -> None:
     """All tables as they are at one moment."""
-    started, today = time.monotonic(), datetime.now(UTC).date()
+    started = time.monotonic()
     with streaming(engine, BATCH_ROWS) as connection, TemporaryDirectory(prefix="smelt-dataset-") as folder:
         state = _state(connection.execution_options(stream_results=False))[name]
         connection.execution_options(stream_results=True)
@@ -119,7 +119,7 @@ def _export(engine: Engine, s3: "S3Client", bucket: str, name: str) -> None:
             columns = [*table.columns.values()]
             schema = row_query.schema(columns)
             parquet(schema, typed_frames(connection, row_query.rows(columns, []), schema), path)
-            store(s3, bucket, key(name, table.name, today), path)
+            store(s3, bucket, key(name, table.name), path)
             path.unlink()
     took = timedelta(seconds=time.monotonic() - started)
     record = {"what": f"{WHAT}{name}", "took": took, "changed": len(tables), "seen": state}
