@@ -6,9 +6,9 @@ from pathlib import Path
 
 from infra.authoring import keys, sample, structure
 from infra.authoring.contract_text import contract_text
-from infra.authoring.identifiers import identifier
 from infra.authoring.structure import Column, Table
 from shared.datasets.contract.document import SUFFIX
+from shared.datasets.identifiers import identifier
 from shared.errors import PermanentError
 
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from infra.authoring.identifiers import identifier
 from infra.authoring.value_types import value_type
 from services.ops.main import app
 from shared.datasets import consistency, registry
+from shared.datasets.identifiers import identifier
 from shared.datasets.silver_tables import METADATA
 from shared.errors import PermanentError
 from tests.support.vega_files import FILES

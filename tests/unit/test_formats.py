@@ -40,6 +40,7 @@ class Thing(RawModel):
 THINGS = cast(
     "Dataset",
     SimpleNamespace(
+        rescues=False,
         record_model=Thing,
         records_path=("data", "items"),
         count_path=("data", "count"),
@@ -51,7 +52,13 @@ THINGS = cast(
 LIST = cast(
     "Dataset",
     SimpleNamespace(
-        record_model=Thing, records_path=(), count_path=(), total_path=(), key_fields=("id",), csv=CsvOptions()
+        rescues=False,
+        record_model=Thing,
+        records_path=(),
+        count_path=(),
+        total_path=(),
+        key_fields=("id",),
+        csv=CsvOptions(),
     ),
 )
 PLACE = r"a list of records at data\.items"

@@ -60,7 +60,7 @@ class ContractOptions(OptionModel):
     volatile: frozenset[str] = frozenset()  # ... and of those whose change is no change of the record
     batch_limits: BatchLimits = BatchLimits()
     disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
-    evolution: Literal["report", "rescue"] = "report"  # what becomes of fields that are not declared
+    evolution: Literal["report", "rescue", "evolve"] = "report"  # what becomes of fields that are not declared
     source: SourceOptions | None = None  # the API that it is extracted from
     csv: CsvOptions = CsvOptions()
 
