@@ -17,7 +17,7 @@ from shared.datasets.contract.document import SUFFIX
 from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 
-KINDS = "a file, or s3://bucket/key: CSV, JSON, JSON lines or Parquet"
+KINDS = "a file, or s3://bucket/key: CSV, JSON, JSON lines, Parquet, Excel, Avro or Arrow"
 Source = Annotated[str, typer.Argument(help=KINDS)]
 OfDataset = Annotated[
     str, typer.Argument(help="the dataset, or the path of its contract", autocompletion=registry.names)
@@ -32,6 +32,7 @@ def infer_contract(  # noqa: PLR0913, PLR0917 - the options of a command
     append: Annotated[bool, typer.Option("--append", help="records have no key: all are kept")] = False,  # noqa: FBT002
     name: Annotated[str | None, typer.Option("--name", help="of the dataset; else that of the file")] = None,
     records: Annotated[str | None, typer.Option("--records", help="where a JSON document has its list: a.b")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="of an Excel workbook: its name or number")] = None,
     folder: Out = Path(),
     replace: Replace = False,  # noqa: FBT002
     updated: Annotated[
@@ -56,7 +57,7 @@ def infer_contract(  # noqa: PLR0913, PLR0917 - the options of a command
         raise PermanentError(message)
     names = () if append else [part.strip() for part in key.split(",") if part.strip()] or None
     with source_file.local(source) as path:
-        inferred = infer.infer(path, name, names, records)
+        inferred = infer.infer(path, name, names, records, sheet)
         contract = inferred.write(folder, replace=replace)
         registry.register(Dataset(contract.resolve()))
         output.say_inferred(inferred)

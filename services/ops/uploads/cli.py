@@ -11,7 +11,7 @@ from services.ops.connections import connect
 from shared.datasets import registry
 from shared.storage.object_keys import upload_key
 
-KINDS = "JSON, JSON lines, CSV or Parquet; plain, gzip or zstd"
+KINDS = "JSON, JSON lines, CSV, Parquet, Excel (xlsx), Avro or Arrow; plain, gzip or zstd"
 
 
 def upload(

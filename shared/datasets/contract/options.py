@@ -49,6 +49,12 @@ class CsvOptions(OptionModel):
         return self
 
 
+class ExcelOptions(OptionModel):
+    """Where the records of a workbook are."""
+
+    sheet: Annotated[int, Field(ge=1)] | str | None = None  # its name, or its number; else the only one with values
+
+
 class ContractOptions(OptionModel):
     """Of a contract."""
 
@@ -63,6 +69,7 @@ class ContractOptions(OptionModel):
     evolution: Literal["report", "rescue", "evolve"] = "report"  # what becomes of fields that are not declared
     source: SourceOptions | None = None  # the API that it is extracted from
     csv: CsvOptions = CsvOptions()
+    excel: ExcelOptions = ExcelOptions()
 
 
 class TableOptions(OptionModel):
