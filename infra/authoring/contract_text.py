@@ -33,6 +33,16 @@ def contract_text(
     return "".join(lines)
 
 
+def property_text(column: Column) -> str:
+    """A property as a flow mapping."""
+    return _flow(_property(column, {}))
+
+
+def schema_lines(table: Table) -> list[str]:
+    """A schema in lines without indentation, for an item of a list."""
+    return [line[4:] for line in _table(table, ())]
+
+
 def _table(table: Table, key: Sequence[Column]) -> Iterator[str]:
     yield f"  - name: {table.name}"
     yield "    physicalType: table"

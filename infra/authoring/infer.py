@@ -6,9 +6,9 @@ from pathlib import Path
 
 from infra.authoring import keys, sample, structure
 from infra.authoring.contract_text import contract_text
-from infra.authoring.identifiers import identifier
 from infra.authoring.structure import Column, Table
 from shared.datasets.contract.document import SUFFIX
+from shared.datasets.identifiers import identifier
 from shared.errors import PermanentError
 
 
@@ -34,13 +34,15 @@ class Inferred:
         return path
 
 
-def infer(path: Path, name: str | None, key_names: Sequence[str] | None, records_path: str | None) -> Inferred:
+def infer(
+    path: Path, name: str | None, key_names: Sequence[str] | None, records_path: str | None, sheet: str | None = None
+) -> Inferred:
     """The contract of a file. Where `key_names` is None a key is proposed; where it is empty, records have no key.
 
     Raises PermanentError where records cannot be read, and where no key tells them apart.
     """
     name = name or identifier(path.name.partition(".")[0])
-    records = sample.read(path, records_path)
+    records = sample.read(path, records_path, sheet)
     root, *children = structure.tables(name, records.records, texts=records.texts)
     key = keys.chosen(root, key_names) if key_names is not None else keys.propose(root)
     names = [column.name for column in key]

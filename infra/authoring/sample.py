@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import polars as pl
 from infra.authoring.dialect import dialect
 from infra.authoring.file_content import LIMITS, opened
 from services.transformer import formats
-from services.transformer.formats import json_lines, parquet
+from services.transformer.formats import converted, json_lines, parquet, workbook
 from services.transformer.formats.csv_header import DELIMITERS, LOOKED_AT, SEPARATOR, cleaned
 from services.transformer.formats.csv_lines import Lines
 from services.transformer.formats.foreign import refuse_foreign
@@ -28,6 +28,7 @@ from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 
 MAX_RECORDS = 100_000
+EXCEL = "Excel"
 OTHER_ENCODING = "cp1252"  # of CSV that is not UTF-8: that of Windows in Western Europe and America
 
 
@@ -39,6 +40,7 @@ class _Outline:
     fields: Sequence[str]
     records_path: tuple[str, ...] = ()
     encoding: str | None = None  # of CSV that is not Unicode
+    sheet: str | None = None  # of a workbook
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ class Sample:
     @property
     def texts(self) -> bool:
         """Whether all values are texts."""
-        return self.format == "CSV"
+        return self.format in {"CSV", EXCEL}
 
 
-def read(path: Path, records_path: str | None = None) -> Sample:
+def read(path: Path, records_path: str | None = None, sheet: str | None = None) -> Sample:
     """The first records. Raises PermanentError for a file that smelt does not read."""
     with opened(path) as stream:
-        outline = _outline(stream, records_path)
+        outline = _outline(stream, records_path, int(sheet) if sheet and sheet.isdecimal() else sheet)
     with tempfile.TemporaryDirectory() as folder, opened(path) as stream:
         content = formats.read_upload(stream, _provisional(Path(folder), outline), LIMITS)
         records = [parse(encoded, LIMITS) for encoded in islice(content.records, MAX_RECORDS)]
@@ -67,6 +69,9 @@ def read(path: Path, records_path: str | None = None) -> Sample:
     if not objects:
         message = f"no records in this {outline.format} file"
         raise PermanentError(message)
+    if outline.format == EXCEL:
+        excel = {"excel": {"sheet": outline.sheet}} if sheet else {}
+        return Sample(EXCEL, objects, len(records) - len(objects), excel)
     if outline.format == "CSV":
         return _csv(objects, len(records) - len(objects), outline.encoding)
     options = {"records": ".".join(outline.records_path)} if outline.records_path else {}
@@ -80,12 +85,30 @@ def _csv(records: list[dict[str, Any]], unreadable: int, encoding: str | None) -
     return Sample("CSV", plain, unreadable, {"csv": options} if options else {})
 
 
-def _outline(stream: "io.BufferedReader[Any]", records_path: str | None) -> _Outline:
+def _outline(stream: "io.BufferedReader[Any]", records_path: str | None, sheet: str | int | None) -> _Outline:
     head = stream.peek(formats.LOOK)
+    if head.startswith(workbook.MAGIC):
+        values, name = workbook.as_csv(stream, sheet, LIMITS)
+        with values:
+            return replace(_csv_outline(values.read()), format=EXCEL, sheet=name)
+    kind = converted.kind_of(head)
+    if kind or head.startswith(parquet.MAGIC):
+        return _with_schema(stream, kind)
     refuse_foreign(head)
-    if head.startswith(parquet.MAGIC):
+    return _of_text(as_utf8(stream), records_path)
+
+
+def _with_schema(stream: "io.BufferedReader[Any]", kind: str | None) -> _Outline:
+    """Of Parquet, and of what is converted to it or to JSON lines."""
+    if kind == "Avro":
+        return _Outline(kind, ["record"])
+    if kind is None:
         return _Outline("Parquet", list(pl.read_parquet_schema(io.BytesIO(stream.read()))))
-    text = as_utf8(stream)
+    with converted.as_readable(stream, kind, LIMITS) as file:
+        return _Outline(kind, list(pl.read_parquet_schema(io.BytesIO(file.read()))))
+
+
+def _of_text(text: "io.BufferedReader[Any]", records_path: str | None) -> _Outline:
     begin = text.peek(formats.LOOK).lstrip()
     if begin.startswith(formats.BRACKETS):
         return _json(text.read(LIMITS.document), records_path)
@@ -161,7 +184,8 @@ def _provisional(folder: Path, outline: _Outline) -> Dataset:
         for n, name in enumerate(outline.fields)
     ]
     csv_options = {"encoding": outline.encoding} if outline.encoding else {}
-    options = {"property": "smelt", "value": {"records": list(outline.records_path), "csv": csv_options}}
+    value = {"records": list(outline.records_path), "csv": csv_options, "excel": {"sheet": outline.sheet}}
+    options = {"property": "smelt", "value": value}
     document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "sample", "version": "1.0.0", "status": "draft"}
     schema = [{"name": "sample", "properties": properties}]
     path = folder / f"sample{SUFFIX}"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infra.authoring.identifiers import identifier
 from infra.authoring.value_types import ValueType, value_type
+from shared.datasets.identifiers import identifier
 
 Record = Mapping[str, Any]
 Path = tuple[str, ...]

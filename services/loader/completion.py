@@ -1,7 +1,7 @@
 """What follows once the last page of a run, or the last batch of an upload, is loaded."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -9,10 +9,11 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.loader import deactivation, drift, ledger, snapshot, source_state
+from services.loader import deactivation, drift, evolution, ledger, snapshot, source_state
 from services.loader.drift import Shares
 from shared.database.ops_tables import FIELD_BASELINE, LOADED_OBJECT, RUN, SCHEMA_DRIFT
 from shared.datasets import registry
+from shared.datasets.contract.document import RESCUED
 from shared.formats.silver import FieldProfile, RuleWarning, SilverHeader
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ def _compare(connection: Connection, dataset: str, source: str, objects: ColumnE
     raw = registry.dataset(dataset)
     profile, before = _field_profile(connection, objects), _baseline(connection, dataset)
     drifts = [
-        *drift.schema_drifts(profile, before, _declared_paths(dataset), raw.known_values),
+        *drift.schema_drifts(profile, before, _declared_paths(dataset), raw.known_values, _places(connection, dataset)),
         *drift.vanished_fields(profile, before, raw.limits),
     ]
     _record(connection, dataset, source, drifts)
@@ -66,6 +67,13 @@ def _compare(connection: Connection, dataset: str, source: str, objects: ColumnE
         _update_baseline(connection, dataset, drift.averaged(drift.shares(profile), before))
     connection.execute(update(LOADED_OBJECT).where(objects).values(field_profile=null()))
     return list(drift.null_shares(profile, before, raw.limits))
+
+
+def _places(connection: Connection, dataset: str) -> Callable[[str], str | None]:
+    """Which column has an undeclared field."""
+    columns = evolution.columns_of(connection, dataset) if registry.dataset(dataset).evolves else {}
+    rescued = RESCUED if registry.dataset(dataset).rescues else None
+    return lambda path: columns[path].name if path in columns else rescued
 
 
 @cache

@@ -1,6 +1,6 @@
 """Comparison of raw records with the dataset's declared fields and with recent runs. No I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -41,16 +41,24 @@ def shares(profile: FieldProfile) -> Shares:
 
 
 def schema_drifts(
-    profile: FieldProfile, before: Shares, declared_paths: Iterable[str], values: Mapping[str, Iterable[str]]
+    profile: FieldProfile,
+    before: Shares,
+    declared_paths: Iterable[str],
+    values: Mapping[str, Iterable[str]],
+    kept_in: Callable[[str], str | None] = lambda _: None,
 ) -> Iterator[Drift]:
-    """Undeclared fields, changed types, and values beyond the documented ones. `before` has the recent shares."""
+    """Undeclared fields, changed types, and values beyond the documented ones. `before` has the recent shares.
+
+    `kept_in` gives the column that has the values of an undeclared field.
+    """
     declared = set(declared_paths)
     for path, types in profile.items():
         if not path or path.endswith("[]"):
             continue
         kinds = {kind for kind in types if not kind.startswith("=")}
         if path not in declared and _parent(path).removesuffix("[]") in {*declared, ""}:
-            yield Drift("unknown_field", path, ", ".join(sorted(kinds)), sum(types[kind] for kind in kinds))
+            place = f"; in column {column}" if (column := kept_in(path)) else ""
+            yield Drift("unknown_field", path, ", ".join(sorted(kinds)) + place, sum(types[kind] for kind in kinds))
         previous_types = {kind for kind in before.get(path, {}) if not kind.startswith("=")} - {"null"}
         for kind in sorted(kinds - previous_types - {"null"} if previous_types else ()):
             yield Drift("type_change", path, f"{kind}, was {', '.join(sorted(previous_types))}", types[kind])

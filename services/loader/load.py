@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from services.loader import completion, ledger, quarantine, snapshot, source_state
+from services.loader import completion, evolution, ledger, quarantine, snapshot, source_state
+from services.loader.evolution import ColumnsNeededError
 from services.loader.ledger import LoadCounts
 from services.loader.upsert import UnknownHashError, key_texts, upsert
 from shared import telemetry
@@ -73,7 +74,7 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> LoadResult:
                     return LoadResult("ignored")
                 with telemetry.object_span("loader", content.metadata, began, key=stored.key, bytes=len(content.body)):
                     _require_checksum(stored, content)
-                    loaded = _committed(engine, content, load_one)
+                    loaded = _evolved(engine, content, load_one)
                     _publish_state(s3, engine, stored.bucket, loaded)
                     return loaded
             except SupersededError:
@@ -82,6 +83,15 @@ def load(s3: "S3Client", engine: Engine, stored: ObjectId) -> LoadResult:
                 raise classify_error(error, engine) from error
     message = f"{stored.key}: not a prefix that the loader handles"
     raise PermanentError(message)
+
+
+def _evolved(engine: Engine, content: ObjectContent, load_one: "LoadOne") -> LoadResult:
+    """Load an object; where it needs new columns, after they are added."""
+    try:
+        return _committed(engine, content, load_one)
+    except ColumnsNeededError as needed:
+        evolution.add_columns(engine, needed)
+    return _committed(engine, content, load_one)
 
 
 def _committed(engine: Engine, content: ObjectContent, load_one: "LoadOne") -> LoadResult:
@@ -134,6 +144,8 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
         counts, hashes = upsert(connection, header.dataset, frame, _observation(header), object_id)
     except UnknownHashError:
         raise FullObjectNeededError(header.source) from None
+    except ColumnsNeededError as needed:
+        raise ColumnsNeededError(needed.dataset, needed.types, header.source.key) from None
     keys = key_texts(frame, registry.dataset(header.dataset).tables)
     ledger.record_outcome(connection, object_id, counts, keys if header.run_id else None)
     quarantine.close_entries(connection, header, keys)

@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Connection, Table, column, func, select, text, t
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.expression import ColumnClause, TextualSelect
 
-from services.loader import deletion, history
+from services.loader import deletion, evolution, history
 from services.loader.copy import copy
 from services.loader.ledger import LoadCounts
 from shared import natural_key, telemetry
@@ -45,9 +45,12 @@ def upsert(
 
     The fence comes first. It locks rows in key order, so that concurrent loaders neither deadlock nor overwrite newer
     observations. Only records that pass it with changed content are written. Also returns {natural key: content hash}
-    of rows now in the database. Raises UnknownHashError; the transaction must then be rolled back.
+    of rows now in the database. Raises UnknownHashError or ColumnsNeededError; the transaction must then be rolled
+    back.
     """
     tables = registry.dataset(dataset).tables
+    if registry.dataset(dataset).evolves:
+        tables, frame = evolution.expand(connection, dataset, frame)
     keys = key_names(tables)
     newest = frame.unique(keys, keep="last").sort(keys)
     with telemetry.span("loader.fence", records=len(newest)):

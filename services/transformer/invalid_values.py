@@ -2,16 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 NUL = b"\\u0000"  # a text with it may contain U+0000
 
 
-@dataclass(frozen=True)
 class InvalidValue:
-    """A marker that no field type accepts."""
+    """A marker that no field type accepts, and that JSON encoders refuse (a dataclass they would encode)."""
 
     rule: ClassVar[str]
     message: ClassVar[str]

@@ -1,10 +1,12 @@
-"""Collects undeclared fields of a record as JSON, for contracts with `evolution: rescue`."""
+"""Collects undeclared fields of a record as JSON, for contracts with `evolution: rescue` or `evolve`."""
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+import msgspec
+
+from services.transformer.numbers import Number
 from shared.datasets import registry
 from shared.datasets.contract import raw_model
 
@@ -20,9 +22,19 @@ def rescued(record: Mapping[str, Any], dataset: str) -> str | None:
     if not fields:
         return None
     try:
-        return json.dumps(fields, ensure_ascii=False, allow_nan=False)
+        return _ENCODER.encode(fields).decode()
     except (TypeError, ValueError) as error:
         raise UnstorableError from error
+
+
+def _exactly(value: Any) -> msgspec.Raw:
+    """A number with all its digits. Other values that have no type in JSON are those that Postgres cannot store."""
+    if isinstance(value, Number):
+        return msgspec.Raw(str(value).encode())
+    raise TypeError
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_exactly)
 
 
 def _undeclared(

@@ -116,7 +116,9 @@ def _outcomes(
             continue
         try:
             profiler.add(record, bounds.nesting)
-            if not exact and (profiler.texts or (profiler.amounts and numbers.has_long(cast("bytes", encoded)))):
+            if not exact and (
+                profiler.texts or ((profiler.amounts or rescues) and numbers.has_long(cast("bytes", encoded)))
+            ):
                 record = parse(encoded, bounds, exact=True)
             row = normalise(record_type.model_validate(record))
             if rescues:

@@ -5,9 +5,10 @@ stays: more columns, wider types, null values. So an older version of a contract
 checks enforce what a contract requires.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from alembic.autogenerate import produce_migrations
 from alembic.operations import Operations, ops
@@ -20,6 +21,7 @@ from shared.datasets.silver_tables import DIALECT, METADATA
 from shared.errors import PermanentError
 
 WHOLE = {SmallInteger: 16, BigInteger: 64, Integer: 32}  # {type: bits}; the first two are subclasses of the last
+DECIMALS = {16: 5, 32: 10, 64: 19}  # {bits: decimal digits}
 OPTIONAL = {
     ops.CreateIndexOp: "new index",
     ops.CreateTableCommentOp: "new comment",
@@ -127,14 +129,21 @@ def _is_wider(old: TypeEngine[Any], new: TypeEngine[Any]) -> bool:
     """Whether the new type has every value of the old one."""
     if isinstance(new, Text):
         return not isinstance(old, Text)
-    if isinstance(old, Numeric) and isinstance(new, Numeric) and not isinstance(old, Double):
-        return not isinstance(new, Double) and _digits(old) <= _digits(new) and (old.scale or 0) <= (new.scale or 0)
+    if _is_exact(new):
+        before, after = _digits(old), _digits(new)
+        return bool(before and after) and before[0] <= after[0] and before[1] <= after[1]
     return 0 < _bits(old) < _bits(new)
 
 
-def _digits(kind: Numeric[Any]) -> int:
-    """Before the point."""
-    return (kind.precision or 0) - (kind.scale or 0)
+def _digits(kind: TypeEngine[Any]) -> tuple[float, ...]:
+    """Decimal digits before and after the point, of integers and exact numbers; empty for other types."""
+    if _is_exact(kind):
+        return (math.inf, math.inf) if kind.precision is None else (kind.precision - (kind.scale or 0), kind.scale or 0)
+    return (DECIMALS[_bits(kind)], 0) if _bits(kind) else ()
+
+
+def _is_exact(kind: TypeEngine[Any]) -> TypeGuard[Numeric[Any]]:
+    return isinstance(kind, Numeric) and not isinstance(kind, Double)
 
 
 def _bits(kind: TypeEngine[Any]) -> int:

@@ -208,6 +208,20 @@ SOURCE_STATE = Table(
     Column("changed_at", MOMENT, nullable=False, server_default=func.now()),
 )
 
+# Columns that the loader added for fields that the contract does not declare (`evolution: evolve`).
+EVOLVED_COLUMN = Table(
+    "evolved_column",
+    METADATA,
+    Column("dataset", Text, primary_key=True),
+    Column("path", Text, primary_key=True, comment="of the field in a record"),
+    Column("column_name", Text, nullable=False),
+    Column("type", Text, nullable=False, comment="boolean, bigint, numeric, date, jsonb or text"),
+    Column("first_object", Text, nullable=False, comment="key of the object that had the field first"),
+    Column("added_at", MOMENT, nullable=False, server_default=func.now()),
+    Column("widened_at", MOMENT, comment="when its type was last changed"),
+    UniqueConstraint("dataset", "column_name"),
+)
+
 # Actions of operators (replays, discards, …) and their outcome.
 OPERATOR_ACTION = Table(
     "operator_action",

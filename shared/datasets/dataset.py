@@ -142,7 +142,12 @@ class Dataset:
     @property
     def rescues(self) -> bool:
         """Whether fields that are not declared are kept, as JSON."""
-        return self.contract.options.evolution == "rescue"
+        return self.contract.options.evolution != "report"
+
+    @property
+    def evolves(self) -> bool:
+        """Whether fields that are not declared become columns."""
+        return self.contract.options.evolution == "evolve"
 
     @property
     def csv(self) -> CsvOptions:

@@ -52,6 +52,11 @@ def test_new_tables_are_made_once(database: Engine, folder: Path) -> None:
         (COUNT, COUNT | {"physicalType": "bigint"}, "column count from INTEGER to BIGINT"),
         (COUNT | {"physicalType": "smallint"}, COUNT, "column count from SMALLINT to INTEGER"),
         (COUNT, {"name": "count", "logicalType": "string"}, "column count from INTEGER to TEXT"),
+        (
+            COUNT,
+            {"name": "count", "logicalType": "number", "physicalType": "numeric(12,2)"},
+            "column count from INTEGER to NUMERIC(12, 2)",
+        ),
         (AMOUNT, AMOUNT | {"physicalType": "numeric(14,4)"}, "column amount from NUMERIC(10, 2) to NUMERIC(14, 4)"),
         (COUNT | {"required": True}, COUNT, "column count is no longer required"),
         (COUNT, COUNT | {"description": "How many."}, "new comment of column count"),

@@ -2,21 +2,23 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import openpyxl
 import polars as pl
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from infra.authoring.identifiers import identifier
 from infra.authoring.value_types import value_type
 from services.ops.main import app
 from shared.datasets import consistency, registry
+from shared.datasets.identifiers import identifier
 from shared.datasets.silver_tables import METADATA
 from shared.errors import PermanentError
 from tests.support.vega_files import FILES
@@ -278,6 +280,37 @@ def test_parquet_is_read_as_the_transformer_reads_it(tmp_path: Path) -> None:
     )
     document = inferred(tmp_path, file.name, file.read_bytes())
     assert columns(document) == {"id": "integer", "at": "timestamp", "list": "array"}
+
+
+FRAME = pl.DataFrame({"id": [1, 2], "day": [date(2026, 1, 2), None]})
+
+
+@pytest.mark.parametrize("name", ["frame.arrow", "frame.arrows", "frame.avro", "frame.xlsx"])
+def test_other_formats_of_rows_are_read_as_the_transformer_reads_them(tmp_path: Path, name: str) -> None:
+    writers: dict[str, Callable[[Any], object]] = {".arrow": FRAME.write_ipc, ".arrows": FRAME.write_ipc_stream}
+    file = tmp_path / name
+    if file.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        for row in (FRAME.columns, *FRAME.rows()):
+            book.active.append(row)
+        book.save(file)
+    else:
+        writers.get(file.suffix, FRAME.write_avro)(file)
+    assert columns(inferred(tmp_path, name, file.read_bytes())) == {"id": "integer", "day": "date"}
+    assert json.loads(smelt("try", str(file), "frame", "--json").stdout)["valid"] == 2
+
+
+def test_a_sheet_that_is_named_is_in_the_contract(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for name, key in (("One", "a"), ("Two", "b")):
+        sheet = book.create_sheet(name)
+        for row in ([key, "n"], ["x", 1], ["y", 1]):
+            sheet.append(row)
+    book.save(tmp_path / "book.xlsx")
+    assert "several sheets (One, Two)" in str(smelt("infer", str(tmp_path / "book.xlsx")).exception)
+    document = inferred(tmp_path, "book.xlsx", (tmp_path / "book.xlsx").read_bytes(), "--sheet", "Two")
+    assert document["customProperties"][0]["value"] == {"excel": {"sheet": "Two"}}
+    assert [*columns(document)] == ["b", "n"]
 
 
 def test_try_shows_what_is_rejected_and_why(tmp_path: Path) -> None:

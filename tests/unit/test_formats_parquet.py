@@ -29,9 +29,9 @@ class Thing(RawModel):
     value: Any = None
 
 
-THINGS = cast(
-    "Dataset", SimpleNamespace(record_model=Thing, records_path=(), count_path=(), total_path=(), key_fields=("id",))
-)
+PARTS = {"record_model": Thing, "records_path": (), "count_path": (), "total_path": (), "key_fields": ("id",)}
+THINGS = cast("Dataset", SimpleNamespace(**PARTS, rescues=False))
+RESCUING = cast("Dataset", SimpleNamespace(**PARTS, rescues=True))
 
 
 def parquet(values: pa.Array, name: str = "value", **options: Any) -> bytes:
@@ -116,6 +116,15 @@ def test_a_column_that_we_do_not_keep_is_not_read_and_is_known_by_its_name(colum
     (record,) = records(parquet(column, "other"))
     assert isinstance(record, bytes)
     assert json.loads(record) == {"id": "0", "other": None}
+
+
+@pytest.mark.usefixtures("parquet_checked_in_process")
+def test_a_dataset_that_keeps_undeclared_fields_reads_all_columns() -> None:
+    body = parquet(pa.array([date(2026, 1, 2), None]), "day")
+    assert [json.loads(cast("bytes", record)) for record in read(body, RESCUING).records] == [
+        {"id": "0", "day": "2026-01-02"},
+        {"id": "1", "day": None},
+    ]
 
 
 def test_a_column_that_cannot_be_read_is_named() -> None:

@@ -37,3 +37,8 @@ def drift(
         texts = (row.dataset, row.source, row.kind, row.path, row.detail)
         rows_table.add_row(seen_at, *map(plain, texts), f"{row.records:,}")
     out.print(rows_table) if rows else say("no drift")
+    for name in sorted({row.dataset for row in rows if row.kind == "unknown_field"}):
+        say(
+            f"{plain(name)}: declare the fields, or let evolution: evolve add columns, and raise the major version;"
+            f" then smelt reprocess --dataset {plain(name)} fills in earlier records"
+        )

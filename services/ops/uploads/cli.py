@@ -16,7 +16,7 @@ from shared.storage import objects
 from shared.storage.object_id import ObjectId
 from shared.storage.object_keys import upload_key
 
-KINDS = "JSON, JSON lines, CSV or Parquet; plain, gzip or zstd"
+KINDS = "JSON, JSON lines, CSV, Parquet, Excel (xlsx), Avro or Arrow; plain, gzip or zstd"
 
 
 def upload(

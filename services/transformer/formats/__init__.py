@@ -8,7 +8,7 @@ from typing import Any
 
 from services.transformer.content import Content
 from services.transformer.decompress import decompressed, verified
-from services.transformer.formats import csv_rows, document, json_lines, parquet
+from services.transformer.formats import converted, csv_rows, document, json_lines, parquet, workbook
 from services.transformer.formats.foreign import refuse_foreign
 from services.transformer.formats.prefixed import prefixed
 from services.transformer.formats.text_encoding import as_utf8
@@ -43,6 +43,10 @@ def read_replay(stream: "io.BufferedReader[Any]", bounds: InputLimits) -> Conten
 def read_upload(stream: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits) -> Content:
     """A file of any format that smelt reads, plain (see `expand`)."""
     head = stream.peek(LOOK)
+    if head.startswith(workbook.MAGIC):
+        return workbook.read(stream, dataset, bounds)
+    if kind := converted.kind_of(head):
+        return converted.read(stream, kind, dataset, bounds)
     refuse_foreign(head)
     if head.startswith(parquet.MAGIC):
         return parquet.read(stream, dataset)

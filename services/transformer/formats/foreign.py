@@ -4,16 +4,15 @@ import re
 
 from shared.errors import PermanentError
 
-READ = "smelt reads CSV, JSON, JSON lines and Parquet, plain, in gzip or in zstd"
+READ = "smelt reads CSV, JSON, JSON lines, Parquet, Excel (xlsx), Avro and Arrow, plain, in gzip or in zstd"
 LOOKED_AT = 4_096  # bytes
 
 # {what it is: how it begins}; the first that matches counts.
 FORMATS: dict[str, re.Pattern[bytes]] = {
     what: re.compile(pattern, re.DOTALL)
     for what, pattern in {
-        "an Excel workbook (xlsx)": rb"PK\x03\x04.*?xl/",
-        "a zip file": rb"PK(\x03\x04|\x05\x06|\x07\x08)",
-        "an old Excel workbook (xls)": rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an empty or divided zip file": rb"PK(\x05\x06|\x07\x08)",
+        "an old or encrypted Excel workbook": rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "a gzip file in a compressed file": rb"\x1f\x8b\x08",
         "a zstd file in a compressed file": rb"\x28\xb5\x2f\xfd",
         "a bzip2 file": rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)",
@@ -24,9 +23,8 @@ FORMATS: dict[str, re.Pattern[bytes]] = {
         "a rar file": rb"Rar!\x1a\x07",
         "a zlib stream": rb"x[\x01\x9c\xda]",
         "an encrypted Parquet file": rb"PARE[^A-Za-z]",
-        "an Avro file": rb"Obj\x01",
         "an ORC file": rb"ORC[^ -~]",
-        "an Arrow or Feather file": rb"ARROW1|FEA1",
+        "a Feather file of version 1": rb"FEA1",
         "an SQLite database": rb"SQLite format 3\x00",
         "a PDF": rb"%PDF-",
         "a tar file": rb".{257}ustar",

@@ -1,6 +1,7 @@
 """Parquet: a record a row, read a slice at a time from a copy on disk, because its index is at its end.
 
-Only columns of fields that we keep are read. Others are null in every record, so that drift names them.
+Only columns of fields that we keep are read: those that are declared, or all if the dataset keeps undeclared
+fields. Others are null in every record, so that drift names them.
 """
 
 import io
@@ -50,14 +51,18 @@ def read(stream: "io.BufferedReader[Any]", dataset: Dataset) -> Content:
 
 def _content(copy: "IO[bytes]", dataset: Dataset) -> Content:
     declared = {alias for name, field in dataset.record_model.model_fields.items() for alias in aliases(name, field)}
-    _refuse_damaged(copy.name, declared)
+    _refuse_damaged(copy.name, declared)  # before its schema is read
     try:
         nodes = parquet_schema.columns(copy)
     except ValueError as error:
         message = f"damaged Parquet: its footer, at the end: {error}"
         raise PermanentError(message) from error
     file = pl.scan_parquet(copy.name)
-    layout = _layout(file.collect_schema(), nodes, dataset.key_fields, declared)
+    schema = file.collect_schema()
+    if dataset.rescues:
+        _refuse_damaged(copy.name, undeclared := [name for name in schema if name not in declared])
+        declared |= {name for name in undeclared if nodes.get(name, NOTHING).kind != "interval"}
+    layout = _layout(schema, nodes, dataset.key_fields, declared)
     return Content(_records(copy, file.select(pl.len()).collect().item(), layout))
 
 

@@ -49,6 +49,12 @@ class CsvOptions(OptionModel):
         return self
 
 
+class ExcelOptions(OptionModel):
+    """Where the records of a workbook are."""
+
+    sheet: Annotated[int, Field(ge=1)] | str | None = None  # its name, or its number; else the only one with values
+
+
 class ContractOptions(OptionModel):
     """Of a contract."""
 
@@ -60,9 +66,10 @@ class ContractOptions(OptionModel):
     volatile: frozenset[str] = frozenset()  # ... and of those whose change is no change of the record
     batch_limits: BatchLimits = BatchLimits()
     disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
-    evolution: Literal["report", "rescue"] = "report"  # what becomes of fields that are not declared
+    evolution: Literal["report", "rescue", "evolve"] = "report"  # what becomes of fields that are not declared
     source: SourceOptions | None = None  # the API that it is extracted from
     csv: CsvOptions = CsvOptions()
+    excel: ExcelOptions = ExcelOptions()
 
     @model_validator(mode="after")
     def _records_may_come_again(self) -> Self:

@@ -55,7 +55,7 @@ def build(contract: Contract, metadata: MetaData = METADATA) -> tuple[Table, tup
         columns.insert(
             0, Column(RECORD_ID, Text, primary_key=True, comment="the object and the place of the record in it")
         )
-    if contract.options.evolution == "rescue":
+    if contract.options.evolution != "report":
         columns.append(Column(RESCUED, JSONB, comment="fields that the contract does not declare: {path: value}"))
     root = _table(contract.root, metadata, [*columns, provenance()])
     children = tuple(_child(table, root, metadata) for table in contract.tables[1:])

@@ -22,6 +22,19 @@ end $$
 
 def upgrade() -> None:
     op.create_table(
+        "evolved_column",
+        sa.Column("dataset", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False, comment="of the field in a record"),
+        sa.Column("column_name", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False, comment="boolean, bigint, numeric, date, jsonb or text"),
+        sa.Column("first_object", sa.Text(), nullable=False, comment="key of the object that had the field first"),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("widened_at", sa.DateTime(timezone=True), nullable=True, comment="when its type was last changed"),
+        sa.PrimaryKeyConstraint("dataset", "path"),
+        sa.UniqueConstraint("dataset", "column_name"),
+        schema="ops",
+    )
+    op.create_table(
         "field_baseline",
         sa.Column("dataset", sa.Text(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
