@@ -110,7 +110,7 @@ def test_numbers_keep_their_digits(database: Engine, tmp_path: Path) -> None:
 def test_a_change_in_an_evolved_column_alone_updates_the_record(database: Engine, tmp_path: Path) -> None:
     with dataset(database, tmp_path) as pipeline:
         loaded(pipeline, "a", "id,price,colour", "x,1,red", "y,1,red")
-        loaded(pipeline, "a", "id,price,colour", "x,1,blue", "y,1,red")  # of one second the later version of a key counts
+        loaded(pipeline, "a", "id,price,colour", "x,1,blue", "y,1,red")  # one key: its order is sure within a second
         assert rows(database, "select id, colour from silver.mine order by id") == [("x", "blue"), ("y", "red")]
         counts = "select inserted, updated, unchanged from ops.loaded_object order by id"
         assert rows(database, counts) == [(2, 0, 0), (0, 1, 1)]
