@@ -104,6 +104,13 @@ def test_a_place_on_the_map_is_a_search_around_it(page: "Page") -> None:
     assert page.locator("[name=near]").input_value() == "Boston, Massachusetts"
 
 
+def test_a_city_alone_is_a_place_and_the_page_says_which(page: "Page") -> None:
+    page.locator("[name=near]").fill("boston")
+    page.keyboard.press("Enter")
+    page.locator("#summary", has_text="1 posting near Boston, Massachusetts").wait_for()
+    page.locator("#map .ring").wait_for()
+
+
 def test_a_closed_posting_is_shown_to_who_wants_closed_ones(page: "Page") -> None:
     look_for(page, "old smelter")
     assert page.locator("#list li").count() == 0
@@ -176,7 +183,7 @@ def test_the_documentation_of_the_api_works_without_another_host(browser: "Brows
     opened.goto(f"{url}/docs")
     opened.locator(".opblock-summary-path", has_text="rows").click()
     opened.get_by_role("button", name="Try it out").click()
-    opened.get_by_placeholder("name", exact=True).fill("usajobs_search")
+    opened.locator("tr[data-param-name=name] select").select_option("usajobs_search")
     opened.get_by_role("button", name="Execute").click()
     opened.locator(".live-responses-table .microlight", has_text='"control_number": 1').first.wait_for()
     assert [request for request in elsewhere if not request.startswith("data:")] == []

@@ -211,6 +211,18 @@ def test_what_makes_no_sense_is_refused_in_words(
     assert words in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "hostile", ["'; drop table silver.typed; --", "a' or true --", '"', "%", "\\", "\u0000", "é" * 300]
+)
+@pytest.mark.parametrize("param", ["word", "word.gte", "words", "select", "table", "cursor", "digest", "{}", "id{}"])
+def test_sql_in_a_request_is_only_text(api: httpx.Client, param: str, hostile: str) -> None:
+    answer = api.get("/v1/datasets/mine/rows", params={param.format(hostile): hostile})
+    assert answer.status_code in {200, 422}
+    expected = [row["id"] for row in [FULL] if str(row["word"]) >= hostile] if param == "word.gte" else []
+    assert answer.status_code == 422 or [row["id"] for row in answer.json()["rows"]] == expected
+    assert len(rows(api)) == 2
+
+
 def test_an_unknown_dataset_is_refused_with_those_there_are(api: httpx.Client) -> None:
     for path in ("/v1/datasets/nothing", "/v1/datasets/nothing/rows"):
         answer = api.get(path)

@@ -57,13 +57,27 @@ def test_a_dataset_that_changes_all_the_time_is_written_for_a_tenth_of_the_time(
     assert export(database, stations) != []
 
 
-def test_a_run_that_is_being_loaded_is_waited_for(database: Engine, stations: Pipeline) -> None:
-    run = """
-        insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, expected_records, planned_at)
-        values ('r', 'stations', '{}', 'test', '[]', 2, 2, now())
-    """
+RUN = """
+    insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, expected_records, planned_at)
+    values ('r', 'stations', '{}', 'test', '[]', 2, 2, now())
+"""
+
+
+def test_runs_without_a_pause_are_waited_for_an_hour(database: Engine, stations: Pipeline) -> None:
+    assert export(database, stations) != []
     with database.begin() as connection:
-        connection.execute(text(run))
+        connection.execute(text(RUN))
+    load(stations, "more.csv", "station,name\nKGYY,Gary\n")
+    rested(database)
+    assert export(database, stations) == []
+    with database.begin() as connection:
+        connection.execute(text("update gold.freshness set refreshed_at = refreshed_at - interval '1 hour'"))
+    assert export(database, stations) != []
+
+
+def test_a_run_that_is_being_loaded_is_waited_for(database: Engine, stations: Pipeline) -> None:
+    with database.begin() as connection:
+        connection.execute(text(RUN))
     assert export(database, stations) == []
     with database.begin() as connection:
         connection.execute(text("update ops.run set completed_at = now()"))

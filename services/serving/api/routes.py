@@ -59,11 +59,15 @@ def routes(engine: Engine) -> APIRouter:
 
 def resolve_near(engine: Engine, filters: Filters) -> tuple[float, float] | None:
     """The coordinates of `near`. Raises ApiError for an unknown place or state."""
+    _check_states(engine, filters)
+    place = place_of(engine, filters)
+    return (place.latitude, place.longitude) if place else filters.point
+
+
+def _check_states(engine: Engine, filters: Filters) -> None:
     for state in filters.state:
         if not query(engine, KNOWN_STATE, {"state": state})[0]["is_known"]:
             raise ApiError(422, f"state: no posting is in {state!r}; give a name or a postal abbreviation")
-    place = place_of(engine, filters)
-    return (place.latitude, place.longitude) if place else filters.point
 
 
 def place_of(engine: Engine, filters: Filters) -> models.MapPoint | None:
@@ -78,20 +82,22 @@ def place_of(engine: Engine, filters: Filters) -> models.MapPoint | None:
 
 def find(engine: Engine, search: Search) -> models.PostingPage:
     """A page of postings. If no posting has the words, postings with similar titles."""
-    point = resolve_near(engine, search)
+    _check_states(engine, search)
+    place = place_of(engine, search)
+    point = (place.latitude, place.longitude) if place else search.point
     postings = _nearest(engine, search, point) if search.order == "distance" else rows(engine, page(search, point))
     if not postings and search.q and not search.cursor:
         return models.PostingPage(
             postings=[models.PostingSummary(**row) for row in rows(engine, similar(search, point))],
             next=None,
-            near=place_of(engine, search),
+            near=place,
             matched="titles",
         )
     more = len(postings) > search.limit
     return models.PostingPage(
         postings=[models.PostingSummary(**row) for row in postings[: search.limit]],
         next=make_cursor(postings[search.limit - 1], search.order) if more else None,
-        near=place_of(engine, search),
+        near=place,
         matched="words",
     )
 

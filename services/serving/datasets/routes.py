@@ -17,7 +17,6 @@ from services.serving.datasets import catalog, filters, row_page, row_query
 from services.serving.datasets.catalog import DatasetSummary, ReadableTable
 from shared.datasets import registry
 
-Name = Annotated[str, Path(max_length=100, description="the dataset")]
 MAX_ROWS = 1_000
 FILTERS = {
     "name": "filters",
@@ -65,6 +64,8 @@ class RowPage(BaseModel):
 def routes(query_engine: Engine, export_engine: Engine) -> APIRouter:
     """`export_engine` has a small pool that limits concurrent exports."""
     router = APIRouter(prefix="/v1", responses=ERROR_RESPONSES, tags=["datasets"])
+    names = {"enum": [*registry.names()]}  # for documentation; others are 404
+    Name = Annotated[str, Path(description="the dataset", json_schema_extra=names)]  # noqa: N806 - a type
 
     @router.get("/datasets")
     def list_datasets() -> list[DatasetSummary]:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy import Connection, Engine, TextClause, text
+from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.serving.api.result_stream import BATCH_ROWS, parquet, streaming, typed_frames
@@ -37,13 +37,16 @@ ERRORS = (SQLAlchemyError, BotoCoreError, ClientError, OSError, ApiError)
 # Counts rather than times or ids, which a loader takes before its commit is visible.
 LOADED = text("select dataset, count(*) || ' objects' from ops.loaded_object group by dataset")
 COMPLETED = text("select dataset, count(completed_at) || ' runs' from ops.run group by dataset")
-# The rows of a run are exported when it is complete. One that is incomplete after a day is not waited for.
+# The rows of a run are exported when it is complete. It is not waited for if it is incomplete after a day, nor if the
+# last export is older than an hour: runs may follow one another without a pause.
 LOADING = text("""
     select distinct dataset from ops.run
     where completed_at is null and rejected_reason is null and planned_at > now() - interval '1 day'
 """)
 STORED = text("""
-    select substr(what, length(:what) + 1), seen, refreshed_at + :pause * took > clock_timestamp()
+    select substr(what, length(:what) + 1) as dataset, seen,
+           refreshed_at + :pause * took > clock_timestamp() as is_resting,
+           refreshed_at < clock_timestamp() - interval '1 hour' as is_old
     from gold.freshness where starts_with(what, :what)
 """)
 
@@ -72,12 +75,12 @@ def export(engine: Engine, s3: "S3Client", bucket: str) -> bool:
 def changed(connection: Connection) -> list[str]:
     """Datasets with rows that differ from those last exported, and that may be exported now."""
     state = _state(connection)
-    exported = {name: (seen, rests) for name, seen, rests in connection.execute(STORED, {"what": WHAT, "pause": PAUSE})}
+    exported = {row.dataset: row for row in connection.execute(STORED, {"what": WHAT, "pause": PAUSE})}
     loading = {*connection.scalars(LOADING)}
     return [
         name
         for name in registry.names()
-        if name in state and name not in loading and _is_due(state[name], exported.get(name))
+        if name in state and _is_due(state[name], exported.get(name), is_loading=name in loading)
     ]
 
 
@@ -86,11 +89,10 @@ def key(dataset: str, table: str) -> str:
     return f"{GOLD_PREFIX}datasets/{dataset}/{table}/{table}.parquet"
 
 
-def _is_due(state: str, exported: tuple[str, bool] | None) -> bool:
+def _is_due(state: str, exported: Row[Any] | None, *, is_loading: bool) -> bool:
     if exported is None:
-        return True
-    seen, is_resting = exported
-    return seen != state and not is_resting
+        return not is_loading
+    return exported.seen != state and not exported.is_resting and (exported.is_old or not is_loading)
 
 
 def _state(connection: Connection) -> dict[str, str]:

@@ -60,8 +60,9 @@ async function search() {
   document.body.classList.add("asking");
   remember();
   const total = ask("/v1/stats/summary", filters(), signal);
+  const found = ask("/v1/postings", asked(), signal);
   await Promise.all([
-    shown("summary", [ask("/v1/postings", asked(), signal), total], (page, all) => {
+    shown("summary", [found, total], (page, all) => {
       held = all.postings;
       list.replaceChildren();
       show(page);
@@ -69,7 +70,7 @@ async function search() {
     }),
     shown("pay", [ask("/v1/stats/pay", filters(), signal), total], showPay),
     shown("timeline", [ask("/v1/stats/timeline", filters(), signal)], showTimeline),
-    shown("map", [ask("/v1/stats/places", filters(), signal), around(signal)], showMap),
+    shown("map", [ask("/v1/stats/places", filters(), signal), around(found)], showMap),
   ]);
   if (!signal.aborted) document.body.classList.remove("asking");
 }
@@ -116,7 +117,8 @@ function showSummary(total, page) {
   );
   if (looksLike || !total.postings) return;
   const pay = total.pay ? `, half of them pay more than ${dollars.format(total.pay[1])}` : "";
-  summary.append(` of ${number.format(total.agencies)} ${total.agencies === 1 ? "agency" : "agencies"}${pay}.`);
+  const place = page.near && page.near.name.toLowerCase() !== form.near.value.trim().toLowerCase() ? ` near ${page.near.name}` : "";
+  summary.append(`${place} of ${number.format(total.agencies)} ${total.agencies === 1 ? "agency" : "agencies"}${pay}.`);
 }
 
 function show(page) {
@@ -182,12 +184,11 @@ function showMap(places, near) {
 }
 
 // The circle that is searched, where one is.
-async function around(signal) {
+async function around(found) {
   const near = form.near.value.trim();
   if (!near) return null;
   const point = near.match(/^(-?[\d.]+)\s*,\s*(-?[\d.]+)$/)?.slice(1).map(Number);
-  const places = point ? [] : await ask("/v1/places", { q: near }, signal);
-  const place = places.find((one) => one.name.toLowerCase() === near.toLowerCase());
+  const place = (await found).near;
   const [latitude, longitude] = point ?? [place?.latitude, place?.longitude];
   return latitude === undefined ? null : { latitude, longitude, miles: Number(form.radius.value) };
 }
