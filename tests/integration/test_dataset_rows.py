@@ -399,6 +399,18 @@ def test_a_classified_column_is_read_by_nobody(readable: Engine, tmp_path: Path,
         refused("select _rescued from silver.second")
 
 
+def test_an_evolved_column_is_read_when_the_contract_declares_it(readable: Engine, tmp_path: Path) -> None:
+    content = contract("second", **smelt(evolution="evolve"))
+    with dataset(readable, tmp_path, content, {"id": "a", "town": "x"}), served.api() as api:
+        with readable.connect() as connection:
+            assert connection.scalar(text("select town from silver.second")) == "x"
+        assert rows(api, "other") == [{"id": "a", "_rescued": None}]
+        refused("select town from silver.second")
+        _redefine(tmp_path, contract("second", [{"name": "town"}], **smelt(evolution="evolve")))
+        upgrade.apply_datasets(readable.url.render_as_string(hide_password=False), ["other"])
+        assert rows(api, "other") == [{"id": "a", "town": "x", "_rescued": None}]
+
+
 def test_a_contract_may_let_a_classified_column_be_read(readable: Engine, tmp_path: Path) -> None:
     content = contract("second", [SECRET | smelt(readable=True)], **smelt(evolution="rescue"))
     with dataset(readable, tmp_path, content, {"id": "a", "ssn": "1", "other": 2}), served.api() as api:
