@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from typer.testing import CliRunner, Result
 
 from services.ops.datasets import state as states
 from services.ops.datasets.state import StateView
+from services.ops.main import app
 from shared.database import source_state
 from shared.datasets import registry
 from shared.errors import PermanentError, TransientError
@@ -318,3 +320,47 @@ def test_the_plan_says_what_it_began_from(runs: Runs) -> None:
         {"generation": 0, "cursor": "2026-01-01T00:00:00Z"},
     ]
     assert runs.of.stored(ObjectId("", object_keys.state_key("change", {})).key) is not None
+
+
+def smelt_state(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["datasets", "state", *arguments])
+
+
+def test_the_command_shows_the_state_and_sets_it(runs: Runs) -> None:
+    assert "no state" in smelt_state("change").stdout
+    runs.put("a", "2026-01-01T00:00:00Z")
+    runs.run()
+    shown = smelt_state()
+    for words in ("change", "2026-01-01T00:00:00Z", "2025-12-31T23:00:00Z", runs.of.run_id):
+        assert words in shown.stdout
+    assert "another" not in shown.stdout
+    result = smelt_state("change", "--set", "2025-06-01", "--param", "city=Chicago", "--json")
+    (state,) = json.loads(result.stdout)["states"]
+    assert (state["params"], state["cursor"]) == ({"city": "Chicago"}, "2025-06-01T00:00:00Z")
+    assert (state["run_id"], state["is_published"]) == (None, True)
+    smelt_state("change", "--reset", "--param", "city=Chicago")
+    assert runs.state(city="Chicago") is None
+    assert runs.state() == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--set", "2026-01-01"), "which dataset?"),
+        (("change", "--set", "2026-01-01", "--reset"), "exclude each other"),
+        (("usajobs_search",), "has no incremental source"),
+        (("change", "--set", "soon"), "is no cursor"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do(runs: Runs, arguments: tuple[str, ...], error: str) -> None:
+    assert runs
+    result = smelt_state(*arguments)
+    assert result.exit_code == 1
+    assert error in f"{result.exception}{result.output}"
+
+
+def test_a_state_that_the_contract_no_longer_has_is_shown_with_the_others(runs: Runs) -> None:
+    states.set_state(runs.of.connections, "change", {}, "2024-02-01")
+    with runs.of.connections.database.begin() as connection:
+        connection.execute(text("update ops.source_state set cursor = '17'"))
+    assert "--reset" in smelt_state().stdout

@@ -129,6 +129,22 @@ run "of_gold_the_last_of_each_day_stays" {
   }
 }
 
+run "of_the_state_the_newest_stays" {
+  command = plan
+
+  module {
+    source = "./modules/messaging"
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : "${one(rule.noncurrent_version_expiration).noncurrent_days} ${length(rule.expiration)}"
+      if one(rule.filter).prefix == "state/"
+    ] == ["20 0"]
+    error_message = "A source that runs once a year begins from it."
+  }
+}
+
 run "glacier_for_less_than_its_minimum_charge_is_refused" {
   command = plan
 

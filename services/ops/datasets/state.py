@@ -22,12 +22,15 @@ KIND, VERB = "source_state", "set"  # in the operator log
 
 @dataclass(frozen=True)
 class StateView:
-    """A state, and what the next run requests; `is_published` says whether the extractor has it."""
+    """A state, and what the next run requests; `is_published` says whether the extractor has it.
+
+    `next_start` is empty for everything, and None if the contract no longer has such a cursor.
+    """
 
     dataset: str
     params: Mapping[str, str]
     cursor: str | None
-    next_start: str
+    next_start: str | None
     run_id: str | None
     changed_at: datetime
     is_published: bool
@@ -53,7 +56,7 @@ def states(connections: Connections, datasets: Iterable[str]) -> Iterator[StateV
         for row in rows.all():
             copy = _copy(connections, row.dataset, row.params)
             is_published = copy is not None and (copy.generation, copy.cursor) == (row.generation, row.cursor)
-            start = cursor_of(row.dataset).start(row.cursor)
+            start = _start(row.dataset, row.cursor)
             yield StateView(row.dataset, row.params, row.cursor, start, row.run_id, row.changed_at, is_published)
 
 
@@ -77,6 +80,13 @@ def set_state(connections: Connections, dataset: str, params: Mapping[str, str],
         with connections.database.begin() as connection:
             source_state.publish(connection, connections.s3, connections.settings.bucket, dataset, params)
         result.done = 1
+
+
+def _start(dataset: str, state: str | None) -> str | None:
+    try:
+        return cursor_of(dataset).start(state)
+    except PermanentError:
+        return None
 
 
 def _copy(connections: Connections, dataset: str, params: Mapping[str, str]) -> SourceState | None:

@@ -15,6 +15,7 @@ from shared.datasets import registry
 from shared.errors import PermanentError
 
 OptionalName = Annotated[str | None, typer.Argument(help="only this dataset", autocompletion=registry.names)]
+NO_CURSOR = "[red]no run: the contract has another cursor; --reset[/red]"
 NOT_PUBLISHED = "[yellow]the extractor has another one: set it again[/yellow]"
 
 
@@ -59,7 +60,7 @@ def _say(views: list[StateView]) -> None:
             view.dataset,
             plain(", ".join(f"{name}={text}" for name, text in view.params.items()) or "-"),
             plain(view.cursor or "-"),
-            plain(view.next_start or "the beginning"),
+            NO_CURSOR if view.next_start is None else plain(view.next_start or "the beginning"),
             plain(view.run_id or "an operator"),
             f"{view.changed_at:%Y-%m-%d %H:%M:%S}",
             "" if view.is_published else NOT_PUBLISHED,
