@@ -142,6 +142,29 @@ def test_a_posting_that_a_complete_run_no_longer_brought_is_closed_until_it_is_b
     assert one(gold)["is_open"]
 
 
+def test_pages_of_a_complete_run_that_are_processed_again_are_refreshed(gold: Engine) -> None:
+    def loaded(title: str) -> None:
+        page = hold(gold, SEARCH, [posting(1, title)])
+        with gold.begin() as connection:
+            connection.execute(text("update ops.loaded_object set run_id = 'a' where id = :page"), {"page": page})
+
+    run = """
+        insert into ops.run (run_id, dataset, params, trigger, parts, planned_pages, expected_records, planned_at)
+        values ('a', 'usajobs_search', '{}', 'test', '[]', 1, 1, now())
+    """
+    with gold.begin() as connection:
+        connection.execute(text(run))
+    refresh(gold)
+    loaded("Smelter")
+    assert not refresh(gold)  # the run is not complete
+    with gold.begin() as connection:
+        connection.execute(text("update ops.run set completed_at = now()"))
+    assert refresh(gold)
+    loaded("Master Smelter")  # by a newer version of the transformer
+    assert refresh(gold)
+    assert one(gold)["title"] == "Master Smelter"
+
+
 def test_what_left_silver_leaves_gold(gold: Engine) -> None:
     hold(gold, SEARCH, [posting(1), posting(2)])
     one(gold)

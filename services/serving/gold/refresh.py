@@ -14,8 +14,11 @@ PLACE = "place"
 MATERIALISED = ("agency_daily", "pay_by_series", "time_to_close", PLACE)
 # Counts rather than timestamps, which a loader sets before its commit is visible.
 BASIS = text("""
-    select (select count(completed_at) from ops.run) || ' runs, '
-           || (select count(*) from ops.loaded_object where run_id is null) || ' uploads'
+    select (select count(completed_at) from ops.run) || ' runs, ' || (
+        select count(*) from ops.loaded_object as loaded
+        where run_id is null
+           or exists (select from ops.run where run.run_id = loaded.run_id and completed_at is not null)
+    ) || ' objects'
 """)
 STALE = text("select control_number from gold.posting_stale order by control_number")
 # A run that is incomplete after a day is ignored.
@@ -33,7 +36,7 @@ RECORD_FRESHNESS = text("""
 
 
 def refresh(engine: Engine, *, always: bool = False) -> bool:
-    """Refresh gold if a run or an upload has completed since the last refresh; returns whether it did.
+    """Refresh gold if something but pages of open runs was loaded since the last refresh; returns whether it did.
 
     `engine` connects as the database's owner, without the readers' timeout. Only one process refreshes at a time;
     others return False. Readers see the old rows until commit, and loaders are not blocked.
