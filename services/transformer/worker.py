@@ -23,6 +23,7 @@ from shared import telemetry
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import IGNORED_FILES, Settings
 from shared.datasets import consistency, definition, registry
+from shared.datasets.ignored_uploads import ignored_by
 from shared.engine import worker
 from shared.engine.consumer import Handler
 from shared.engine.message import Message
@@ -30,7 +31,6 @@ from shared.failpoint import failpoint
 from shared.formats import quarantine, silver
 from shared.formats.s3_events import IN_FULL, created_objects
 from shared.storage import object_keys, objects
-from shared.storage.litter import litter
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import Stream, SupersededError
 
@@ -66,7 +66,7 @@ class Transformer:
         With `in_full` no record becomes a hash-only row.
         """
         objects.require_bucket(bronze, self.bucket)
-        if object_keys.is_upload(bronze.key) and (pattern := litter(bronze.key, self.ignored_files)):
+        if pattern := ignored_by(bronze.key, self.ignored_files):
             log.info("upload.ignored", key=bronze.key, pattern=pattern)
             return "ignored"
         began = time.time_ns()
