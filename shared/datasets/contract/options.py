@@ -81,6 +81,7 @@ class ContractOptions(OptionModel):
     excel: ExcelOptions = ExcelOptions()
     include: tuple[str, ...] = ()  # patterns of uploads that are loaded; by default all
     exclude: tuple[str, ...] = ()  # ... and of those that are not
+    after_loading: Literal["keep", "tag", "move", "delete"] = "keep"  # what becomes of an upload that is loaded
 
     @model_validator(mode="after")
     def _records_may_come_again(self) -> Self:
