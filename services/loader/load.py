@@ -44,8 +44,8 @@ class LoadResult:
     """The result of loading an object.
 
     `hashes` is {natural key: content hash} of rows now in the database, `records` is {outcome: number of records}.
-    `observed_at` is None for replays. `run_id` is that of a run whose state may have to be copied to the bucket, `upload`
-    the upload that is wholly loaded with this object.
+    `observed_at` is None for replays. `run_id` is that of a run whose state may have to be copied to the bucket.
+    `upload` is the upload that is wholly loaded with this object.
     """
 
     outcome: str

@@ -16,7 +16,7 @@ from services.transformer.batching import RecordBatch, batched
 from services.transformer.cursors import NO_CURSOR, BatchCursor
 from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
-from services.transformer.provenance import Provenance, provenance_of
+from services.transformer.provenance import Provenance, provenance_of, stored_at
 from services.transformer.quarantine_entries import quarantine_entries
 from services.transformer.transform import HashLookup, no_hashes, transform
 from shared import telemetry
@@ -87,7 +87,7 @@ class Transformer:
         definition.refuse_changed(dataset)
         consistency.check(dataset)
         content = formats.read(bronze.key, stream.body, registry.dataset(dataset), self.bounds)
-        provenance = provenance_of(dataset, bronze, content, stream.last_modified)
+        provenance = provenance_of(dataset, bronze, content, stored_at(bronze.key, stream))
         stem = object_keys.silver_prefix(bronze, provenance.transform_version)
         look_up = partial(self.hash_cache.look_up, dataset) if self.hash_cache and not in_full else no_hashes
         done = objects.list_keys(self.s3, self.bucket, stem) if is_retry else frozenset()
