@@ -10,6 +10,7 @@ from infra.authoring.file_content import LIMITS, opened
 from services.transformer import batch_rules, formats
 from services.transformer.batching import batched
 from services.transformer.content import Encoded, Unreadable
+from services.transformer.formats.key_parts import with_key_parts
 from services.transformer.transform import TransformResult, transform
 from shared.datasets import consistency, registry
 from shared.datasets.contract.document import RECORD_ID
@@ -41,6 +42,7 @@ def run(path: Path, dataset: str, rows: int) -> Outcome:
     outcome, record_ids = Outcome(), str if registry.dataset(dataset).appends else None
     with opened(path) as stream:
         content = formats.read_upload(stream, registry.dataset(dataset), LIMITS)
+        content = with_key_parts(content, path.as_posix(), registry.dataset(dataset))
         for batch in batched(content.records):
             result = transform(dataset, batch.records, batch.first, LIMITS, record_ids=record_ids)
             _add(outcome, result, batch.records, batch.first, rows)

@@ -63,6 +63,7 @@ module "compute" {
   workers               = var.workers
   source_environment    = merge(var.source_environment, { SMELT_USAJOBS_USER_AGENT = var.usajobs_user_agent })
   source_secrets        = setunion(var.source_secrets, ["SMELT_USAJOBS_API_KEY"])
+  after_loading         = var.after_loading
   schedules             = var.schedules
   scheduled_tasks       = var.scheduled_tasks
 

@@ -90,6 +90,17 @@ variable "source_environment" {
   default     = {}
 }
 
+variable "after_loading" {
+  description = "What contracts may do with uploads that are loaded: tag, move, delete. Without it the loader may change no upload."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.after_loading, ["tag", "move", "delete"])) == 0
+    error_message = "Of tag, move, delete."
+  }
+}
+
 variable "schedules" {
   description = "{name: run}: what is extracted when. Times are in the zone named."
   type = map(object({

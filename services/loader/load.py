@@ -45,6 +45,7 @@ class LoadResult:
 
     `hashes` is {natural key: content hash} of rows now in the database, `records` is {outcome: number of records}.
     `observed_at` is None for replays. `run_id` is that of a run whose state may have to be copied to the bucket.
+    `upload` is the upload that is wholly loaded with this object.
     """
 
     outcome: str
@@ -53,6 +54,7 @@ class LoadResult:
     records: Mapping[str, int] = field(default_factory=dict)
     observed_at: datetime | None = None
     run_id: str | None = None
+    upload: ObjectId | None = None
 
 
 class FullObjectNeededError(Exception):
@@ -139,7 +141,8 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
         snapshot.lock(connection, header.dataset)
     object_id = ledger.claim(connection, header)
     if object_id is None:
-        return LoadResult("duplicate", header.dataset, run_id=header.run_id)
+        upload = _loaded_upload(connection, header)
+        return LoadResult("duplicate", header.dataset, run_id=header.run_id, upload=upload)
     try:
         counts, hashes = upsert(connection, header.dataset, frame, _observation(header), object_id)
     except UnknownHashError:
@@ -157,9 +160,16 @@ def load_silver(connection: Connection, content: ObjectContent) -> LoadResult:
     elif registry.dataset(header.dataset).is_snapshot:
         snapshot.settle(connection, header.dataset)
     observed_at = None if header.replay else header.observed_at
-    return LoadResult(
-        "loaded", header.dataset, hashes, _outcomes(header, counts, len(hashes)), observed_at, header.run_id
-    )
+    outcomes, upload = _outcomes(header, counts, len(hashes)), _loaded_upload(connection, header)
+    return LoadResult("loaded", header.dataset, hashes, outcomes, observed_at, header.run_id, upload)
+
+
+def _loaded_upload(connection: Connection, header: SilverHeader) -> ObjectId | None:
+    """The batch's upload, if all its batches are loaded and its contract wants to know."""
+    wanted = registry.dataset(header.dataset).contract.options.after_loading != "keep"
+    if not wanted or not object_keys.is_upload(header.source.key):
+        return None
+    return header.source if ledger.is_complete(connection, header.source, header.transform_version) else None
 
 
 def load_quarantine(connection: Connection, content: ObjectContent) -> LoadResult:

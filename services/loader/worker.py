@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from services.loader import after_loading
 from services.loader.load import FullObjectNeededError, load
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import Settings
@@ -78,6 +79,8 @@ class Loader:
             )
             return "needed in full"
         self.hash_cache.publish(result.dataset, result.hashes)
+        if result.upload:
+            after_loading.run(self.s3, result.dataset, result.upload)
         return result.outcome
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from services.transformer.batch_rules import warn_of_count
 from services.transformer.batching import RecordBatch
@@ -18,8 +18,10 @@ from shared.formats.observation import observed_at
 from shared.formats.silver import Counts, Replayed, RuleWarning, SilverHeader
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
+from shared.storage.objects import Stream
 from shared.version import VERSION
 
+AWARE: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 ID_DIGITS = 32  # of the digest of an object in the key of an appended record
 
 
@@ -103,6 +105,16 @@ def provenance_of(dataset: str, bronze: ObjectId, content: Content, last_modifie
         replay=replay,
         expected_records=content.expected_records,
     )
+
+
+def stored_at(key: str, stream: Stream) -> datetime:
+    """When S3 stored the object; for a copy that operators have taken in, when it stored the source."""
+    source = stream.metadata.get(object_keys.SOURCE_STORED_AT) if object_keys.is_upload(key) else None
+    try:
+        moment = AWARE.validate_python(source) if source else stream.last_modified
+    except ValidationError:
+        return stream.last_modified
+    return min(moment, stream.last_modified)
 
 
 def _described(error: ValidationError, part: str) -> str:

@@ -16,13 +16,14 @@ from services.transformer.batching import RecordBatch, batched
 from services.transformer.cursors import NO_CURSOR, BatchCursor
 from services.transformer.gate import Problems
 from services.transformer.input_limits import InputLimits
-from services.transformer.provenance import Provenance, provenance_of
+from services.transformer.provenance import Provenance, provenance_of, stored_at
 from services.transformer.quarantine_entries import quarantine_entries
 from services.transformer.transform import HashLookup, no_hashes, transform
 from shared import telemetry
 from shared.cache.content_hashes import ContentHashCache
 from shared.config.settings import IGNORED_FILES, Settings
 from shared.datasets import consistency, definition, registry
+from shared.datasets.ignored_uploads import ignored_by
 from shared.engine import worker
 from shared.engine.consumer import Handler
 from shared.engine.message import Message
@@ -30,7 +31,6 @@ from shared.failpoint import failpoint
 from shared.formats import quarantine, silver
 from shared.formats.s3_events import IN_FULL, created_objects
 from shared.storage import object_keys, objects
-from shared.storage.litter import litter
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import Stream, SupersededError
 
@@ -66,7 +66,7 @@ class Transformer:
         With `in_full` no record becomes a hash-only row.
         """
         objects.require_bucket(bronze, self.bucket)
-        if object_keys.is_upload(bronze.key) and (pattern := litter(bronze.key, self.ignored_files)):
+        if pattern := ignored_by(bronze.key, self.ignored_files):
             log.info("upload.ignored", key=bronze.key, pattern=pattern)
             return "ignored"
         began = time.time_ns()
@@ -87,7 +87,7 @@ class Transformer:
         definition.refuse_changed(dataset)
         consistency.check(dataset)
         content = formats.read(bronze.key, stream.body, registry.dataset(dataset), self.bounds)
-        provenance = provenance_of(dataset, bronze, content, stream.last_modified)
+        provenance = provenance_of(dataset, bronze, content, stored_at(bronze.key, stream))
         stem = object_keys.silver_prefix(bronze, provenance.transform_version)
         look_up = partial(self.hash_cache.look_up, dataset) if self.hash_cache and not in_full else no_hashes
         done = objects.list_keys(self.s3, self.bucket, stem) if is_retry else frozenset()

@@ -106,6 +106,16 @@ class Dataset:
         """The record's fields that are its natural key, in the order of the root's primary key."""
         return tuple(column.path[0] for column in self.contract.root.key)
 
+    @cached_property
+    def key_parts(self) -> tuple[str, ...]:
+        """Fields whose values are in the keys of uploads: `name=value`."""
+        return tuple(column.path[0] for column in self.contract.root.columns if column.from_key)
+
+    @cached_property
+    def content_key(self) -> tuple[str, ...]:
+        """The fields of the natural key that every record of a file has."""
+        return tuple(name for name in self.key_fields if name not in self.key_parts)
+
     @property
     def ignored(self) -> frozenset[str]:
         """Paths of fields that are known and deliberately not kept."""

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from shared.storage import object_keys
-
 
 def litter(key: str, patterns: Sequence[str]) -> str | None:
     """The pattern that matches the key's file name (or a folder, for patterns ending with /), or None."""
@@ -14,8 +12,3 @@ def litter(key: str, patterns: Sequence[str]) -> str | None:
         if any(fnmatchcase(candidate, pattern.rstrip("/").lower()) for candidate in names):
             return pattern
     return None
-
-
-def is_ignored(key: str, patterns: Sequence[str]) -> bool:
-    """Whether an object is an ignored upload."""
-    return object_keys.is_upload(key) and litter(key, patterns) is not None

@@ -22,6 +22,8 @@ from shared.storage.object_id import ObjectId
 
 MAX_PATH_BYTES = 900  # bytes of a path that stays within S3's limit of 1,024 with prefix and suffix
 PAGE_KEY = re.compile(rf"{BRONZE_PREFIX}[^/]+/date=[^/]+/run=[^/]+/part=[0-9]+/page=[0-9]+\.json\.gz")
+LOADED_PREFIX = "loaded/"  # uploads that were moved; nothing reads them
+SOURCE_STORED_AT = "source-stored-at"  # in the metadata of an upload that is a copy: when its source was stored
 LONG_KEYS = "long-keys"  # replaces a longer path
 
 
@@ -52,6 +54,11 @@ def _page_path(dataset: str, run_id: str, part: int, page: int) -> str:
 def upload_key(dataset: str, name: str) -> str:
     """The key of an upload."""
     return f"{UPLOADS_PREFIX}{dataset}/{name}"
+
+
+def loaded_key(upload: str) -> str:
+    """The key that an upload is moved to once it is loaded (`afterLoading: move`)."""
+    return LOADED_PREFIX + upload.removeprefix(UPLOADS_PREFIX)
 
 
 def plan_key(dataset: str, run_id: str) -> str:

@@ -45,7 +45,7 @@ THINGS = cast(
         records_path=("data", "items"),
         count_path=("data", "count"),
         total_path=("data", "total"),
-        key_fields=("id",),
+        content_key=("id",),
         csv=CsvOptions(),
     ),
 )
@@ -57,7 +57,7 @@ LIST = cast(
         records_path=(),
         count_path=(),
         total_path=(),
-        key_fields=("id",),
+        content_key=("id",),
         csv=CsvOptions(),
     ),
 )

@@ -29,7 +29,7 @@ class Thing(RawModel):
     value: Any = None
 
 
-PARTS = {"record_model": Thing, "records_path": (), "count_path": (), "total_path": (), "key_fields": ("id",)}
+PARTS = {"record_model": Thing, "records_path": (), "count_path": (), "total_path": (), "content_key": ("id",)}
 THINGS = cast("Dataset", SimpleNamespace(**PARTS, rescues=False))
 RESCUING = cast("Dataset", SimpleNamespace(**PARTS, rescues=True))
 

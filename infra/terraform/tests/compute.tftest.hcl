@@ -51,6 +51,7 @@ variables {
   paused             = false
   source_environment = { SMELT_USAJOBS_USER_AGENT = "data@agency.example" }
   source_secrets     = ["SMELT_USAJOBS_API_KEY"]
+  after_loading      = []
   schedules = {
     daily = { dataset = "usajobs_search", params = { Keyword = "r&d" }, expression = "rate(1 day)", timezone = "UTC", enabled = true }
   }
@@ -344,6 +345,25 @@ run "more_memory_than_four_processors_come_with_is_refused" {
   }
 
   expect_failures = [var.workers]
+}
+
+run "the_loader_hides_uploads_only_where_contracts_may" {
+  command = plan
+
+  module {
+    source = "./modules/compute"
+  }
+
+  variables {
+    after_loading = ["tag", "move"]
+  }
+
+  assert {
+    condition = toset([
+      for statement in local.permissions["loader"] : statement.sid if contains(["TagLoadedUploads", "TakeLoadedUploads", "KeepMovedUploads", "HideLoadedUploads"], statement.sid)
+    ]) == toset(["TagLoadedUploads", "TakeLoadedUploads", "KeepMovedUploads"])
+    error_message = "Each action has its own rights."
+  }
 }
 
 run "a_tag_that_moves_is_refused" {

@@ -22,9 +22,10 @@ from services.ops.runs.stored_pages import MissingPage
 from shared.config.topology import PLANS_PREFIX, RAW_PREFIXES, queue_for_key
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE, RUN, fully_loaded_objects
 from shared.datasets import registry
+from shared.datasets.ignored_uploads import ignored_by
 from shared.formats.commands import PageCommand
 from shared.formats.s3_events import created_event
-from shared.storage import litter, object_keys, versions
+from shared.storage import object_keys, versions
 from shared.storage.object_id import ObjectId
 from shared.storage.versions import ObjectVersion
 
@@ -99,7 +100,7 @@ def find_missing(connections: Connections, since: timedelta | None = None) -> Mi
         for object_id in missing
         if not dead.has(object_id)
         and (object_id.key, object_id.version) not in identities
-        and not litter.is_ignored(object_id.key, ignored)
+        and not ignored_by(object_id.key, ignored)
     )
     never_fetched = tuple(command for run, pages in incomplete for command in _never_fetched(run, pages, dead))
     stuck = tuple(page for run, pages in incomplete for page in _stuck(run, pages, dead))

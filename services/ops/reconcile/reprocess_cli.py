@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -13,6 +13,7 @@ from services.ops.cli.output import out, plain, say, say_json
 from services.ops.cli.progress import advancing
 from services.ops.connections import connect
 from services.ops.operator_log import ActionResult
+from services.ops.reconcile import intake
 from services.ops.reconcile import reprocess as reprocessing
 from services.ops.reconcile.reprocess import BRONZE, LAYERS, ObjectFilter, SelectedObject
 from shared.config.topology import queue_for_key
@@ -24,7 +25,8 @@ Since = Annotated[str | None, typer.Option("--since", help="stored in the last 3
 Until = Annotated[str | None, typer.Option("--until", help="stored before the last 30s, 15m, 2h or 1d")]
 Key = Annotated[str, typer.Option("--key", help="key prefix below the dataset's folder, or a complete key")]
 From = Annotated[
-    str, typer.Option("--from", help="the layer to start from: bronze or silver", autocompletion=lambda: [*LAYERS])
+    str,
+    typer.Option("--from", help="bronze, silver, or s3://bucket/prefix to take in", autocompletion=lambda: [*LAYERS]),
 ]
 Rate = Annotated[str | None, typer.Option("--rate", metavar="N/s", help="maximum events per second")]
 
@@ -48,6 +50,9 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     observation time. Missing objects are loaded. From silver, missing objects are loaded, for example after restoring
     an older database.
 
+    From s3://bucket/prefix, objects are copied to the dataset's uploads, oldest first, and loaded as observed when they
+    were stored there. What was copied is not copied again, so an interrupted command may be repeated.
+
     Dead letters of these objects remain; what fails again becomes a new one. The action is recorded in
     ops.operator_action.
 
@@ -56,6 +61,12 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     Example: smelt reprocess --dataset DATASET --since 2d --rate 20/s --dry-run
     """
     registry.check_name(dataset)
+    if layer.startswith(intake.SCHEME):
+        if since or until or key:
+            message = "--since, --until and --key are for this deployment's bucket: a prefix is part of --from s3://…"
+            raise PermanentError(message)
+        _take_in(dataset, layer, rate, _Answers(dry_run, yes, as_json))
+        return
     wanted = ObjectFilter(dataset, _layer(layer), _seconds(since), _seconds(until), key)
     speed = durations.per_second(rate) if rate else None
     prompts.stop_in_order()
@@ -73,6 +84,33 @@ def reprocess(  # noqa: PLR0913, PLR0917 - the options of a command
     with advancing("sent", len(selected), rest, shown=not as_json) as advance:
         result = reprocessing.send(connections, selected, wanted, speed, advance)
     _say_result(result, selected, as_json=as_json)
+
+
+class _Answers(NamedTuple):
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+def _take_in(dataset: str, source: str, rate: str | None, answers: _Answers) -> None:
+    prompts.stop_in_order()
+    connections = connect()
+    with out.status("listing the bucket"):
+        found = intake.find(connections, dataset, source)
+    new = [item for item in found if not item.taken]
+    counts = {"found": len(found), "copied_before": len(found) - len(new), "bytes": sum(item.size for item in new)}
+    if not answers.as_json:
+        say(f"{formatting.counted(len(found), 'object')} below {plain(source)}")
+        say(f"copied before: {counts['copied_before']:,}; to be copied: {len(new):,}, {counts['bytes']:,} bytes")
+    copied, speed = 0, durations.per_second(rate) if rate else None
+    described = {"dataset": dataset, "from": source, **({"rate": speed} if speed else {})}
+    if new and not answers.dry_run:
+        prompts.confirm(f"Copy {formatting.counted(len(new), 'object')} to uploads/{dataset}/?", yes=answers.yes)
+        rest = "the others were not copied; repeat the command"
+        with advancing("copied", len(new), rest, shown=not answers.as_json) as advance:
+            copied = intake.take_in(connections, described, found, speed, advance).done
+    if answers.as_json:
+        say_json({"dry_run": answers.dry_run, **counts, "copied": copied})
 
 
 def _layer(layer: str) -> str:

@@ -10,6 +10,7 @@ from services.transformer.content import Content
 from services.transformer.decompress import decompressed, verified
 from services.transformer.formats import converted, csv_rows, document, json_lines, parquet, workbook
 from services.transformer.formats.foreign import refuse_foreign
+from services.transformer.formats.key_parts import with_key_parts
 from services.transformer.formats.prefixed import prefixed
 from services.transformer.formats.text_encoding import as_utf8
 from services.transformer.input_limits import InputLimits
@@ -25,7 +26,7 @@ BRACKETS = (b"{", b"[")
 def read(key: str, stored: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits) -> Content:
     """The content of an object with this key. Raises PermanentError for what is not what it must be."""
     if object_keys.is_upload(key):
-        return read_upload(verified(stored, bounds.expanded), dataset, bounds)
+        return with_key_parts(read_upload(verified(stored, bounds.expanded), dataset, bounds), key, dataset)
     stream = decompressed(stored, bounds.expanded)
     return read_replay(stream, bounds) if object_keys.is_replay(key) else read_page(stream, dataset, bounds)
 

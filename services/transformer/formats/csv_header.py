@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from services.transformer.formats.csv_lines import Line, Lines
+from services.transformer.formats.csv_lines import Line, Lines, parsed
 from shared.datasets.contract.raw_model import aliases
 from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
@@ -43,7 +43,7 @@ def read_header(source: Lines, dataset: Dataset) -> Header:
             _refuse_repeated(header, line)
             source.put_back(first[n + used :])
             return header
-    names = ", ".join(dataset.key_fields or dataset.record_model.model_fields)
+    names = ", ".join(dataset.content_key or dataset.record_model.model_fields)
     shown = next((_shown(line) for line in first if line.raw.strip()), "nothing")
     message = f"neither JSON nor Parquet, and as CSV it lacks the columns {names}; its first line is {shown}"
     raise PermanentError(message)
@@ -62,7 +62,7 @@ def _candidates(lines: Sequence[Line], delimiters: Sequence[str], dataset: Datas
         for alias in aliases(name, field)
     }
     for delimiter in delimiters:
-        reader = csv.reader((line.text for line in lines if line.whole), delimiter=delimiter, strict=True)
+        reader = parsed((line.text for line in lines if line.whole), delimiter, dataset.csv.quote_mark)
         try:
             names = [cleaned(name) for name in next(reader)]
         except (csv.Error, StopIteration):
@@ -82,8 +82,8 @@ def _refuse_repeated(header: Header, line: Line) -> None:
 
 def _is_header(names: Sequence[str], dataset: Dataset, declared: set[str]) -> bool:
     """All columns of the natural key; of a dataset without one, at least half of the declared columns."""
-    if dataset.key_fields:
-        return set(dataset.key_fields) <= set(names)
+    if dataset.content_key:
+        return set(dataset.content_key) <= set(names)
     return 2 * len(declared & set(names)) >= len(declared)
 
 

@@ -10,12 +10,15 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.transformer.formats.json_lines import lines
+
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
 
 PATIENCE = 2  # times the limit of a record
 NEVER_CLOSED = "unexpected end of data"  # as csv says it
@@ -101,18 +104,20 @@ class Lines:
 class Reader:
     """Rows out of lines. Empty lines are none."""
 
-    def __init__(self, source: Lines, delimiter: str, width: int, limit: int, comment: bytes = b"") -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - of which two have defaults
+        self, source: Lines, delimiter: str, width: int, limit: int, comment: bytes = b"", quote: str | None = '"'
+    ) -> None:
         """`width` is the number of values that a row should have, `limit` the most bytes that it may have.
 
-        Lines that begin with `comment` are no rows, unless they are text of a quoted field.
+        Lines that begin with `comment` are no rows, unless they are text of a quoted field. Without a `quote` no field
+        is quoted.
         """
-        self._comment = comment
+        self._comment, self._quote, self._mark = comment, quote, (quote or "").encode()
         self._source, self._delimiter, self._width, self._limit = source, delimiter, width, limit
-        end = rf"(?={re.escape(delimiter)}|\r?\n|\r?\Z)"
-        self._quoted = re.compile(rf'(?:^|(?<={re.escape(delimiter)}))"(?:[^"]|"")*+"{end}', re.MULTILINE)
-        self._closing = re.compile(f'"{end}')
-        mark = re.escape(delimiter)
-        self._field = re.compile(f'(?:"(?:[^"]|"")*+"|[^"{mark}][^{mark}]*+|){mark}')
+        end, q, mark = rf"(?={re.escape(delimiter)}|\r?\n|\r?\Z)", re.escape(quote or '"'), re.escape(delimiter)
+        self._quoted = re.compile(rf"(?:^|(?<={mark})){q}(?:[^{q}]|{q}{q})*+{q}{end}", re.MULTILINE)
+        self._closing = re.compile(f"{q}{end}")
+        self._field = re.compile(f"(?:{q}(?:[^{q}]|{q}{q})*+{q}|[^{q}{mark}][^{mark}]*+|){mark}")
 
     def __iter__(self) -> Iterator[Row]:
         while row := self._next():
@@ -127,8 +132,11 @@ class Reader:
         """The next record, if no quoted field is open. Of one that is broken only the first line is taken."""
         for line in self._source:
             if line.raw.strip(b"\r\n") and not (self._comment and line.raw.startswith(self._comment)):
-                return self._plain(line) if b'"' not in line.raw and line.whole else self._quoting(line)
+                return self._quoting(line) if self._has_quote(line.raw) or not line.whole else self._plain(line)
         return None
+
+    def _has_quote(self, raw: bytes) -> bool:
+        return self._quote is not None and self._mark in raw
 
     def _plain(self, line: Line) -> Row:
         text = line.text.rstrip("\r\n")
@@ -139,13 +147,13 @@ class Reader:
     def _quoting(self, first: Line) -> Row:
         if first.whole:
             with suppress(csv.Error):
-                return Row([first], next(csv.reader((first.text,), delimiter=self._delimiter, strict=True)))
+                return Row([first], next(parsed((first.text,), self._delimiter, self._quote)))
         return self._over_lines(first)
 
     def _over_lines(self, first: Line) -> Row:
         taken: list[Line] = []
         try:
-            values = next(csv.reader(self._texts(first, taken), delimiter=self._delimiter, strict=True))
+            values = next(parsed(self._texts(first, taken), self._delimiter, self._quote))
         except csv.Error as error:
             if str(error) == NEVER_CLOSED:
                 return Row(taken, problem="a quoted field that opens here is never closed", endless=True)
@@ -201,7 +209,7 @@ class Reader:
 
     def _ends(self, row: Row, doubts: "_Doubts") -> bool:
         """Whether a field that is open could end in this row, so that its parts together are a row that fits."""
-        if b'"' not in row.raw:
+        if not self._has_quote(row.raw):
             return False
         if len(row.values) in doubts.short and self._is_text(row):
             return True
@@ -210,7 +218,7 @@ class Reader:
 
     def _is_text(self, row: Row) -> bool:
         """Whether the row has a quote as at the end of a field that does not begin in it."""
-        return b'"' in row.raw and self._closing.search(self._quoted.sub("", row.text)) is not None
+        return self._has_quote(row.raw) and self._closing.search(self._quoted.sub("", row.text)) is not None
 
     def _fields_before(self, text: str) -> int:
         """How many fields are complete before the one that is left open."""
@@ -222,9 +230,16 @@ class Reader:
     def _count(self, text: str) -> int:
         """How many values there are in the rest of a row, the one that ends where it begins among them."""
         try:
-            return len(next(csv.reader((text,), delimiter=self._delimiter, strict=True), [])) or 1
+            return len(next(parsed((text,), self._delimiter, self._quote), [])) or 1
         except csv.Error:
             return 0
+
+
+def parsed(texts: Iterable[str], delimiter: str, quote: str | None) -> "CsvReader":
+    """Rows of CSV. Raises csv.Error for a quote out of place; without a quote every character is text."""
+    if quote is None:
+        return csv.reader(texts, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(texts, delimiter=delimiter, quotechar=quote, strict=True)
 
 
 def _refused(rows: Sequence[Row], doubtful: Row) -> Iterator[Row]:

@@ -30,7 +30,7 @@ def read(stream: "io.BufferedReader[Any]", dataset: Dataset, bounds: InputLimits
     deque(islice(source, dialect.skip), maxlen=0)
     header = read_header(source, dataset)
     comment = (dialect.comment or "").encode()
-    reader = Reader(source, header.delimiter, len(header.fields), bounds.record, comment)
+    reader = Reader(source, header.delimiter, len(header.fields), bounds.record, comment, dialect.quote_mark)
     return Content(_records(reader, header, Values(dataset)))
 
 

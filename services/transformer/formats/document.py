@@ -74,10 +74,10 @@ def has_list(content: bytes, dataset: Dataset) -> bool:
 def _is_record(content: bytes, dataset: Dataset) -> bool:
     """Whether the natural key of a record is at its top."""
     try:
-        fields = cut(content, dict.fromkeys(dataset.key_fields, Value))
+        fields = cut(content, dict.fromkeys(dataset.content_key, Value))
     except ValueError:
         return False
-    return isinstance(fields, dict) and fields.keys() == set(dataset.key_fields)
+    return isinstance(fields, dict) and fields.keys() == set(dataset.content_key)
 
 
 def _parsed(content: bytes, layout: "_Layout", place: str) -> Any:

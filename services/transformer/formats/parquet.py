@@ -62,7 +62,7 @@ def _content(copy: "IO[bytes]", dataset: Dataset) -> Content:
     if dataset.rescues:
         _refuse_damaged(copy.name, undeclared := [name for name in schema if name not in declared])
         declared |= {name for name in undeclared if nodes.get(name, NOTHING).kind != "interval"}
-    layout = _layout(schema, nodes, dataset.key_fields, declared)
+    layout = _layout(schema, nodes, dataset.content_key, declared)
     return Content(_records(copy, file.select(pl.len()).collect().item(), layout))
 
 

@@ -59,6 +59,7 @@ class Column:
     unique: bool = False
     indexed: bool = False
     computed: bool = False
+    from_key: bool = False
     withheld: bool = False  # from readers
     description: str | None = None
     transform: str | None = None  # a name of TRANSFORMS
@@ -232,6 +233,9 @@ class _Reader:
         spell = str if item.physicalName else SPELLINGS[self.options.names]
         own = (*base, spell(item.name or name))
         values, severity = _valid_values(item.quality or (), place)
+        if extra.from_key and (extra.computed or len(extra.path or own) != 1):
+            message = f"{place}: fromKey is for fields at the top of a record"
+            raise ContractError(message)
         _check_limits(item, place)
         return Column(
             name=name,
@@ -243,6 +247,7 @@ class _Reader:
             unique=bool(item.unique),
             indexed=extra.indexed,
             computed=extra.computed,
+            from_key=extra.from_key,
             withheld=classification.is_withheld(item, readable=extra.readable),
             description=item.description,
             transform=item.transformLogic,

@@ -35,6 +35,7 @@ class CsvOptions(OptionModel):
 
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)  # else one of , ; tab |
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None  # else UTF-8, or UTF-16 and UTF-32 by content
+    quote: Annotated[str, Field(pattern=r"^(.|none)$")] = '"'  # round values; none: every character is text
     skip: int = Field(default=0, ge=0)  # lines above the header, whatever they are
     comment: str | None = Field(default=None, min_length=1)  # begins lines that are no records
     nulls: frozenset[str] = frozenset()  # texts that stand for no value
@@ -46,7 +47,15 @@ class CsvOptions(OptionModel):
         if self.thousands == self.decimal:
             message = f"decimal and thousands are both {self.decimal!r}"
             raise ValueError(message)
+        if self.quote == self.delimiter:
+            message = f"delimiter and quote are both {self.quote!r}"
+            raise ValueError(message)
         return self
+
+    @property
+    def quote_mark(self) -> str | None:
+        """The character round values; None if there is none."""
+        return None if self.quote == "none" else self.quote
 
 
 class ExcelOptions(OptionModel):
@@ -70,6 +79,9 @@ class ContractOptions(OptionModel):
     source: SourceOptions | None = None  # the API that it is extracted from
     csv: CsvOptions = CsvOptions()
     excel: ExcelOptions = ExcelOptions()
+    include: tuple[str, ...] = ()  # patterns of uploads that are loaded; by default all
+    exclude: tuple[str, ...] = ()  # ... and of those that are not
+    after_loading: Literal["keep", "tag", "move", "delete"] = "keep"  # what becomes of an upload that is loaded
 
     @model_validator(mode="after")
     def _records_may_come_again(self) -> Self:
@@ -93,6 +105,7 @@ class ColumnOptions(OptionModel):
     path: Path = ()  # where its field lies: in the record, or in an item of the schema's list
     aliases: tuple[str, ...] = ()  # other names of the field; the first with a value counts
     indexed: bool = False  # whether the column has an index
+    from_key: bool = False  # whether a part of the upload's key, `name=value`, gives the value
     computed: bool = False  # whether the code beside the contract gives the value
     readable: bool | None = None  # whether readers see it, whatever its classification is
 

@@ -47,6 +47,32 @@ locals {
     ]
   }
 
+  # {what contracts may do with uploads that are loaded (`afterLoading`): what it takes}; versions stay in any case
+  after_loading = {
+    tag = [
+      {
+        sid       = "TagLoadedUploads"
+        actions   = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"]
+        resources = ["${local.bucket}/uploads/*"]
+      },
+    ]
+    move = [
+      {
+        sid       = "TakeLoadedUploads"
+        actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"]
+        resources = ["${local.bucket}/uploads/*"]
+      },
+      {
+        sid       = "KeepMovedUploads"
+        actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
+        resources = ["${local.bucket}/loaded/*"]
+      },
+    ]
+    delete = [
+      { sid = "HideLoadedUploads", actions = ["s3:GetObject", "s3:DeleteObject"], resources = ["${local.bucket}/uploads/*"] },
+    ]
+  }
+
   permissions = { for service in keys(local.services) : service => local.rights[service] }
 
   rights = {
@@ -76,7 +102,7 @@ locals {
       },
       { sid = "KeepTheState", actions = ["s3:PutObject"], resources = ["${local.bucket}/state/*"] },
       { sid = "AskForObjectsInFull", actions = ["sqs:SendMessage"], resources = [local.queue["transformer"], local.queue["uploads"]] },
-    ])
+    ], flatten([for action in var.after_loading : local.after_loading[action]]))
     ops = [
       {
         sid       = "SeeQueues"

@@ -3,6 +3,11 @@ variable "bucket" {
   type        = object({ name = string, arn = string })
 }
 
+variable "after_loading" {
+  description = "What contracts may do with uploads that are loaded: tag, move, delete. Without it the loader may change no upload."
+  type        = set(string)
+}
+
 variable "queues" {
   description = "{service: its queue}, from the module messaging."
   type = map(object({
