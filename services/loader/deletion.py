@@ -1,4 +1,7 @@
-"""Deletion of records and their child rows. Foreign keys do not cascade (ADR 36)."""
+"""Deletes the present rows of changed records before their new rows are inserted. Foreign keys do not cascade (ADR 36).
+
+Records that a source no longer has are not deleted: see `deactivation` and `snapshot`.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -22,8 +25,8 @@ def delete(connection: Connection, tables: Tables, keys: pl.DataFrame) -> None:
 def _statement(root: Table, children: tuple[Table, ...]) -> TextClause:
     """One statement that deletes from all tables.
 
-    Child rows are matched with the keys returned by the deletion of root rows, so they are deleted after them. A
-    trigger on the root table can still read the child rows, and copies them to the history.
+    Child rows are matched with the keys returned by the deletion of root rows, so they are deleted after them. The
+    trigger of schema `history`, on `silver.job`, can then still read the child rows and copies them.
     """
     keys = [*root.primary_key.columns]
     arrays = ", ".join(f"cast(:{key.name} as {key.type.compile(DIALECT)}[])" for key in keys)

@@ -1,4 +1,7 @@
-"""History tables: one row for each version of a record, valid from its observation until the next version's."""
+"""History tables of datasets with disposition `history`: one row for each version of a record.
+
+A version is valid from its observation until the next one's. Schema `history`, of the USAJOBS gold tables, is another.
+"""
 
 from datetime import datetime
 from functools import cache
@@ -31,14 +34,14 @@ def _statements(root: Table, history: Table) -> tuple[TextClause, TextClause]:
     same_key = " and ".join(f'stored."{key.name}" = changed."{key.name}"' for key in keys)
     replaced = ", ".join(f"{name} = excluded.{name}" for name in columns)
     # The names are of our own tables.
-    end = f"""
+    close_newest = f"""
         update {history.fullname} as stored set valid_to = :observed_at from {changed}
         where {same_key} and valid_to is null and valid_from < :observed_at
     """  # noqa: S608
-    add = f"""
+    add_version = f"""
         insert into {history.fullname} ({", ".join(columns)}, valid_from)
         select {", ".join(f"stored.{name}" for name in columns)}, :observed_at
         from {root.fullname} as stored join {changed} on {same_key}
         on conflict ({names}, valid_from) do update set {replaced}
     """  # noqa: S608
-    return text(end), text(add)
+    return text(close_newest), text(add_version)

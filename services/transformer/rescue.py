@@ -1,5 +1,6 @@
 """Collects undeclared fields of a record as JSON, for contracts with `evolution: rescue` or `evolve`."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -10,6 +11,8 @@ from services.transformer.numbers import Number
 from shared.datasets import registry
 from shared.datasets.contract import raw_model
 
+Declared = Mapping[str, set[str]]  # {place of an object: names of its fields}; "", "place.", "readings[]."
+
 
 class UnstorableError(ValueError):
     """A field that is not declared has a character or a number that Postgres cannot hold."""
@@ -17,8 +20,11 @@ class UnstorableError(ValueError):
 
 def rescued(record: Mapping[str, Any], dataset: str) -> str | None:
     """The undeclared fields as JSON text, {path: value}; None where there are none. Raises UnstorableError."""
-    declared, parents = _declared(dataset)
-    fields = dict(_undeclared(record, "", "", declared, parents))
+    fields: dict[str, Any] = {}
+    for path, value in _undeclared(record, "", "", _declared(dataset)):
+        while path in fields:  # the field `a.b`, and b inside of a
+            path = f'"{path}"'  # noqa: PLW2901
+        fields[path] = value
     if not fields:
         return None
     try:
@@ -37,26 +43,26 @@ def _exactly(value: Any) -> msgspec.Raw:
 _ENCODER = msgspec.json.Encoder(enc_hook=_exactly)
 
 
-def _undeclared(
-    record: Mapping[str, Any], declared_path: str, path: str, declared: frozenset[str], parents: frozenset[str]
-) -> Iterator[tuple[str, Any]]:
-    """`path` has the position of a list's item, `declared_path` has `[]`."""
+def _undeclared(record: Mapping[str, Any], place: str, path: str, declared: Declared) -> Iterator[tuple[str, Any]]:
+    """`path` has the position of a list's item, `place` has `[]`."""
     for name, value in record.items():
-        own_declared, own = f"{declared_path}{name}", f"{path}{name}"
-        if own_declared not in declared:
-            yield own, value
-        elif isinstance(value, dict) and f"{own_declared}." in parents:
-            yield from _undeclared(value, f"{own_declared}.", f"{own}.", declared, parents)
-        elif isinstance(value, list) and f"{own_declared}[]." in parents:
+        if name not in declared[place]:
+            yield f"{path}{name}", value
+        elif isinstance(value, dict) and (inner := f"{place}{name}.") in declared:
+            yield from _undeclared(value, inner, f"{path}{name}.", declared)
+        elif isinstance(value, list) and (inner := f"{place}{name}[].") in declared:
             for number, item in enumerate(value):
                 if isinstance(item, dict):
-                    yield from _undeclared(item, f"{own_declared}[].", f"{own}[{number}].", declared, parents)
+                    yield from _undeclared(item, inner, f"{path}{name}[{number}].", declared)
 
 
 @cache
-def _declared(name: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The paths of all declared fields, and those that begin others, with their separator."""
+def _declared(name: str) -> Declared:
     dataset = registry.dataset(name)
-    paths = {path for paths, _ in raw_model.fields(dataset.record_model) for path in paths} | dataset.ignored
-    parents = {path[: place + 1] for path in paths for place, character in enumerate(path) if character == "."}
-    return frozenset(paths), frozenset(parents)
+    declared: dict[str, set[str]] = defaultdict(set)
+    for place, field in raw_model.names(dataset.record_model):
+        declared[place].add(field)
+    for path in dataset.ignored:
+        place, dot, field = path.rpartition(".")
+        declared[f"{place}{dot}"].add(field)
+    return declared

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from services.loader import load as object_loading
 from services.loader import worker as loading
 from services.ops.quarantine import entries
+from services.transformer import rescue
 from services.transformer import worker as transforming
 from shared.config.topology import SILVER, UPLOADS
 from shared.datasets import registry
@@ -211,6 +212,13 @@ def test_undeclared_fields_are_kept_with_their_paths(database: Engine, tmp_path:
         assert pipeline.work()
         query = "select id, _rescued from silver.mine order by id"
         assert rows(pipeline, query) == [("x", {"colour": "red", "size": {"w": 2}}), ("y", None)]
+
+
+def test_a_name_with_a_dot_is_not_the_field_inside_of_an_object(tmp_path: Path) -> None:
+    nested = {"name": "lat", "logicalType": "number", **smelt(path="place.lat")}
+    with own_dataset(tmp_path, contract("dotted", [nested], **smelt(evolution="rescue")), name="dotted"):
+        record = {"id": "x", "place": {"lat": 1, "x": 2}, "place.lat": 3, "place.x": 4}
+        assert rescue.rescued(record, "dotted") == '{"place.x":2,"place.lat":3,"\\"place.x\\"":4}'
 
 
 def test_an_undeclared_field_that_postgres_cannot_hold_costs_its_record_only(database: Engine, tmp_path: Path) -> None:

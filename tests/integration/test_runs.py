@@ -189,7 +189,7 @@ def test_missing_pages_are_named_with_whether_they_were_fetched(pipeline: Pipeli
 
 def test_of_many_missing_pages_the_first_are_named(pipeline: Pipeline, database: Engine) -> None:
     planned(database, RUN_ID, 30)
-    assert [page.page for page in details(pipeline).missing] == [*range(1, run_details.NAMED + 1)]
+    assert [page.page for page in details(pipeline).missing] == [*range(1, run_details.MAX_MISSING_SHOWN + 1)]
 
 
 def test_warnings_of_the_run_and_its_pages_and_drift_are_told(pipeline: Pipeline, database: Engine) -> None:
@@ -227,7 +227,7 @@ def test_what_died_or_was_replayed_of_a_run_is_named(pipeline: Pipeline, databas
     reprocess.send(pipeline.connections, [], reprocess.ObjectFilter(DATASET, key=f"date=2026-01-05/run={RUN_ID}"))
     waiting = run_details.waiting(pipeline.connections, RUN_ID, now=1e12)
     assert [letter.id for letter in waiting.dead_letters] == [mine]
-    assert [row["kind"] for row in details(pipeline).replays] == ["reprocess"]
+    assert [row["kind"] for row in details(pipeline).operator_actions] == ["reprocess"]
 
 
 def test_the_commands_show_runs_to_people_and_programs(pipeline: Pipeline, smelt: Smelt) -> None:

@@ -178,7 +178,7 @@ def test_queues_that_cannot_be_measured_are_unknown_and_never_zero() -> None:
 
 def test_without_the_queues_nobody_says_that_there_are_no_dead_letters() -> None:
     assert "None." not in page(BLIND)
-    assert model.verdict(BLIND).level == "unknown"
+    assert model.overall_status(BLIND).level == "unknown"
 
 
 def test_a_database_that_is_away_leaves_the_queues_on_the_page() -> None:
@@ -236,7 +236,7 @@ def test_a_kept_conservation_law_is_shown_in_full() -> None:
 
 def test_a_broken_conservation_law_is_the_first_thing_on_the_page() -> None:
     measured = replace(with_run(inserted=89), queues=with_queue(dead=1).queues)
-    assert model.verdict(measured).text == f"1 run does not add up: {RUN.run_id}"
+    assert model.overall_status(measured).text == f"1 run does not add up: {RUN.run_id}"
     assert 'class="conservation broken"' in render("overview/fragment.html", measured)
     assert "✓" not in page(measured)
 

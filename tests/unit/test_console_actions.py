@@ -86,3 +86,11 @@ def test_an_old_plan_gives_way_to_a_new_one_but_nothing_that_is_under_way_does()
         actions.plan(action(tally(lambda: None)))
     go_on.set()
     actions.stop()
+
+
+def test_plans_stay_until_there_are_too_many() -> None:
+    actions = Actions()
+    planned = [actions.plan(action(tally(lambda: None))) for _ in range(MAX_ACTIONS)]
+    assert all(actions.find(one.id) for one in planned)
+    actions.plan(action(tally(lambda: None)))
+    assert [one.id for one in planned if not actions.find(one.id)] == [planned[0].id]

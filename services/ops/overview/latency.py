@@ -1,4 +1,4 @@
-"""Latency from the source's response, or an upload, to the committed row."""
+"""Latency from the source's response, or an upload, to the transaction that loads it."""
 
 from dataclasses import dataclass
 
@@ -32,4 +32,4 @@ class Latency:
 
 def latencies(connection: Connection) -> list[Latency]:
     """Latencies by dataset, without datasets that loaded nothing."""
-    return [Latency(dataset, objects, *shares) for dataset, objects, shares in connection.execute(LATENCY)]
+    return [Latency(dataset, objects, *percentiles) for dataset, objects, percentiles in connection.execute(LATENCY)]

@@ -13,8 +13,8 @@ from services.ops.web import formatting
 from shared.config.topology import QUEUES
 
 SLOTS = 10  # steps in the drawing of a queue; each stands for twice as many messages as the one before
-FRESH = 10.0  # s; older counts are shown with their time
-STORES = {  # what each service reads from
+CURRENT_SECONDS = 10.0  # older counts are shown with their time
+STORES = {  # {folder of a worker's code: what it reads}; uploads is a second queue of the transformer
     "extractor": ("source", "Source", "an API"),
     "transformer": ("bronze", "Bronze", "raw, in S3"),
     "loader": ("silver", "Silver", "checked, in S3"),
@@ -101,7 +101,7 @@ def database(measured: Measurements) -> StageLabel:
     if isinstance(rows, Unavailable):
         return StageLabel("database", "Postgres", "rows unknown")
     total = sum(sum(tables.values()) for tables in rows.value.values())
-    late = (measured.at - rows.at).total_seconds() > FRESH
+    late = (measured.at - rows.at).total_seconds() > CURRENT_SECONDS
     return StageLabel("database", "Postgres", f"{total:,} rows" + (f" at {rows.at:%H:%M:%S}" if late else ""))
 
 
@@ -157,16 +157,16 @@ def unknown_parts(measured: Measurements) -> dict[str, str]:
     return {part: measurement.reason for part, measurement in parts.items() if isinstance(measurement, Unavailable)}
 
 
-def verdict(measured: Measurements) -> OverallStatus:
+def overall_status(measured: Measurements) -> OverallStatus:
     """The most important status for whoever is on call."""
     views = run_views(measured)
-    waiting = dead_letter_count(measured.queues)
+    dead = dead_letter_count(measured.queues)
     if broken := [view.run.run_id for view in views if not view.run.conserved]:
         return OverallStatus(
             "broken", f"{_counted(len(broken), 'run does', 'runs do')} not add up: {', '.join(broken)}"
         )
-    if waiting:
-        return OverallStatus("dead", f"{_counted(waiting, 'dead letter needs', 'dead letters need')} attention")
+    if dead:
+        return OverallStatus("dead", f"{_counted(dead, 'dead letter needs', 'dead letters need')} attention")
     if unknown := unknown_parts(measured):
         return OverallStatus("unknown", f"Not everything can be measured: {', '.join(unknown).lower()} unknown")
     if isinstance(measured.queues, Measured) and (under_way := sum(flow.total or 0 for flow in measured.queues.value)):

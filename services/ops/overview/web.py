@@ -36,7 +36,7 @@ def template_values(measured: Measurements) -> Mapping[str, Any]:
     """The values for the templates."""
     return {
         "at": measured.at,
-        "verdict": model.verdict(measured),
+        "verdict": model.overall_status(measured),
         "unknown": model.unknown_parts(measured),
         "stages": model.stages(measured.queues),
         "database": model.database(measured),

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from services.ops.cli import formatting
 from services.ops.cli.output import plain, say
 from services.ops.runs.cli_watch import left
-from services.ops.runs.details import NAMED, PartProgress, RunDetails, Waiting
+from services.ops.runs.details import MAX_MISSING_SHOWN, PartProgress, RunDetails, Waiting
 from services.ops.runs.runs import Run
 
 COLOURS = {"complete": "green", "running": "blue", "incomplete": "red", "rejected": "yellow", "unknown": "yellow"}
@@ -112,7 +112,7 @@ def _say_run_details(details: RunDetails) -> None:
     for group in details.quarantine:
         why = f"{group.rule} ({group.field}): {group.message}"
         say(f"[red]quarantine[/red]   {group.records:,}, {group.still_open:,} open: {plain(why)}")
-    for row in details.replays:
+    for row in details.operator_actions:
         done = f"{row['processed']:,} of {row['matched']:,} {row['outcome']}, by {row['operator']}"
         say(f"replay       {row['id']}: {row['kind']}, {row['started_at']:%Y-%m-%d %H:%M}, {plain(done)}")
 
@@ -133,7 +133,8 @@ def _say_missing(details: RunDetails) -> None:
         if page.unreadable:
             why = f"fetched, but unreadable: {plain(page.unreadable)}"
         say(f"[red]missing[/red]      part {page.part}, page {page.page} of {page.of}: {why}")
-    if len(details.missing) == NAMED and (more := details.run.planned_pages - details.run.pages - NAMED) > 0:
+    more = details.run.planned_pages - details.run.pages - len(details.missing)
+    if len(details.missing) == MAX_MISSING_SHOWN and more > 0:
         say(f"[dim]             and {formatting.counted(more, 'page')} more[/dim]")
 
 

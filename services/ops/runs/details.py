@@ -21,7 +21,7 @@ from shared.engine.pending_retries import PendingRetry
 from shared.formats.commands import PageCommand
 from shared.formats.run_plan import RunPlan, pages_needed
 
-NAMED = 20  # missing pages listed, as each takes a request to S3
+MAX_MISSING_SHOWN = 20  # missing pages listed, as each takes a request to S3
 
 # Warnings grouped by rule and field, of the run as a whole (no object) and of its pages.
 WARNINGS = text("""
@@ -61,7 +61,7 @@ class MissingPageView:
 
 
 @dataclass(frozen=True)
-class Warned:
+class RuleWarnings:
     """A rule that warned, and on how many pages; 0 for rules about the run as a whole."""
 
     rule: str
@@ -79,10 +79,10 @@ class RunDetails:
     state: str
     parts: tuple[PartProgress, ...]
     missing: tuple[MissingPageView, ...]
-    warnings: tuple[Warned, ...]
+    warnings: tuple[RuleWarnings, ...]
     drift: tuple[Mapping[str, Any], ...]
     quarantine: tuple[QuarantineGroup, ...]
-    replays: tuple[Mapping[str, Any], ...]
+    operator_actions: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def details(connections: Connections, run_id: str) -> RunDetails | None:
             run=run,
             state=state,
             parts=tuple(parts(plan, loaded)),
-            missing=tuple(_missing(connections, islice(plan.missing(loaded), NAMED), state)),
-            warnings=tuple(Warned(*row) for row in connection.execute(WARNINGS, {"run_id": run_id})),
+            missing=tuple(_missing(connections, islice(plan.missing(loaded), MAX_MISSING_SHOWN), state)),
+            warnings=tuple(RuleWarnings(*row) for row in connection.execute(WARNINGS, {"run_id": run_id})),
             drift=_rows(
                 connection,
                 select(SCHEMA_DRIFT)
@@ -115,7 +115,7 @@ def details(connections: Connections, run_id: str) -> RunDetails | None:
                 .order_by(SCHEMA_DRIFT.c.kind, SCHEMA_DRIFT.c.path),
             ),
             quarantine=tuple(entries.find_groups(connection, entries.QuarantineFilter(run=run_id, closed=True))),
-            replays=_rows(
+            operator_actions=_rows(
                 connection,
                 select(OPERATOR_ACTION)
                 .where(cast(OPERATOR_ACTION.c.filter, Text).contains(run_id))
@@ -125,10 +125,10 @@ def details(connections: Connections, run_id: str) -> RunDetails | None:
 
 
 def waiting(connections: Connections, run_id: str, now: float) -> Waiting:
-    """Works for unplanned runs too. `now` is in epoch seconds."""
+    """Unfinished messages of a run, also of one that is not planned yet. `now` is in epoch seconds."""
     survey = dead_letters.survey(connections)
-    named = filters.DeadLetterFilter(run=run_id).select(survey.letters, now)
-    return Waiting(tuple(named), survey.unseen, runs.pending_retries_of(connections, run_id))
+    letters = filters.DeadLetterFilter(run=run_id).select(survey.letters, now)
+    return Waiting(tuple(letters), survey.unseen, runs.pending_retries_of(connections, run_id))
 
 
 def parts(plan: RunPlan, loaded: Loaded) -> Iterator[PartProgress]:
@@ -141,9 +141,9 @@ def parts(plan: RunPlan, loaded: Loaded) -> Iterator[PartProgress]:
 def _missing(connections: Connections, pages: Iterator[PageCommand], state: str) -> Iterator[MissingPageView]:
     """Pages are read only if the run is incomplete, as they may be large."""
     for page in stored_pages.inspected(connections, pages, read=state == "incomplete"):
-        of = page.command
-        yield MissingPageView(of.part, of.page, of.of, page.stored is not None, page.unreadable)
+        command = page.command
+        yield MissingPageView(command.part, command.page, command.of, page.stored is not None, page.unreadable)
 
 
-def _rows(connection: Connection, wanted: Any) -> tuple[Mapping[str, Any], ...]:
-    return tuple(row._asdict() for row in connection.execute(wanted))
+def _rows(connection: Connection, query: Any) -> tuple[Mapping[str, Any], ...]:
+    return tuple(row._asdict() for row in connection.execute(query))

@@ -66,7 +66,7 @@ class Actions:
         """
         with self._lock:
             idle = [action_.id for action_ in self._actions.values() if action_.state != "running"]
-            for identity in idle[: len(self._actions) - MAX_ACTIONS + 1]:
+            for identity in idle[: max(0, len(self._actions) - MAX_ACTIONS + 1)]:
                 del self._actions[identity]
             if len(self._actions) >= MAX_ACTIONS:
                 message = f"{MAX_ACTIONS} actions are running; wait for one of them or stop it"

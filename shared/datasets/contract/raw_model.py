@@ -29,6 +29,15 @@ def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[list[str], 
                 yield from fields(inner, f"{place}[]" if is_list else place)
 
 
+def names(model: type[BaseModel], place: str = "") -> Iterator[tuple[str, str]]:
+    """Place and name of every field, by all its names: ("", "id"), ("place.", "lat"), ("readings[].", "at")."""
+    for name, field in model.model_fields.items():
+        for alias in aliases(name, field):
+            yield place, alias
+            for inner, is_list in _models(field.annotation):
+                yield from names(inner, f"{place}{alias}[]." if is_list else f"{place}{alias}.")
+
+
 def _models(annotation: Any, *, in_list: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, in_list
