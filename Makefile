@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint pytest test-all check unit metrics fmt fault bench infra-check compose-smoke lock topology clean workflows security sbom fragment dist notes release
+.PHONY: help run test lint pytest test-all check unit metrics fmt fault bench infra-check compose-smoke lock reference topology clean workflows security sbom fragment dist notes release
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ infra-check: $(VENV)/dev ## check the Terraform code (needs terraform, and check
 # SMELT_REQUIRE_COMPOSE=1 makes a failure of what is skipped loudly: that there is no engine.
 compose-smoke: $(VENV)/dev ## build the images, start compose.yaml, kill a loader at work, audit (needs Docker, or root on Debian)
 	@SMELT_COMPOSE_SMOKE=1 $(BIN)/pytest -q tests/compose $(ARGS)
+
+reference: $(VENV)/dev ## write docs/contract-reference.md from the models of a contract's options
+	@$(BIN)/python -m infra.authoring.reference > docs/contract-reference.md
 
 topology: $(VENV)/dev ## write what Terraform reads from shared/config/topology.py and services/ops/health/rules.py
 	@$(BIN)/python -m shared.config.topology > infra/terraform/topology.json

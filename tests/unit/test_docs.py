@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra.authoring import reference
 from shared.datasets import consistency
 from shared.datasets.contract.options import ContractOptions
 from tests.conftest import REPOSITORY
@@ -84,3 +85,12 @@ def test_options_of_the_documentation_are_in_order() -> None:
             if block.startswith("customProperties"):
                 (option,) = yaml.safe_load(block)["customProperties"]
                 ContractOptions.model_validate(option["value"])
+
+
+def test_the_reference_of_options_is_that_of_the_code() -> None:
+    assert (REPOSITORY / "docs" / "contract-reference.md").read_text() == reference.page(), "run `make reference`"
+
+
+def test_every_option_is_described() -> None:
+    lines = [line for line in reference.page().splitlines() if line.startswith("| `") and "`type`" not in line]
+    assert [line for line in lines if line.endswith("|  |")] == []

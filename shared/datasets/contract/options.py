@@ -16,10 +16,14 @@ PROPERTY = "smelt"
 class BatchLimits(OptionModel):
     """Thresholds for rejecting a batch, or for warnings about a batch or a run as a whole."""
 
-    failed_share: float = 0.5  # a batch with a larger share of failed records is refused ...
-    smallest: int = 20  # ... unless it has fewer records than this; a run of fewer is not compared with others
-    null_share_rise: float = 0.3  # warn where so much larger a share of records than before lacks a field
-    count_fall: float = 0.5  # warn where a run covers less than this share of what runs like it did before
+    failed_share: float = 0.5
+    """A batch with a larger share of failed records is refused."""
+    smallest: int = 20
+    """Batches with fewer records are never refused, and runs with fewer records are not compared with others."""
+    null_share_rise: float = 0.3
+    """Warn if the share of records without a field is larger by this than before."""
+    count_fall: float = 0.5
+    """Warn if a run has less than this share of the records of the runs before it."""
 
 
 def _encoding(name: str) -> str:
@@ -33,14 +37,22 @@ def _encoding(name: str) -> str:
 class CsvOptions(OptionModel):
     """How CSV files are written, where their content does not say it."""
 
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)  # else one of , ; tab |
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = None  # else UTF-8, or UTF-16 and UTF-32 by content
-    quote: Annotated[str, Field(pattern=r"^(.|none)$")] = '"'  # round values; none: every character is text
-    skip: int = Field(default=0, ge=0)  # lines above the header, whatever they are
-    comment: str | None = Field(default=None, min_length=1)  # begins lines that are no records
-    nulls: frozenset[str] = frozenset()  # texts that stand for no value
-    decimal: Literal[".", ","] = "."  # in columns of numbers
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """The delimiter, if it is none of comma, semicolon, tab and `|`."""
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    """The encoding, if it is neither UTF-8 nor, by the content, UTF-16 or UTF-32."""
+    quote: Annotated[str, Field(pattern=r"^(.|none)$")] = '"'
+    """The character round values; with `none` every character is text."""
+    skip: int = Field(default=0, ge=0)
+    """The number of lines above the header."""
+    comment: str | None = Field(default=None, min_length=1)
+    """What lines that are no records begin with."""
+    nulls: frozenset[str] = frozenset()
+    """Texts that stand for no value."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark in columns of numbers."""
     thousands: Literal[".", ",", " ", "'"] | None = None
+    """The thousands mark in columns of numbers."""
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
@@ -61,27 +73,43 @@ class CsvOptions(OptionModel):
 class ExcelOptions(OptionModel):
     """Where the records of a workbook are."""
 
-    sheet: Annotated[int, Field(ge=1)] | str | None = None  # its name, or its number; else the only one with values
+    sheet: Annotated[int, Field(ge=1)] | str | None = None
+    """The sheet's name, or its number from 1; without it the only sheet with values."""
 
 
 class ContractOptions(OptionModel):
-    """Of a contract."""
+    """Options of a contract."""
 
-    records: Path = ()  # where a JSON document has its list of records
-    count: Path = ()  # ... and the number of records that it has
-    total: Path = ()  # ... and that of all pages of its query
-    names: Literal["same", "camelCase", "PascalCase"] = "same"  # how the source spells the names of properties
-    ignored: frozenset[str] = frozenset()  # paths of fields that are known and not kept
-    volatile: frozenset[str] = frozenset()  # ... and of those whose change is no change of the record
+    records: Path = ()
+    """Where a JSON document has its list of records."""
+    count: Path = ()
+    """Where a JSON document has the number of its records."""
+    total: Path = ()
+    """Where a JSON document has the number of records of all pages of its query."""
+    names: Literal["same", "camelCase", "PascalCase"] = "same"
+    """How the source spells the names of properties."""
+    ignored: frozenset[str] = frozenset()
+    """Paths of fields that are known and not kept."""
+    volatile: frozenset[str] = frozenset()
+    """Paths of fields whose change is no change of the record."""
     batch_limits: BatchLimits = BatchLimits()
-    disposition: Literal["merge", "append", "snapshot", "history"] = "merge"  # what a record is to those before it
-    evolution: Literal["report", "rescue", "evolve"] = "report"  # what becomes of fields that are not declared
-    source: SourceOptions | None = None  # the API that it is extracted from
+    """When a batch or a run as a whole is refused or warned of."""
+    disposition: Literal["merge", "append", "snapshot", "history"] = "merge"
+    """What a record is to those before it."""
+    evolution: Literal["report", "rescue", "evolve"] = "report"
+    """What becomes of fields that are not declared."""
+    source: SourceOptions | None = None
+    """The API that it is extracted from."""
     csv: CsvOptions = CsvOptions()
+    """How CSV files are written."""
     excel: ExcelOptions = ExcelOptions()
-    include: tuple[str, ...] = ()  # patterns of uploads that are loaded; by default all
-    exclude: tuple[str, ...] = ()  # ... and of those that are not
-    after_loading: Literal["keep", "tag", "move", "delete"] = "keep"  # what becomes of an upload that is loaded
+    """Where a workbook has the records."""
+    include: tuple[str, ...] = ()
+    """Patterns of uploads that are loaded."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of uploads that are not loaded."""
+    after_loading: Literal["keep", "tag", "move", "delete"] = "keep"
+    """What becomes of an upload that is loaded."""
 
     @model_validator(mode="after")
     def _records_may_come_again(self) -> Self:
@@ -92,22 +120,31 @@ class ContractOptions(OptionModel):
 
 
 class TableOptions(OptionModel):
-    """Of a schema, which is a table."""
+    """Options of a schema, which is a table."""
 
-    path: str = ""  # where its fields lie in a record; a list of objects ends with `[]`
-    aliases: tuple[str, ...] = ()  # other names of the list; the first with a value counts
-    required: bool = False  # whether a record without this list is rejected
+    path: str = ""
+    """Where its fields lie in a record; a list of objects ends with `[]`."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the list; the first with a value counts."""
+    required: bool = False
+    """Whether a record without this list is rejected."""
 
 
 class ColumnOptions(OptionModel):
-    """Of a property, which is a column."""
+    """Options of a property, which is a column."""
 
-    path: Path = ()  # where its field lies: in the record, or in an item of the schema's list
-    aliases: tuple[str, ...] = ()  # other names of the field; the first with a value counts
-    indexed: bool = False  # whether the column has an index
-    from_key: bool = False  # whether a part of the upload's key, `name=value`, gives the value
-    computed: bool = False  # whether the code beside the contract gives the value
-    readable: bool | None = None  # whether readers see it, whatever its classification is
+    path: Path = ()
+    """Where its field lies: in the record, or in an item of the schema's list."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the field; the first with a value counts."""
+    indexed: bool = False
+    """Whether the column has an index."""
+    from_key: bool = False
+    """Whether a part of the upload's key, `name=value`, gives the value."""
+    computed: bool = False
+    """Whether the code beside the contract gives the value."""
+    readable: bool | None = None
+    """Whether readers see it, whatever its classification is."""
 
 
 def read(properties: Iterable[CustomProperty] | None) -> Any:

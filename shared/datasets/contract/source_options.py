@@ -39,6 +39,7 @@ class BearerAuth(OptionModel):
 
     type: Literal["bearer"]
     token: Setting
+    """The setting with the token."""
 
 
 class ApiKeyAuth(OptionModel):
@@ -46,8 +47,11 @@ class ApiKeyAuth(OptionModel):
 
     type: Literal["apiKey"]
     key: Setting
+    """The setting with the key."""
     header: str | None = None
+    """The header that the key is sent in."""
     query_param: str | None = None
+    """The parameter of the query that the key is sent in."""
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Self:
@@ -62,7 +66,9 @@ class BasicAuth(OptionModel):
 
     type: Literal["basic"]
     username: Setting
+    """The setting with the user name."""
     password: Setting
+    """The setting with the password."""
 
 
 class OAuth2Auth(OptionModel):
@@ -70,18 +76,26 @@ class OAuth2Auth(OptionModel):
 
     type: Literal["oauth2"]
     token_url: HttpUrl
+    """Where tokens are requested."""
     client_id: Setting
+    """The setting with the client's id."""
     client_secret: Setting
+    """The setting with the client's secret."""
     scope: str | None = None
+    """The scope that is requested."""
     credentials: Literal["header", "body"] = Field("header", alias="in")
-    params: Mapping[str, Text] = {}  # more fields of the token request, such as `audience`
+    """Where the client's id and secret are sent."""
+    params: Mapping[str, Text] = {}
+    """Further fields of the token request, such as `audience`."""
 
 
 class _Positioned(OptionModel):
     """Pagination by a value that each request sends: a query parameter, or a field of the body."""
 
     param: Path
+    """The parameter of the query, or the field of the body."""
     place: Literal["query", "body"] = Field("query", alias="in")
+    """Where it is sent."""
 
 
 class PageNumber(_Positioned):
@@ -89,9 +103,13 @@ class PageNumber(_Positioned):
 
     type: Literal["page"]
     first: int = 1
-    size: int | None = Field(None, ge=1)  # records of a full page; needed to know the last page from `total`
+    """The number of the first page."""
+    size: int | None = Field(None, ge=1)
+    """Records of a full page; needed to know the last page from `total`."""
     size_param: Path = ()
-    pages: Path = ()  # where a page says how many there are
+    """The parameter that asks for pages of this size."""
+    pages: Path = ()
+    """Where a page says how many there are."""
 
 
 class Offset(_Positioned):
@@ -99,8 +117,11 @@ class Offset(_Positioned):
 
     type: Literal["offset"]
     first: int = 0
+    """The offset of the first page."""
     size: int | None = Field(None, ge=1)
+    """Records of a full page."""
     size_param: Path = ()
+    """The parameter that asks for pages of this size."""
 
 
 class Cursor(_Positioned):
@@ -108,6 +129,7 @@ class Cursor(_Positioned):
 
     type: Literal["cursor"]
     cursor: Path = Field(min_length=1)
+    """Where a page has the cursor of the next one."""
 
 
 class HeaderToken(_Positioned):
@@ -115,6 +137,7 @@ class HeaderToken(_Positioned):
 
     type: Literal["headerToken"]
     header: str
+    """The header with the token."""
 
 
 class NextLink(OptionModel):
@@ -122,6 +145,7 @@ class NextLink(OptionModel):
 
     type: Literal["nextLink"]
     link: Path = Field(min_length=1)
+    """Where a page has the link to the next one."""
 
 
 class LinkHeader(OptionModel):
@@ -145,11 +169,16 @@ Pagination = Annotated[
 class IncrementalOptions(OptionModel):
     """A run requests what has changed since the newest cursor of the complete runs before it."""
 
-    cursor: Path = Field(min_length=1)  # a field of a record: of a property that is a date, a timestamp or an integer
-    param: RunParam  # of the run: a template {param} says where the source takes it
-    overlap: Annotated[Text, StringConstraints(pattern=r"^[0-9]{1,9}[dhms]?$")] | None = None  # 1d, or a number
-    initial: Text | None = None  # of the first run; without it the param is empty
-    format: str | None = None  # of the param, if it is not that of the property
+    cursor: Path = Field(min_length=1)
+    """A field of a record: of a property that is a date, a timestamp or an integer."""
+    param: RunParam
+    """A param of the run; a template `{param}` says where the source takes it."""
+    overlap: Annotated[Text, StringConstraints(pattern=r"^[0-9]{1,9}[dhms]?$")] | None = None
+    """How far a run goes back before the cursor: `1d`, or a number."""
+    initial: Text | None = None
+    """The value of the first run; without it the param is empty."""
+    format: str | None = None
+    """The format of the param, if it is not that of the property."""
 
 
 class ParentOptions(OptionModel):
@@ -159,13 +188,17 @@ class ParentOptions(OptionModel):
     """
 
     path: str
+    """The listing's path."""
     params: Mapping[str, Text] = {}
-    records: Path = ()  # where a page of the listing has its records
-    fields: Mapping[RunParam, Path] = Field(
-        min_length=1
-    )  # {param of the part, and field of its records: field of the parent}
+    """Parameters of its query."""
+    records: Path = ()
+    """Where a page of the listing has its records."""
+    fields: Mapping[RunParam, Path] = Field(min_length=1)
+    """{param of the part, and field of its records: field of the parent}."""
     pagination: Annotated[PageNumber | Offset | Cursor | NextLink | OnePage, Field(discriminator="type")] = OnePage()
-    limit: int = Field(1_000, ge=1, le=10_000)  # parents; a listing with more is an error
+    """How the next page is requested."""
+    limit: int = Field(1_000, ge=1, le=10_000)
+    """Parents; a listing with more of them is an error."""
 
     @model_validator(mode="after")
     def _is_a_get(self) -> Self:
@@ -179,22 +212,37 @@ class SourceOptions(OptionModel):
     """How to request the pages. Templates `{name}` in path, params, headers and body are values of the run's params."""
 
     base_url: HttpUrl
-    base_url_setting: Setting | None = None  # the setting that replaces it, if it is set
+    """The address that paths are added to."""
+    base_url_setting: Setting | None = None
+    """The setting that replaces `baseUrl`, if it is set."""
     path: str = ""
+    """The path, with templates; values in it are quoted."""
     method: Literal["GET", "POST"] = "GET"
-    params: Mapping[str, Text] = {}  # of the query; one with an empty value is not sent
+    """Of requests without a body GET, of those with one POST."""
+    params: Mapping[str, Text] = {}
+    """Parameters of the query; one with an empty value is not sent."""
     headers: Mapping[str, Text] = {}
-    body: Any = None  # JSON; requests with a body are POST, others are GET
-    # {param that a run may have: its default, null where it must be given}. Of a list, a run fetches every value.
+    """Headers of every request; no secrets."""
+    body: Any = None
+    """JSON; requests with a body are POST, others are GET."""
     run_params: Mapping[RunParam, Text | tuple[Text, ...] | None] = {}
+    """{param that a run may have: its default, null if it must be given, or a list of which it fetches every value}."""
     pagination: Pagination = OnePage()
+    """How the next page is requested."""
     auth: Auth | None = None
+    """Authentication."""
     requests_per_second: int = Field(5, ge=1)
-    statuses: Mapping[Status, Literal["retry", "fail", "empty"]] = {}  # that lead to something else than usual
+    """Requests of all extractors together."""
+    statuses: Mapping[Status, Literal["retry", "fail", "empty"]] = {}
+    """What a status leads to, where the API differs from the table in sources.md."""
     incremental: IncrementalOptions | None = None
-    parent: ParentOptions | None = None  # whose records are requested one by one
-    first_run: Mapping[RunParam, Text] | None = None  # the params of the run on an empty database
-    full_listing: bool = False  # whether a run brings all active records of its scope, so that others are inactive
+    """Request only what has changed since the last complete run."""
+    parent: ParentOptions | None = None
+    """A listing whose records are requested one by one."""
+    first_run: Mapping[RunParam, Text] | None = None
+    """The params of the run on an empty database."""
+    full_listing: bool = False
+    """Whether a run brings all active records of its scope, so that others are inactive."""
 
     @property
     def known_params(self) -> Mapping[str, str | tuple[str, ...] | None]:
