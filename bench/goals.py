@@ -9,6 +9,7 @@ from bench.contenders.floor import Floor
 from bench.contenders.in_process import InProcess
 from bench.contenders.whole_stack import WholeStack
 from bench.dead_letters import Cost
+from bench.declared import DeclaredCost
 from bench.latency import percentiles
 from bench.memory import Peaks
 from bench.processes import MIB
@@ -29,6 +30,7 @@ class Outcome:
     gate_share: float | None = None
     latencies: tuple[float, ...] = ()
     small_file: FileCost | None = None
+    declared: DeclaredCost | None = None
     drained: tuple[float, float] | None = None  # postings a second with one loader and with two
     page: Peaks | None = None
     upload: Peaks | None = None
@@ -71,6 +73,8 @@ def goals(outcome: Outcome) -> Iterator[Goal]:
     small = outcome.small_file
     yield _at_most("a file of one posting, in process: CPU of transformer and loader", 10,
                    small.transformer + small.loader if small else None, "{:.1f} ms")  # fmt: skip
+    yield _at_most("a declared dataset beside a hand-written one: CPU from record to rows", 1.05,
+                   outcome.declared.ratio if outcome.declared else None, "{:.2f} x")  # fmt: skip
     yield _at_least("two loaders beside one, on a backlog", 1.5, two_loaders, "{:.2f} x")
     yield _at_most("peak memory of a worker: a page of 500 captured postings", 350, _mib(outcome.page), mib)
     yield _at_most("peak memory of a worker: an upload of 1 GB of JSON lines", 350, _mib(outcome.upload), mib)

@@ -66,6 +66,11 @@ def _others(result: Result) -> str:
             f"a file of one posting: transformer {small.transformer:.1f} ms of CPU, loader {small.loader:.1f} ms,"
             f" Postgres {small.postgres:.1f} ms"
         )
+    if cost := outcome.declared:
+        lines.append(
+            f"from a record to its rows, by the contract {cost.declared:.0f} us of CPU, by a model written by hand"
+            f" {cost.hand_written:.0f} us"
+        )
     if outcome.drained:
         one, two = outcome.drained
         lines.append(f"a backlog of silver objects: one loader {one:,.0f} postings/s, two {two:,.0f}")

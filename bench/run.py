@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import backlog, dead_letters, latency, machine, memory, profile, requests, serving, small_files
+from bench import backlog, dead_letters, declared, latency, machine, memory, profile, requests, serving, small_files
 from bench.comparison import Sample, Samples, Say, compare, differences
 from bench.contenders import dlt_pipeline
 from bench.contenders.contender import Contender
@@ -32,6 +32,7 @@ class Plan:
     others: tuple[tuple[str, int], ...] = (("wide", 500), ("captured", 200))
     uploads: int = 30
     small_files: int = 200  # of one posting each
+    declared: int = 500  # postings
     backlog: int = 5_000
     run: int = 2_000  # postings of the run whose requests are counted
     gold: int = 100_000  # postings that are searched
@@ -72,6 +73,8 @@ def run(plan: Plan, say: Say) -> Result:
         latencies = latency.measure(rig, plan.uploads)
         say("files of one posting")
         small_file = small_files.measure(rig, plan.small_files)
+        say("a declared dataset beside one written by hand")
+        declared_cost = declared.measure(plan.declared)
         say("a backlog, with one loader and with two")
         drained = backlog.measure(rig, simulated(plan.backlog, per_page=BACKLOG_PAGE))
         say("requests of a run")
@@ -84,6 +87,7 @@ def run(plan: Plan, say: Say) -> Result:
             gate_share=share,
             latencies=tuple(latencies),
             small_file=small_file,
+            declared=declared_cost,
             drained=(median(drained[1]), median(drained[2])),
             page=_page_peaks(rig, plan, say),
             upload=_upload_peaks(rig, plan, say),

@@ -13,6 +13,7 @@ Objects = tuple[tuple[str, ...], ...]  # attributes that lead to each object wit
 
 def builder(contract: Contract) -> Callable[[BaseModel], dict[str, Any]]:
     """The function that makes rows, of columns and child rows only: objects kept in them would live as long."""
+    nested = _nested(contract)
     root = _objects(contract.root)
     single = {table.name: _objects(table) for table in contract.tables[1:] if not table.is_list}
     lists = [
@@ -21,16 +22,12 @@ def builder(contract: Contract) -> Callable[[BaseModel], dict[str, Any]]:
         if table.is_list
     ]
 
-    nested = _nested(contract)
-
     def build(record: BaseModel) -> dict[str, Any]:
-        row = _merged(record, root)
+        row = _merged(record, root, nested)
         for name, objects in single.items():
-            row[name] = [_merged(record, objects)]
+            row[name] = [_merged(record, objects, nested)]
         for name, above, objects in lists:
-            row[name] = _numbered(_at(record, above).__dict__[name], objects)
-        for name in nested:
-            row.pop(name, None)
+            row[name] = _numbered(_at(record, above).__dict__[name], objects, nested)
         return row
 
     return build
@@ -38,7 +35,7 @@ def builder(contract: Contract) -> Callable[[BaseModel], dict[str, Any]]:
 
 def _nested(contract: Contract) -> tuple[str, ...]:
     """The attributes of objects that hold others' fields, which come along when an object's fields are merged."""
-    columns = (column.path[:-1] for table in contract.tables for column in table.columns if not table.is_list)
+    columns = (column.path[:-1] for table in contract.tables for column in table.columns)
     above = (table.path[:-1] for table in contract.tables if table.is_list)
     return tuple({attribute(name) for path in (*columns, *above) for name in path})
 
@@ -49,11 +46,13 @@ def _objects(table: Table) -> Objects:
     return tuple(dict.fromkeys(paths))
 
 
-def _merged(record: BaseModel, objects: Objects) -> dict[str, Any]:
+def _merged(record: BaseModel, objects: Objects, nested: tuple[str, ...]) -> dict[str, Any]:
     first, *others = objects or ((),)
     row: dict[str, Any] = _at(record, first).__dict__.copy()
     for path in others:
         row.update(_at(record, path).__dict__)
+    for name in nested:
+        row.pop(name, None)
     return row
 
 
@@ -63,8 +62,8 @@ def _at(record: BaseModel, path: tuple[str, ...]) -> Any:
     return record
 
 
-def _numbered(items: Iterable[BaseModel], objects: Objects) -> list[dict[str, Any]]:
+def _numbered(items: Iterable[BaseModel], objects: Objects, nested: tuple[str, ...]) -> list[dict[str, Any]]:
     """In the order of the source. Repeats are kept: two vacancies in one town are two entries."""
     if objects == ((),):
         return [{"ordinal": n, **item.__dict__} for n, item in enumerate(items, start=1)]
-    return [{"ordinal": n, **_merged(item, objects)} for n, item in enumerate(items, start=1)]
+    return [{"ordinal": n, **_merged(item, objects, nested)} for n, item in enumerate(items, start=1)]

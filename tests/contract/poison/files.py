@@ -67,7 +67,7 @@ NOT_JSON_AT_ALL = (
     refused("HTML of an error page", NO_FORMAT, _always(b"<!doctype html><title>502 Bad Gateway</title>")),
     refused("XML", NO_FORMAT, _always(b'<?xml version="1.0"?><SearchResult/>')),
     refused("a PNG", NO_FORMAT, _always(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")),
-    refused("a zip archive", "^this is a zip file; smelt reads CSV", _zip),
+    refused("a zip archive", "^this is a zip file without an Excel workbook", _zip),
     refused("bytes that are no text", NO_FORMAT, _always(bytes(range(128, 256)))),
     refused("the whole payload nested 200,000 levels deep", NOT_JSON, _always(b"[" * 200_000)),
     refused("objects nested 50,000 levels deep", OTHER, _always(b'{"a":' * 50_000 + b"1" + b"}" * 50_000)),
