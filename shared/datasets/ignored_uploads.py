@@ -14,11 +14,12 @@ def ignored_by(key: str, patterns: Sequence[str]) -> str | None:
         return None
     if pattern := litter(key, patterns):
         return pattern
-    name = object_keys.dataset_of(key)
-    if name not in registry.names():
+    _, _, place = key.partition("/")
+    name, slash, file = place.partition("/")
+    if not slash or name not in registry.names():  # another step refuses the key
         return None
     options = registry.dataset(name).contract.options
-    path = PurePosixPath(key.split("/", 2)[2])
+    path = PurePosixPath(file)
     if pattern := next(filter(path.match, options.exclude), None):
         return pattern
     return None if not options.include or any(map(path.match, options.include)) else "not included"

@@ -117,3 +117,8 @@ def test_a_contract_chooses_its_files(dataset: Dataset, name: str, reason: str |
     assert (ignored or "").lower() == (reason or "")
     assert ignored_by(f"bronze/{dataset.name}/{name}", IGNORED_FILES) is None
     assert ignored_by(f"uploads/nothing/{name}", ()) is None
+
+
+@pytest.mark.parametrize("key", ["uploads/", "uploads//x.json", "uploads/x.json", "uploads/nobody/x.json"])
+def test_a_key_of_no_dataset_is_not_ignored(key: str) -> None:
+    assert ignored_by(key, ()) is None
