@@ -1,6 +1,7 @@
 """Rules, and what readings say of them."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
@@ -50,6 +51,12 @@ def test_terraform_is_told_of_every_queue_in_rules_that_cloudwatch_can_see_and_o
     assert set(told) == {"dead-letters", "oldest", "no-progress"}
     for rule in told.values():
         assert rule["limits"].keys() == rule["minutes"].keys() == {queue.service for queue in QUEUES}
+
+
+def test_what_cloudwatch_cannot_see_is_asked_for_by_the_scheduled_check() -> None:
+    options = (ROOT / "infra" / "terraform" / "options.tf").read_text()
+    scheduled = set(re.findall(r'"--rule", "([a-z-]+)"', options))
+    assert scheduled == {rule.name for rule in rules.rules() if not rule.minutes} - {"missed-slot"}  # has an alarm
 
 
 @pytest.mark.parametrize("rule", rules.rules(), ids=lambda rule: rule.name)

@@ -1,11 +1,15 @@
 """The topology, and what must agree with it."""
 
+import re
+from dataclasses import fields
 from importlib.util import find_spec
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from infra.embedded.options import Options
 from shared.config import topology
 from shared.config.topology import NOTIFICATIONS, QUEUES, Queue
 
@@ -23,6 +27,18 @@ def test_terraform_reads_the_topology_as_it_is() -> None:
 def test_a_queue_is_consumed_by_a_service_that_exists(queue: Queue) -> None:
     assert find_spec(queue.module)
     assert topology.queue_of(queue.service) is queue
+
+
+@every_queue
+def test_a_queue_has_a_worker_in_every_environment(queue: Queue) -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    terraform = ROOT / "infra" / "terraform"
+    workers = {field.name.removesuffix("s") for field in fields(Options)}
+    dashboard = (terraform / "modules" / "observability" / "dashboard.tf").read_text()
+    assert queue.service in compose
+    assert queue.service.removesuffix("s") in workers, "infra/embedded/options.py"
+    assert f"    {queue.service} = optional(object({{" in (terraform / "workers.tf").read_text()
+    assert f'"{queue.service}"' in re.findall(r"in_order = (\[.*?\])", dashboard)[0]
 
 
 @every_queue
