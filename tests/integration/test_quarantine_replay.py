@@ -140,7 +140,7 @@ def replays() -> list[str]:
     """Keys of all replay objects, the oldest first."""
     prefix = f"replays/{DATASET}/"
     found = boto3.client("s3").list_objects_v2(Bucket=load_settings().bucket, Prefix=prefix)["Contents"]
-    return sorted(one["Key"] for one in found)
+    return [one["Key"] for one in sorted(found, key=lambda one: one["LastModified"])]
 
 
 def newest_replay() -> str:

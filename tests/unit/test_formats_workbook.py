@@ -1,6 +1,7 @@
 """Excel workbooks: values as the sheet shows them, and equal to those of an independent reader."""
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -107,7 +108,7 @@ def test_a_formula_that_was_not_calculated_is_refused() -> None:
 
 
 def test_a_calculated_formula_has_its_value() -> None:
-    body = _replaced(saved(workbook([["id", "name"], ["1", "=1+1"]])), b"<v />", b"<v>2</v>")
+    body = _replaced(saved(workbook([["id", "name"], ["1", "=1+1"]])), rb"<v\s*/>|<v></v>", b"<v>2</v>")
     assert read(body) == [{"id": "1", "name": "2"}]
 
 
@@ -164,9 +165,9 @@ def test_a_damaged_workbook_is_refused_wherever_the_damage_is() -> None:
                 assert read(wrong) == whole  # the damage is in what has no values
 
 
-def _replaced(body: bytes, old: bytes, new: bytes) -> bytes:
+def _replaced(body: bytes, pattern: bytes, new: bytes) -> bytes:
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(body)) as archive, zipfile.ZipFile(changed, "w") as target:
         for name in archive.namelist():
-            target.writestr(name, archive.read(name).replace(old, new))
+            target.writestr(name, re.sub(pattern, new, archive.read(name)))
     return changed.getvalue()
