@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from shared.datasets.contract.source_options import (
-    Cursor,
+    CursorPagination,
     HeaderToken,
     LinkHeader,
     NextLink,
@@ -48,7 +48,7 @@ def _offset(options: Offset, page: ReceivedPage, counts: PageCounts) -> str | No
     return None if is_last or not counts.records else str(offset)
 
 
-def _cursor(options: Cursor, page: ReceivedPage, _counts: PageCounts) -> str | None:
+def _cursor(options: CursorPagination, page: ReceivedPage, _counts: PageCounts) -> str | None:
     cursor = value_at(page.payload, options.cursor)
     if isinstance(cursor, (dict, list, float)):
         message = f"the cursor at {'.'.join(options.cursor)} is neither a text nor a whole number"
@@ -83,7 +83,7 @@ _NEXT: Mapping[type, Callable[[Any, ReceivedPage, PageCounts], str | None]] = Ma
     {
         PageNumber: _page_number,
         Offset: _offset,
-        Cursor: _cursor,
+        CursorPagination: _cursor,
         HeaderToken: _header_token,
         NextLink: _next_link,
         LinkHeader: _link_header,

@@ -14,9 +14,11 @@ from infra.embedded.stack import Running
 from services.ops import connections as operators
 from services.ops.connections import Connections
 from services.ops.dlq import lease
+from services.serving.gold import db_role
 from shared.database import ops_tables
 from shared.database.engine import connect
 from shared.datasets import registry, silver_tables
+from tests import served
 from tests.integration.embedded import INFRASTRUCTURE
 from tests.integration.letters import purge
 from tests.integration.pipeline import Pipeline
@@ -85,3 +87,11 @@ def running(home: Path) -> Iterator[Running]:
     """A stack of nothing but backends, in `home`."""
     yield stack.start(home, INFRASTRUCTURE)
     stack.stop(home)
+
+
+@pytest.fixture(scope="module")
+def readable(engine: Engine) -> Engine:
+    """A database with the role that only reads."""
+    served.make_role()
+    db_role.grant_read_access(engine)
+    return engine

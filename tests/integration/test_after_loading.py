@@ -15,11 +15,10 @@ from services.loader import worker as loading
 from services.ops.reconcile import reprocess
 from services.transformer.batching import batched
 from shared.config.topology import SILVER
-from shared.datasets import registry
 from shared.errors import TransientError
 from shared.storage import objects
 from tests.integration.pipeline import Pipeline, emptied
-from tests.support.own_dataset import contract, own_dataset, smelt
+from tests.support.own_dataset import contract, own_dataset, own_tables, smelt
 
 pytestmark = pytest.mark.integration
 
@@ -28,14 +27,9 @@ KEY = "uploads/mine/2026/a.csv"
 
 @contextmanager
 def dataset(database: Engine, folder: Path, action: str) -> Iterator[Pipeline]:
-    with own_dataset(folder, contract("mine", **smelt(afterLoading=action))):
-        tables = [*registry.dataset("mine").tables.all]
-        tables[0].metadata.create_all(database, tables)
-        try:
-            with emptied() as pipeline:
-                yield pipeline
-        finally:
-            tables[0].metadata.drop_all(database, tables)
+    content = contract("mine", **smelt(afterLoading=action))
+    with own_dataset(folder, content), own_tables(database), emptied() as pipeline:
+        yield pipeline
 
 
 def keys(pipeline: Pipeline, *prefixes: str) -> list[str]:

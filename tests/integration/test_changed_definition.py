@@ -14,7 +14,7 @@ from shared.datasets import registry
 from shared.datasets.definition import ChangedDefinitionError
 from shared.storage import object_keys
 from tests.integration.pipeline import Pipeline, emptied
-from tests.support.own_dataset import contract, own_dataset
+from tests.support.own_dataset import contract, own_dataset, own_tables
 
 pytestmark = pytest.mark.integration
 
@@ -23,12 +23,8 @@ DATASET = "mine"
 
 @pytest.fixture
 def pipeline(database: Engine, tmp_path: Path) -> Iterator[Pipeline]:
-    with own_dataset(tmp_path, contract(DATASET)):
-        tables = registry.dataset(DATASET).tables
-        tables.root.metadata.create_all(database, made := [tables.root, tables.last_seen])
-        with emptied() as pipeline:
-            yield pipeline
-        tables.root.metadata.drop_all(database, made)
+    with own_dataset(tmp_path, contract(DATASET)), own_tables(database), emptied() as pipeline:
+        yield pipeline
 
 
 def upload(pipeline: Pipeline, name: str) -> None:

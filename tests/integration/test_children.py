@@ -10,10 +10,9 @@ import orjson
 import pytest
 from sqlalchemy import Engine, text
 
-from shared.datasets import registry
 from shared.errors import PermanentError, TransientError
 from tests.integration.extraction import Extraction, extraction
-from tests.support.own_dataset import contract, own_dataset, smelt
+from tests.support.own_dataset import contract, own_dataset, own_tables, smelt
 from tests.support.rest_server import RestServer, rest_server
 
 pytestmark = pytest.mark.integration
@@ -52,16 +51,13 @@ def items(server: RestServer, database: Engine, tmp_path: Path) -> Extract:
             "requestsPerSecond": 1000,
             **options,
         }
-        with own_dataset(
-            tmp_path, contract("line_item", COLUMNS, **smelt(records="items", source=source)), name="line_item"
+        content = contract("line_item", COLUMNS, **smelt(records="items", source=source))
+        with (
+            own_dataset(tmp_path, content, name="line_item"),
+            own_tables(database, "line_item"),
+            extraction("line_item", "children") as extracting,
         ):
-            tables = [*registry.dataset("line_item").tables.all]
-            tables[0].metadata.create_all(database, tables)
-            try:
-                with extraction("line_item", "children") as extracting:
-                    yield extracting
-            finally:
-                tables[0].metadata.drop_all(database, tables)
+            yield extracting
 
     return ready
 

@@ -3,8 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,17 @@ import httpx
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
 
-from services.ops.datasets import model
 from services.serving.api import result_stream
 from services.serving.datasets import catalog, row_page, row_query
 from services.serving.gold import db_role
-from shared.database import upgrade
 from shared.datasets import registry
-from shared.datasets.dataset import Dataset
 from shared.errors import PermanentError
 from shared.storage import object_keys
 from tests import served
-from tests.integration.pipeline import Pipeline, emptied
+from tests.integration.dataset_reading import dataset, exact, rows
+from tests.integration.pipeline import Pipeline
 from tests.support.own_dataset import contract, own_dataset, smelt
 
 pytestmark = pytest.mark.integration
@@ -87,14 +82,6 @@ EMPTY = {"id": "b", "readings": []}
 
 
 @pytest.fixture(scope="module")
-def readable(engine: Engine) -> Engine:
-    """A database with the role that only reads."""
-    served.make_role()
-    db_role.grant_read_access(engine)
-    return engine
-
-
-@pytest.fixture(scope="module")
 def pipeline(readable: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """With a dataset `mine` that has a column of each type, and two records."""
     folder = tmp_path_factory.mktemp("typed")
@@ -102,38 +89,11 @@ def pipeline(readable: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield pipeline
 
 
-@contextmanager
-def dataset(
-    readable: Engine, folder: Path, content: Mapping[str, Any], *records: Mapping[str, Any], name: str = "other"
-) -> Iterator[Pipeline]:
-    """A dataset with these records, its tables made as `smelt datasets apply` does."""
-    with own_dataset(folder, content, name=name), emptied() as pipeline:
-        upgrade.apply_datasets(readable.url.render_as_string(hide_password=False), [name])
-        try:
-            lines = "\n".join(json.dumps(record) for record in records)
-            pipeline.put_body(object_keys.upload_key(name, "a.jsonl"), lines.encode())
-            pipeline.work()
-            yield pipeline
-        finally:
-            tables = [*registry.dataset(name).tables.all]
-            tables[0].metadata.drop_all(readable, tables)
-
-
 @pytest.fixture(scope="module")
 def api(pipeline: Pipeline) -> Iterator[httpx.Client]:
     assert pipeline
     with served.api() as client:
         yield client
-
-
-def exact(body: str) -> Any:
-    return json.loads(body, parse_float=Decimal)
-
-
-def rows(api: httpx.Client, dataset: str = "mine", **params: Any) -> list[dict[str, Any]]:
-    answer = api.get(f"/v1/datasets/{dataset}/rows", params=params)
-    assert answer.status_code == 200, answer.text
-    return list(exact(answer.text)["rows"])
 
 
 def independent(readable: Engine, query: str) -> list[Any]:
@@ -375,91 +335,3 @@ def test_a_cursor_is_for_its_table(api: httpx.Client) -> None:
     cursor = api.get("/v1/datasets/mine/rows", params={"limit": 1}).json()["next"]
     answer = api.get("/v1/datasets/mine/rows", params={"table": "typed_last_seen", "cursor": cursor})
     assert (answer.status_code, answer.json()["detail"]) == (422, "cursor: belongs to another table")
-
-
-SECRET = {"name": "ssn", "classification": "Restricted"}
-
-
-@pytest.mark.parametrize(
-    "withheld",
-    [
-        SECRET,
-        {"name": "ssn", "logicalType": "object", "properties": [{"name": "digits", "classification": "confidential"}]},
-        {"name": "ssn", **smelt(readable=False)},
-    ],
-)
-def test_a_classified_column_is_read_by_nobody(readable: Engine, tmp_path: Path, withheld: dict[str, Any]) -> None:
-    content = contract("second", [withheld, {"name": "city"}], **smelt(evolution="rescue"))
-    with dataset(readable, tmp_path, content, {"id": "a", "city": "x", "other": 1}), served.api() as api:
-        assert rows(api, dataset="other") == [{"id": "a", "city": "x"}]
-        assert api.get("/v1/datasets/other").json()["tables"][0]["withheld"] == ["_rescued", "ssn"]
-        assert api.get("/v1/datasets/other/rows", params={"ssn": "1"}).status_code == 422
-        assert api.get("/v1/datasets/other/rows", params={"format": "csv"}).text == "id,city\na,x\n"
-        refused("select ssn from silver.second")
-        refused("select _rescued from silver.second")
-
-
-def test_an_evolved_column_is_read_when_the_contract_declares_it(readable: Engine, tmp_path: Path) -> None:
-    content = contract("second", **smelt(evolution="evolve"))
-    with dataset(readable, tmp_path, content, {"id": "a", "town": "x"}), served.api() as api:
-        with readable.connect() as connection:
-            assert connection.scalar(text("select town from silver.second")) == "x"
-        assert rows(api, "other") == [{"id": "a", "_rescued": None}]
-        refused("select town from silver.second")
-        _redefine(tmp_path, contract("second", [{"name": "town"}], **smelt(evolution="evolve")))
-        upgrade.apply_datasets(readable.url.render_as_string(hide_password=False), ["other"])
-        assert rows(api, "other") == [{"id": "a", "town": "x", "_rescued": None}]
-
-
-def test_a_contract_may_let_a_classified_column_be_read(readable: Engine, tmp_path: Path) -> None:
-    content = contract("second", [SECRET | smelt(readable=True)], **smelt(evolution="rescue"))
-    with dataset(readable, tmp_path, content, {"id": "a", "ssn": "1", "other": 2}), served.api() as api:
-        assert rows(api, dataset="other") == [{"id": "a", "ssn": "1", "_rescued": {"other": 2}}]
-
-
-def test_a_dataset_whose_key_is_withheld_is_not_served(readable: Engine, tmp_path: Path) -> None:
-    content = contract("second", [SECRET | {"primaryKey": True}, {"name": "city"}])
-    with dataset(readable, tmp_path, content, {"ssn": "1"}), served.api() as api:
-        assert api.get("/v1/datasets/other").json()["tables"] == []
-        answer = api.get("/v1/datasets/other/rows")
-        assert (answer.status_code, "its key is withheld" in answer.json()["detail"]) == (403, True)
-        refused("select ssn from silver.second_last_seen")
-
-
-def test_a_column_that_is_classified_later_is_no_longer_read(readable: Engine, tmp_path: Path) -> None:
-    plain = {"name": "ssn"}
-    url = readable.url.render_as_string(hide_password=False)
-    with dataset(readable, tmp_path, contract("second", [plain]), {"id": "a", "ssn": "1"}):
-        with served.reading().connect() as reader:
-            assert reader.scalar(text("select ssn from silver.second")) == "1"
-        _redefine(tmp_path, contract("second", [SECRET]))
-        pending = [(change.table, change.text) for change in model.pending(readable, ["other"])]
-        assert pending == [("second", "smelt_read may no longer select ssn")]
-        upgrade.apply_datasets(url, ["other"])
-        assert model.pending(readable, ["other"]) == []
-        refused("select ssn from silver.second")
-
-
-def _redefine(folder: Path, content: Mapping[str, Any]) -> None:
-    """Another contract for the same dataset in this process."""
-    path = folder / "other.odcs.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    metadata = registry.dataset("other").tables.root.metadata
-    for table in registry.dataset("other").tables.all:
-        metadata.remove(table)
-    registry.register(Dataset(path))
-
-
-@pytest.mark.parametrize(
-    "statement", ["select * from silver.raw", "delete from silver.typed", "select object_id from silver.typed"]
-)
-def test_readers_have_no_more_than_the_columns_of_contracts(pipeline: Pipeline, statement: str) -> None:
-    assert pipeline
-    refused(statement)
-
-
-def refused(statement: str) -> None:
-    reader = served.reading()
-    with pytest.raises(DBAPIError, match=r"permission denied|read-only"), reader.begin() as connection:
-        connection.execute(text(statement))
-    reader.dispose()

@@ -19,7 +19,7 @@ from shared.datasets import registry
 from shared.storage import object_keys, objects
 from shared.storage.object_id import ObjectId
 from tests.integration.pipeline import Pipeline, emptied
-from tests.support.own_dataset import contract, own_dataset, smelt
+from tests.support.own_dataset import contract, own_dataset, own_tables, smelt
 
 pytestmark = pytest.mark.integration
 
@@ -32,14 +32,8 @@ def dataset(database: Engine, folder: Path, **options: Any) -> Iterator[Pipeline
     content = contract(DATASET, [PRICE], **smelt(**options))
     if options.get("disposition") == "append":
         content["schema"][0]["properties"][0] = {"name": "id"}
-    with own_dataset(folder, content):
-        tables = [*registry.dataset(DATASET).tables.all]
-        tables[0].metadata.create_all(database, tables)
-        try:
-            with emptied() as pipeline:
-                yield pipeline
-        finally:
-            tables[0].metadata.drop_all(database, tables)
+    with own_dataset(folder, content), own_tables(database), emptied() as pipeline:
+        yield pipeline
 
 
 def upload(pipeline: Pipeline, name: str, *lines: str) -> None:

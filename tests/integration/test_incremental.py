@@ -14,13 +14,12 @@ from services.ops.datasets import state as states
 from services.ops.datasets.state import StateView
 from services.ops.main import app
 from shared.database import source_state
-from shared.datasets import registry
 from shared.errors import PermanentError, TransientError
 from shared.formats.commands import PageCommand
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
 from tests.integration.extraction import Extraction, extraction, message
-from tests.support.own_dataset import contract, own_dataset, smelt
+from tests.support.own_dataset import contract, own_dataset, own_tables, smelt
 from tests.support.rest_server import RestServer, rest_server
 
 pytestmark = pytest.mark.integration
@@ -96,14 +95,12 @@ def runs(database: Engine, tmp_path: Path) -> Iterator[Runs]:
             "requestsPerSecond": 1000,
         }
         options = smelt(records="items", total="total", source=source)
-        with own_dataset(tmp_path, contract("change", COLUMNS, **options), name="change"):
-            tables = [*registry.dataset("change").tables.all]
-            tables[0].metadata.create_all(database, tables)
-            try:
-                with extraction("change", "incremental") as of:
-                    yield Runs(server, of)
-            finally:
-                tables[0].metadata.drop_all(database, tables)
+        with (
+            own_dataset(tmp_path, contract("change", COLUMNS, **options), name="change"),
+            own_tables(database, "change"),
+            extraction("change", "incremental") as of,
+        ):
+            yield Runs(server, of)
 
 
 def test_a_run_requests_what_has_changed_since_the_one_before(runs: Runs) -> None:

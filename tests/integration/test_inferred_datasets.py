@@ -21,7 +21,7 @@ from shared.formats.silver import Counts, SilverHeader
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import BOUNDS, MONDAY, TUESDAY
-from tests.support.own_dataset import own_dataset
+from tests.support.own_dataset import own_dataset, own_tables
 from tests.support.vega_files import FILES
 
 pytestmark = pytest.mark.integration
@@ -69,12 +69,8 @@ def landing(database: Engine, tmp_path: Path, request: pytest.FixtureRequest) ->
     file = tmp_path / request.param
     file.write_text(FILES[request.param])
     inferred = infer.infer(file, None, None, None)
-    with own_dataset(tmp_path, inferred.text, name=inferred.name):
-        tables = registry.dataset(inferred.name).tables
-        made = [tables.root, *tables.children, tables.last_seen]
-        tables.root.metadata.create_all(database, made)
+    with own_dataset(tmp_path, inferred.text, name=inferred.name), own_tables(database, inferred.name):
         yield Landing(database, inferred.name)
-        tables.root.metadata.drop_all(database, made)
 
 
 def only(file: str) -> pytest.MarkDecorator:

@@ -12,11 +12,10 @@ from typer.testing import CliRunner
 
 from services.ops.main import app
 from services.ops.reconcile import intake
-from shared.datasets import registry
 from shared.errors import PermanentError
 from shared.storage import objects
 from tests.integration.pipeline import Pipeline, emptied
-from tests.support.own_dataset import contract, own_dataset, smelt
+from tests.support.own_dataset import contract, own_dataset, own_tables, smelt
 
 pytestmark = pytest.mark.integration
 
@@ -26,17 +25,12 @@ SOURCE = f"s3://{ELSEWHERE}/old/"
 
 @pytest.fixture
 def pipeline(database: Engine, tmp_path: Path) -> Iterator[Pipeline]:
-    with own_dataset(tmp_path, contract("mine", [{"name": "n"}], **smelt(afterLoading="delete"))):
-        tables = [*registry.dataset("mine").tables.all]
-        tables[0].metadata.create_all(database, tables)
-        try:
-            with emptied() as made:
-                made.connections.s3.create_bucket(Bucket=ELSEWHERE)
-                for key in objects.list_keys(made.connections.s3, ELSEWHERE, ""):
-                    made.connections.s3.delete_object(Bucket=ELSEWHERE, Key=key)
-                yield made
-        finally:
-            tables[0].metadata.drop_all(database, tables)
+    content = contract("mine", [{"name": "n"}], **smelt(afterLoading="delete"))
+    with own_dataset(tmp_path, content), own_tables(database), emptied() as made:
+        made.connections.s3.create_bucket(Bucket=ELSEWHERE)
+        for key in objects.list_keys(made.connections.s3, ELSEWHERE, ""):
+            made.connections.s3.delete_object(Bucket=ELSEWHERE, Key=key)
+        yield made
 
 
 def put(pipeline: Pipeline, key: str, body: str) -> datetime:

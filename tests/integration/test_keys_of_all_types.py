@@ -22,7 +22,7 @@ from shared.formats.silver import HASH_ONLY, Counts, SilverHeader
 from shared.storage.object_id import ObjectId
 from shared.storage.objects import ObjectContent
 from tests.integration.test_loader import BOUNDS, MONDAY, TUESDAY, WEDNESDAY
-from tests.support.own_dataset import contract, own_dataset
+from tests.support.own_dataset import contract, own_dataset, own_tables
 
 pytestmark = pytest.mark.integration
 
@@ -94,12 +94,9 @@ def lake(database: Engine, tmp_path: Path) -> Iterator[Lake]:
         {"name": name, "logicalType": logical, "physicalType": physical, "primaryKey": True}
         for name, (logical, physical, _) in KEY.items()
     ]
-    with own_dataset(tmp_path, contract(DATASET, [*keys, {"name": "title", "logicalType": "string"}]), name=DATASET):
-        tables = registry.dataset(DATASET).tables
-        made = [tables.root, tables.last_seen]
-        tables.root.metadata.create_all(database, made)
+    content = contract(DATASET, [*keys, {"name": "title", "logicalType": "string"}])
+    with own_dataset(tmp_path, content, name=DATASET), own_tables(database, DATASET):
         yield Lake(database)
-        tables.root.metadata.drop_all(database, made)
 
 
 def batch(*titles: str, look_up: HashLookup = no_hashes) -> TransformResult:

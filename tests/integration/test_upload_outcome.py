@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -11,11 +12,12 @@ from typer.testing import CliRunner
 from services.ops.connections import Connections
 from services.ops.main import app
 from services.ops.uploads import outcome
-from services.ops.uploads.outcome import Outcome
+from services.ops.uploads.outcome import UploadOutcome
 from shared.config.topology import SILVER, UPLOADS
 from shared.storage import object_keys
 from shared.storage.object_id import ObjectId
 from tests.integration.pipeline import BROKEN, DATASET, Pipeline, emptied, posting
+from tests.support.own_dataset import contract, own_dataset, own_tables, smelt
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +31,7 @@ def pipeline(database: Engine) -> Iterator[Pipeline]:
         yield ready
 
 
-def outcome_of(pipeline: Pipeline, stored: ObjectId) -> Outcome:
+def outcome_of(pipeline: Pipeline, stored: ObjectId) -> UploadOutcome:
     return outcome.outcome_of(pipeline.connections, stored)
 
 
@@ -51,6 +53,15 @@ def test_an_upload_is_not_settled_before_its_rejected_records_are_in_the_databas
     with pipeline.connections.database.begin() as connection:
         connection.execute(text("truncate ops.quarantine"))
     assert outcome_of(pipeline, stored).state == "partly loaded"
+
+
+def test_an_upload_that_the_contract_leaves_out_is_ignored(database: Engine, tmp_path: Path) -> None:
+    content = contract("mine", **smelt(include=["*.csv"]))
+    with own_dataset(tmp_path, content), own_tables(database), emptied() as pipeline:
+        stored = pipeline.put_body(object_keys.upload_key("mine", "notes.txt"), b"id\n1\n")
+        assert pipeline.work() == ["ignored"]
+        settled = outcome_of(pipeline, stored)
+        assert (settled.state, settled.ignored_by) == ("ignored", "not included")
 
 
 def test_an_upload_whose_event_is_lost_is_missing(pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sqlalchemy import Engine
 
 from shared.datasets import consistency, registry
 from shared.datasets.contract.document import SUFFIX
@@ -69,3 +70,14 @@ def registered(folder: Path) -> Iterator[None]:
             datasets.pop(name)
             sys.modules.pop(f"smelt_datasets_{name}", None)
         consistency.check.cache_clear()
+
+
+@contextmanager
+def own_tables(engine: Engine, name: str = "mine") -> Iterator[None]:
+    """The dataset's tables, until the end."""
+    tables = [*registry.dataset(name).tables.all]
+    tables[0].metadata.create_all(engine, tables)
+    try:
+        yield
+    finally:
+        tables[0].metadata.drop_all(engine, tables)

@@ -1,4 +1,4 @@
-"""Copies objects of another bucket or prefix to a dataset's uploads, whence they are loaded like any upload.
+"""Copies objects of another bucket or prefix to a dataset's uploads, where they are loaded like any upload.
 
 Idempotent and resumable: a copy has its source's eTag in its metadata, and what has a copy is not copied again, also
 where the copy is hidden since (`afterLoading`). Copies count as observed when their sources were stored.
@@ -28,7 +28,7 @@ ETAG = "source-etag"  # in the metadata of a copy
 
 
 @dataclass(frozen=True)
-class SourceObject:
+class ObjectToCopy:
     """An object to copy, its copy's key, and whether there is a copy of it."""
 
     bucket: str
@@ -40,7 +40,7 @@ class SourceObject:
     taken: bool
 
 
-def find(connections: Connections, dataset: str, source: str) -> list[SourceObject]:
+def find(connections: Connections, dataset: str, source: str) -> list[ObjectToCopy]:
     """The objects below `s3://bucket/prefix`, oldest first. Raises PermanentError for raw data of this deployment."""
     bucket, _, prefix = source.removeprefix(SCHEME).partition("/")
     own = connections.settings.bucket
@@ -56,7 +56,7 @@ def find(connections: Connections, dataset: str, source: str) -> list[SourceObje
     s3 = connections.s3
     with classifying("bucket", source):
         found = [
-            SourceObject(bucket, key, etag, stored_at, size, target, _is_taken(s3, own, target, etag, copies))
+            ObjectToCopy(bucket, key, etag, stored_at, size, target, _is_taken(s3, own, target, etag, copies))
             for key, etag, stored_at, size in _listed(s3, bucket, prefix)
             for target in [folder + key.removeprefix(base)]
         ]
@@ -66,7 +66,7 @@ def find(connections: Connections, dataset: str, source: str) -> list[SourceObje
 def take_in(
     connections: Connections,
     described: Mapping[str, object],
-    objects: Sequence[SourceObject],
+    objects: Sequence[ObjectToCopy],
     rate: float | None = None,
     on_done: OnProgress = lambda _: None,
 ) -> ActionResult:
@@ -96,7 +96,7 @@ def _source_of(s3: "S3Client", bucket: str, target: str, version: str | None) ->
     return s3.head_object(Bucket=bucket, Key=target, **which)["Metadata"].get(ETAG)
 
 
-def _copy(s3: "S3Client", item: SourceObject, bucket: str) -> None:
+def _copy(s3: "S3Client", item: ObjectToCopy, bucket: str) -> None:
     metadata = {
         ETAG: item.etag,
         object_keys.SOURCE_STORED_AT: item.stored_at.isoformat(),

@@ -10,7 +10,7 @@ from services.ops.cli.options import Json
 from services.ops.cli.output import out, plain, say, say_json
 from services.ops.connections import Connections, connect
 from services.ops.uploads import cli_output, outcome
-from services.ops.uploads.outcome import Outcome
+from services.ops.uploads.outcome import UploadOutcome
 from shared.datasets import registry
 from shared.storage import objects
 from shared.storage.object_id import ObjectId
@@ -47,7 +47,7 @@ def upload(
         raise typer.Exit(1)
 
 
-def _awaited(connections: Connections, stored: ObjectId, timeout: float) -> Outcome:
+def _awaited(connections: Connections, stored: ObjectId, timeout: float) -> UploadOutcome:
     """The last outcome. Exits with 130 after Ctrl-C."""
     try:
         with out.status(f"{plain(stored.key)} is stored; waiting until it is loaded"):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from services.ops.cli import formatting
 from services.ops.cli.output import plain, say
-from services.ops.uploads.outcome import OUTCOMES, Outcome
+from services.ops.uploads.outcome import OUTCOMES, UploadOutcome
 
 # {state of an upload that is not loaded: what it means}
 MEANINGS: Mapping[str, str] = {
@@ -19,7 +19,7 @@ MEANINGS: Mapping[str, str] = {
 }
 
 
-def described(outcome: Outcome) -> dict[str, object]:
+def described(outcome: UploadOutcome) -> dict[str, object]:
     """As JSON."""
     letters = outcome.dead_letters
     return {
@@ -38,7 +38,7 @@ def described(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def say_outcome(outcome: Outcome, dataset: str) -> None:
+def say_outcome(outcome: UploadOutcome, dataset: str) -> None:
     """Print the state, the counts, why records or the file were rejected, and which commands show more."""
     key, counts = shlex.quote(outcome.stored.key), outcome.counts
     say(f"s3://{outcome.stored.bucket}/{plain(outcome.stored.key)}")
@@ -60,7 +60,7 @@ def say_outcome(outcome: Outcome, dataset: str) -> None:
     say(f"`smelt lineage {plain(key)}` shows its batches")
 
 
-def _state(outcome: Outcome) -> str:
+def _state(outcome: UploadOutcome) -> str:
     match outcome.state:
         case "loaded" if outcome.is_whole:
             return "[green]loaded[/green]"
@@ -72,5 +72,5 @@ def _state(outcome: Outcome) -> str:
             return f"[red]dead letter[/red]: refused{rest}"
         case "ignored":
             pattern = plain(outcome.ignored_by or "")
-            return f"[yellow]ignored[/yellow]: files {pattern} are not loaded (SMELT_IGNORED_FILES)"
+            return f"[yellow]ignored[/yellow]: {pattern} (SMELT_IGNORED_FILES, or include and exclude of the contract)"
     return f"[yellow]{outcome.state}[/yellow]: {MEANINGS[outcome.state]}"

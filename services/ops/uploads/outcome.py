@@ -15,8 +15,9 @@ from services.ops.lineage import objects as stored_objects
 from services.ops.runs import runs
 from shared.config.topology import SILVER, UPLOADS
 from shared.database.ops_tables import LOADED_OBJECT, QUARANTINE
+from shared.datasets.ignored_uploads import ignored_by
 from shared.engine.pending_retries import PendingRetry
-from shared.storage import litter, objects
+from shared.storage import objects
 from shared.storage.object_id import ObjectId
 
 QUEUES = (UPLOADS, SILVER)  # that an upload passes
@@ -37,7 +38,7 @@ class RejectedRecords:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UploadOutcome:
     """The outcome of one version of an object so far. `counts` are those of the ledger: read, inserted, ….
 
     `state` is `missing` if no queue has a message, so that its event may be lost; `unknown` if queues do not answer.
@@ -49,7 +50,7 @@ class Outcome:
     rejected: tuple[RejectedRecords, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     retries: tuple[PendingRetry, ...] = ()
-    ignored_by: str | None = None  # the pattern of SMELT_IGNORED_FILES
+    ignored_by: str | None = None  # the pattern that leaves it out
 
     @property
     def is_settled(self) -> bool:
@@ -62,7 +63,7 @@ class Outcome:
         return self.state == "loaded" and not self.counts["quarantined"]
 
 
-def follow(connections: Connections, stored: ObjectId, timeout: float) -> Iterator[Outcome]:
+def follow(connections: Connections, stored: ObjectId, timeout: float) -> Iterator[UploadOutcome]:
     """Yield the outcome until it is settled, or for so many seconds."""
     deadline = time.monotonic() + timeout
     while True:
@@ -73,10 +74,10 @@ def follow(connections: Connections, stored: ObjectId, timeout: float) -> Iterat
         time.sleep(POLL_SECONDS)
 
 
-def outcome_of(connections: Connections, stored: ObjectId) -> Outcome:
+def outcome_of(connections: Connections, stored: ObjectId) -> UploadOutcome:
     """What has become of this version until now."""
-    if pattern := litter.litter(stored.key, connections.settings.ignored_files):
-        return Outcome(stored, "ignored", _counts(()), ignored_by=pattern)
+    if pattern := ignored_by(stored.key, connections.settings.ignored_files):
+        return UploadOutcome(stored, "ignored", _counts(()), ignored_by=pattern)
     letters = tuple(
         letter for letter in dead_letters.look_if_any(connections) if stored_objects.concerns(letter, stored)
     )
@@ -84,7 +85,7 @@ def outcome_of(connections: Connections, stored: ObjectId) -> Outcome:
         batches = _batches(connection, stored)
         rejected = tuple(_rejected(connection, stored, batches))
     state = _state(connections, stored, batches, rejected, letters)
-    return Outcome(stored, state, _counts(batches), rejected, letters, _retries(connections, stored))
+    return UploadOutcome(stored, state, _counts(batches), rejected, letters, _retries(connections, stored))
 
 
 def _state(

@@ -124,7 +124,7 @@ class Offset(_Positioned):
     """The parameter that asks for pages of this size."""
 
 
-class Cursor(_Positioned):
+class CursorPagination(_Positioned):
     """A page has the cursor of the next one at `cursor`; the last has none, or an empty one."""
 
     type: Literal["cursor"]
@@ -162,8 +162,10 @@ class OnePage(OptionModel):
 
 Auth = Annotated[BearerAuth | ApiKeyAuth | BasicAuth | OAuth2Auth, Field(discriminator="type")]
 Pagination = Annotated[
-    PageNumber | Offset | Cursor | HeaderToken | NextLink | LinkHeader | OnePage, Field(discriminator="type")
+    PageNumber | Offset | CursorPagination | HeaderToken | NextLink | LinkHeader | OnePage, Field(discriminator="type")
 ]
+# Those by which the JSON of a page leads to the next one: planning a run has no headers of responses.
+ParentPagination = Annotated[PageNumber | Offset | CursorPagination | NextLink | OnePage, Field(discriminator="type")]
 
 
 class IncrementalOptions(OptionModel):
@@ -195,7 +197,9 @@ class ParentOptions(OptionModel):
     """Where a page of the listing has its records."""
     fields: Mapping[RunParam, Path] = Field(min_length=1)
     """{param of the part, and field of its records: field of the parent}."""
-    pagination: Annotated[PageNumber | Offset | Cursor | NextLink | OnePage, Field(discriminator="type")] = OnePage()
+    pagination: Annotated[PageNumber | Offset | CursorPagination | NextLink | OnePage, Field(discriminator="type")] = (
+        OnePage()
+    )
     """How the next page is requested."""
     limit: int = Field(1_000, ge=1, le=10_000)
     """Parents; a listing with more of them is an error."""
