@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -126,10 +127,16 @@ def serve(
 
 def _check_no_polars_threads() -> None:
     """The threads of polars, which its first query starts, do not survive a fork: a child's queries would never end."""
-    names = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
-    if any(re.match(r"polars-\d", name) for name in names):
+    if any(re.match(r"polars-\d", name) for name in _thread_names()):
         line = "a dataset's module ran a query of polars while it was imported; run it in a function"
         raise PermanentError(line)
+
+
+def _thread_names() -> Iterator[str]:
+    """Of this process, also of threads that no Python code started; none where there is no /proc."""
+    for task in Path("/proc/self/task").glob("*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            yield (task / "comm").read_text()
 
 
 def _bound_the_stop(seconds: int, **_: Any) -> None:

@@ -51,7 +51,7 @@ run "every_queue_is_watched" {
 
   assert {
     condition = alltrue([
-      for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.treat_missing_data == "breaching" if startswith(name, "database-") && name != "database-credits"
+      for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.treat_missing_data == "breaching" if startswith(name, "database-")
     ])
     error_message = "A database that says nothing is down."
   }
@@ -62,8 +62,8 @@ run "every_queue_is_watched" {
   }
 
   assert {
-    condition     = contains(keys(aws_cloudwatch_metric_alarm.rule), "database-credits")
-    error_message = "A class that saves credits up says when it has none left."
+    condition     = aws_cloudwatch_metric_alarm.rule["database-credits"].period == 300 && aws_cloudwatch_metric_alarm.rule["database-credits"].evaluation_periods == 12
+    error_message = "A class that saves credits up says when it has none left, by the points that RDS reports every five minutes."
   }
 }
 

@@ -1,5 +1,6 @@
 locals {
   watches_one = { for name, rule in local.rules : name => length(rule.metrics) == 1 }
+  periods     = { for name, rule in local.rules : name => lookup(rule, "period", 60) } # s between points of its metric
 }
 
 resource "aws_cloudwatch_metric_alarm" "rule" {
@@ -9,8 +10,8 @@ resource "aws_cloudwatch_metric_alarm" "rule" {
   alarm_description   = "${each.value.title}. What to do: ${var.runbooks}/${each.value.runbook}.md"
   comparison_operator = each.value.compare
   threshold           = each.value.threshold
-  evaluation_periods  = each.value.minutes
-  datapoints_to_alarm = each.value.minutes
+  evaluation_periods  = each.value.minutes * 60 / local.periods[each.key]
+  datapoints_to_alarm = each.value.minutes * 60 / local.periods[each.key]
   treat_missing_data  = each.value.missing
   alarm_actions       = [aws_sns_topic.alerts.arn]
   ok_actions          = [aws_sns_topic.alerts.arn] # who was woken wants to know when it is over
@@ -20,7 +21,7 @@ resource "aws_cloudwatch_metric_alarm" "rule" {
   metric_name = local.watches_one[each.key] ? one(values(each.value.metrics)).name : null
   dimensions  = local.watches_one[each.key] ? one(values(each.value.metrics)).of : null
   statistic   = local.watches_one[each.key] ? one(values(each.value.metrics)).stat : null
-  period      = local.watches_one[each.key] ? 60 : null
+  period      = local.watches_one[each.key] ? local.periods[each.key] : null
 
   dynamic "metric_query" {
     for_each = local.watches_one[each.key] ? [] : [each.value]

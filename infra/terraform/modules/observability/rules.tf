@@ -65,6 +65,7 @@ locals {
         compare   = "GreaterThanThreshold"
         threshold = 0
         minutes   = 60
+        period    = 300 # RDS reports credits every five minutes
         applies   = strcontains(var.postgres.instance_class, ".t")
       }
       cpu = {
@@ -90,7 +91,8 @@ locals {
       compare   = rule.compare
       threshold = rule.threshold
       minutes   = rule.minutes
-      missing   = name == "credits" ? "ignore" : "breaching" # a database that says nothing is down; credits are told of every five minutes
+      period    = lookup(rule, "period", 60)
+      missing   = "breaching" # a database that says nothing is down
     } if lookup(rule, "applies", true)
   }
 
